@@ -1,0 +1,99 @@
+//! The one answer to "no", whatever the door: REST makes a problem document of it, WebSocket an `err`.
+
+use std::time::Duration;
+
+/// Why something was not done. The words of [`Refusal::code`] are the wire contract's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A field of the request is not what it must be.
+    #[error("{field}: {why}")]
+    InvalidField {
+        /// Which, as a path (`rooms[3].after`).
+        field: String,
+        /// What is wrong and what would be right.
+        why: String,
+    },
+    /// Nobody is logged in, or the credentials are wrong.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// The access token was good once.
+    #[error("the access token has expired; get a new one with the refresh token")]
+    TokenExpired,
+    /// Known, but not allowed.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing, or the asker may not know that there is.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It does not fit with how things stand.
+    #[error("{0}")]
+    Conflict(String),
+    /// The `txn` named another request before.
+    #[error("this txn was used for another request; a new request needs a new txn")]
+    TxnReused,
+    /// Too many bytes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too often.
+    #[error("too many requests; try again in {} s", retry_after.as_secs().max(1))]
+    RateLimited {
+        /// When it will be taken again.
+        retry_after: Duration,
+    },
+    /// The account is switched off.
+    #[error("this account is disabled; ask an operator of this server")]
+    Locked,
+    /// The frame's `op` is not one.
+    #[error("unknown op {0:?}; see docs/protocol.md for the list")]
+    UnknownOp(String),
+    /// The store cannot be reached, or its answer was lost: the act may have happened. Repeat with the
+    /// same `txn`.
+    #[error("the store does not answer; it may have happened: repeat with the same txn")]
+    Unavailable,
+    /// Too much is going on; nothing was done.
+    #[error("the server is busy; try again shortly")]
+    Busy,
+    /// The disk or the store's limit is full; nothing was done.
+    #[error("the server's storage is full; its operator has to make room")]
+    StorageFull,
+    /// Our fault; the log has it under the request id.
+    #[error("something went wrong on the server; its log has the details")]
+    Internal,
+}
+
+impl Refusal {
+    /// The stable code of the wire contract.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidField { .. } => "invalid_field",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::TokenExpired => "token_expired",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::Conflict(_) => "conflict",
+            Self::TxnReused => "txn_reused",
+            Self::TooLarge(_) => "too_large",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Locked => "locked",
+            Self::UnknownOp(_) => "unknown_op",
+            Self::Unavailable => "unavailable",
+            Self::Busy => "busy",
+            Self::StorageFull => "storage_full",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// How long to wait before trying again, where trying again helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::Unavailable | Self::Busy => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// A field of the request is wrong.
+    pub fn field(field: impl Into<String>, why: impl ToString) -> Self {
+        Self::InvalidField { field: field.into(), why: why.to_string() }
+    }
+}

@@ -1,0 +1,227 @@
+//! Text that people type, parsed once where it comes in.
+//!
+//! The rules are the wire contract's: names are lower-case ASCII so that no two look alike and none is
+//! shaped like an id; free text is Unicode without control characters or the marks that reorder a line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text was refused: a sentence for the person who typed it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Parses the text, or says why it cannot be one.
+            pub fn parse(s: &str) -> Result<Self, Invalid> {
+                let parse: fn(&str) -> Result<String, Invalid> = $parse;
+                parse(s).map(|s| Self(s.into_boxed_str()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+
+            fn try_from(s: String) -> Result<Self, Invalid> {
+                Self::parse(&s)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(t: $name) -> Self {
+                t.0.into_string()
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(s: &str) -> Result<Self, Invalid> {
+                Self::parse(s)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    };
+}
+
+text!(
+    /// A user's unique name: `[a-z0-9][a-z0-9._-]{1,31}`.
+    Username,
+    parse_name
+);
+text!(
+    /// A room's name: `[a-z0-9][a-z0-9._-]{1,31}`; unique among public rooms.
+    RoomName,
+    parse_name
+);
+text!(
+    /// How a person wants to be called: free text, 1–64 characters, one line.
+    DisplayName,
+    |s| parse_line(s, 1, 64)
+);
+text!(
+    /// A room's title: free text, 1–128 characters, one line.
+    Title,
+    |s| parse_line(s, 1, 128)
+);
+text!(
+    /// What a room is about: free text, up to 1,024 characters; empty clears it.
+    Topic,
+    |s| parse_line(s, 0, 1024)
+);
+text!(
+    /// What a device calls itself at login: free text, 1–64 characters, one line.
+    DeviceName,
+    |s| parse_line(s, 1, 64)
+);
+text!(
+    /// An e-mail address, as far as it matters here: something, `@`, something; at most 254 bytes.
+    Email,
+    parse_email
+);
+text!(
+    /// A client's own name for a request, to make repeating it safe: 1–64 printable ASCII characters.
+    Txn,
+    parse_txn
+);
+text!(
+    /// The text of a message: not blank, no control characters but newline and tab. Its length limit is a
+    /// setting (`limits.message_bytes`), checked where the setting is known.
+    Body,
+    parse_body
+);
+
+fn parse_name(s: &str) -> Result<String, Invalid> {
+    let rule = "2 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";
+    let first_ok = s.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let rest_ok =
+        s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    if !(2..=32).contains(&s.len()) || !first_ok || !rest_ok {
+        return Err(Invalid(format!("a name is {rule}")));
+    }
+    if uuid::Uuid::try_parse(s).is_ok() {
+        return Err(Invalid("a name must not look like an id".into()));
+    }
+    Ok(s.to_owned())
+}
+
+/// One line of free text, normalised to NFC, trimmed.
+fn parse_line(s: &str, min: usize, max: usize) -> Result<String, Invalid> {
+    // Bounded before the work: normalisation is linear, but in what it is given.
+    if s.len() > max * 16 {
+        return Err(Invalid(format!("at most {max} characters")));
+    }
+    let s: String = s.trim().nfc().collect();
+    if s.chars().any(is_unsafe) {
+        return Err(Invalid("control and text-direction characters are not allowed".into()));
+    }
+    match s.chars().count() {
+        count if count < min => Err(Invalid("must not be empty".into())),
+        count if count > max => Err(Invalid(format!("at most {max} characters"))),
+        _ => Ok(s),
+    }
+}
+
+fn parse_email(s: &str) -> Result<String, Invalid> {
+    let wrong = || Invalid("an e-mail address looks like name@example.org".into());
+    let (local, domain) = s.rsplit_once('@').ok_or_else(wrong)?;
+    let plain = s.chars().all(|c| !c.is_control() && !c.is_whitespace() && !is_unsafe(c));
+    if local.is_empty() || domain.is_empty() || s.len() > 254 || !plain || local.contains('@') {
+        return Err(wrong());
+    }
+    Ok(s.to_lowercase())
+}
+
+fn parse_txn(s: &str) -> Result<String, Invalid> {
+    if (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(s.to_owned())
+    } else {
+        Err(Invalid("a txn is 1 to 64 printable ASCII characters, best a UUID".into()))
+    }
+}
+
+fn parse_body(s: &str) -> Result<String, Invalid> {
+    if s.trim().is_empty() {
+        return Err(Invalid("a message must not be blank".into()));
+    }
+    if s.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Invalid("control characters other than newline and tab are not allowed".into()));
+    }
+    Ok(s.to_owned())
+}
+
+/// Characters that could move a cursor or reorder a line: C0, C1, line separators, bidi controls.
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rule() {
+        for good in ["ana", "a1", "general", "x.y_z-9", "0day", &"a".repeat(32)] {
+            assert!(RoomName::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "a", "Ana", "-ana", ".ana", "ana ", "a na", "аna", "ana\n", "ana\u{202e}", "@me",
+            &"a".repeat(33), "0197c0de000070008000000000000000", "admin\u{0}",
+        ] {
+            assert!(Username::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn free_text_is_one_safe_line() {
+        assert_eq!(Title::parse("  Cafe\u{301} ").unwrap().as_str(), "Caf\u{e9}");
+        for bad in ["", "   ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "a\u{9b}", &"x".repeat(129)] {
+            assert!(Title::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Topic::parse("").is_ok());
+    }
+
+    #[test]
+    fn bodies_keep_their_lines_and_emoji() {
+        assert_eq!(Body::parse("hi\n\t👩‍🚀").unwrap().as_str(), "hi\n\t👩‍🚀");
+        for bad in ["", " \n\t", "a\u{7}", "a\u{1b}[2J", "\u{0}"] {
+            assert!(Body::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_email_is_lower_case_and_has_two_sides() {
+        assert_eq!(Email::parse("Ana@Example.org").unwrap().as_str(), "ana@example.org");
+        for bad in ["", "ana", "@x", "ana@", "a b@c", "a@b@c", "a\n@b"] {
+            assert!(Email::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

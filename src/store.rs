@@ -1,0 +1,317 @@
+//! The storage contract: what chatd asks of a database, and nothing more.
+//!
+//! Everything that lasts is either an [`Entry`] of a log or a record that folds entries (a user, a room, a
+//! member …). Both change only through [`Store::commit`], which takes a batch of [`Change`]s; each change
+//! happens whole or not at all, and the batch is durable when `commit` answers. Only `log` calls it.
+//! Everything else here reads.
+//!
+//! The contract's tests are `store::contract`; each backend runs them.
+
+pub mod sqlite;
+
+#[cfg(test)]
+mod contract;
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Millis,
+    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    model::{
+        Code, CodeHash, Email, Entry, Head, Key, Member, Room, RoomName, Session, Txn, User,
+        Username,
+    },
+};
+
+/// What went wrong with the store as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It does not answer, or its answer was lost: what was asked may have happened.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// The disk, or the limit set by `store.max_size`, is full; nothing of the batch happened.
+    #[error("the store is full")]
+    Full,
+    /// Another process has it open.
+    #[error("{path} is in use by another chatd (process {pid})")]
+    Locked {
+        /// What is locked.
+        path: String,
+        /// By which process; 0 when it cannot be told.
+        pid: u32,
+        /// The admin socket of that process, when it says one.
+        socket: Option<std::path::PathBuf>,
+    },
+    /// It was written by a newer chatd.
+    #[error("the store has schema version {found}, this chatd knows up to {known}: use a newer chatd")]
+    Newer {
+        /// What it says it is.
+        found: u32,
+        /// What this binary knows.
+        known: u32,
+    },
+    /// What it holds is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// It could not be opened.
+    #[error("cannot open the store {path}: {why}")]
+    Open {
+        /// Which.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Things that happen together or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Entries, each with the next `seq` of its log as the caller knows it.
+    pub entries: Vec<Entry>,
+    /// Records.
+    pub writes: Vec<Write>,
+}
+
+/// One change to a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// A new account. [`Outcome::Exists`] when its name, or its login e-mail, is taken.
+    InsertUser(User),
+    /// An account as it is from now on. [`Outcome::Exists`] as for a new one.
+    UpdateUser(User),
+    /// A new room. [`Outcome::Exists`] when it is public and its name is taken by a public room.
+    InsertRoom(Room),
+    /// A room as it is from now on; deleting one sets `deleted_at`, which frees its name.
+    /// [`Outcome::Exists`] as for a new one.
+    UpdateRoom(Room),
+    /// A member as they are from now on, new or not.
+    PutMember(Member),
+    /// Somebody is out.
+    DeleteMember(RoomId, UserId),
+    /// A new session.
+    InsertSession(Session),
+    /// A session as it is from now on; its `version` is one more than the stored one, or
+    /// [`Outcome::Stale`].
+    UpdateSession(Session),
+    /// Ends those of the user's sessions that have not ended, but for one.
+    EndSessions {
+        /// Whose.
+        user: UserId,
+        /// Which to leave alone.
+        except: Option<SessionId>,
+        /// When.
+        at: Millis,
+    },
+    /// A new one-time code.
+    InsertCode(Code),
+    /// Uses a code up. [`Outcome::Stale`] when there is none.
+    TakeCode(CodeHash),
+    /// A signing key's public half, new or again.
+    PutKey(Key),
+    /// A setting that is kept in the store, as JSON.
+    PutSetting(String, String),
+}
+
+/// What became of one change of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is durable.
+    Committed,
+    /// An entry's (log, sender, txn) is there already: this is that entry. Nothing of the change happened.
+    Duplicate(Box<Entry>),
+    /// A log it appends to has moved on, or an earlier change of the batch to one of its logs did not
+    /// happen: nothing of it happened; give its entries new numbers and try again.
+    Conflict,
+    /// Something that must be unique is taken: `username`, `email` or `room name`. Nothing of it happened.
+    Exists(&'static str),
+    /// A record was not as the change expected. Nothing of it happened.
+    Stale,
+}
+
+/// A room as the log keeps it in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomState {
+    /// The record.
+    pub room: Room,
+    /// Everyone in it.
+    pub members: Vec<Member>,
+    /// Where its log stands; read in the same snapshot.
+    pub head: Head,
+}
+
+/// A user as the log keeps them in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserState {
+    /// The record.
+    pub user: User,
+    /// Where their `@me` log stands; read in the same snapshot.
+    pub head: Head,
+}
+
+/// The control log as the log keeps it in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ControlState {
+    /// Where it stands.
+    pub head: Head,
+    /// The hash of its last entry; empty when it has none.
+    pub hash: String,
+}
+
+/// Which part of a room's messages to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The last ones with a `seq` under this; `u64::MAX` for the newest.
+    Before(u64),
+    /// The first ones with a `seq` over this.
+    After(u64),
+    /// About half before, and the rest from this `seq` on.
+    Around(u64),
+}
+
+/// A room in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomRow {
+    /// The record.
+    pub room: Room,
+    /// The asker's membership, where there is an asker who is in it.
+    pub member: Option<Member>,
+    /// How many are in it.
+    pub members: u64,
+    /// Where its log stands.
+    pub head: Head,
+}
+
+/// Which rooms to list; always by name, then id, and without deleted ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those this user is in.
+    Of(UserId),
+    /// Public ones; the user is the asker, whose memberships are told.
+    Public(UserId),
+    /// All; for operators.
+    All,
+}
+
+/// What the store is and how it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// `sqlite` or `mongodb`.
+    pub backend: &'static str,
+    /// Where, without credentials.
+    pub location: String,
+    /// The backend's own version.
+    pub version: String,
+    /// The schema's version.
+    pub schema: u32,
+    /// This incarnation.
+    pub epoch: Epoch,
+    /// How many bytes it takes on disk; for a remote store, as it says.
+    pub bytes: u64,
+    /// How many users there are.
+    pub users: u64,
+    /// How many rooms there are, deleted ones not counted.
+    pub rooms: u64,
+}
+
+/// The storage contract.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes a batch durable. The answers are in the batch's order. Changes are taken in order; after a
+    /// change that does not happen, later changes to the same logs are [`Outcome::Conflict`], the others go
+    /// on. An error means that none of the batch is known to have happened ([`Error::Unavailable`]) or that
+    /// none did (every other).
+    async fn commit(&self, batch: Vec<Change>) -> Result<Vec<Outcome>, Error>;
+
+    /// A room with its members and head, in one snapshot; deleted rooms too.
+    async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error>;
+    /// A user with the head of their log, in one snapshot.
+    async fn load_user(&self, id: UserId) -> Result<Option<UserState>, Error>;
+    /// The control log's head and last hash.
+    async fn load_control(&self) -> Result<ControlState, Error>;
+
+    /// Where a log stands; zeros for one without entries.
+    async fn head(&self, log: LogId) -> Result<Head, Error>;
+    /// The entries of a log with `after < seq <= upto`, in order: at most `limit`, and no more once their
+    /// text is over `bytes` (the one that crosses it is the last).
+    async fn entries(
+        &self,
+        log: LogId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Error>;
+    /// The entry with this `seq`.
+    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error>;
+    /// The entry that this sender made in this log under this `txn`.
+    async fn entry_by_txn(
+        &self,
+        log: LogId,
+        from: UserId,
+        txn: &Txn,
+    ) -> Result<Option<Entry>, Error>;
+    /// Messages of a room with `seq >= floor`, in `seq` order.
+    async fn messages(
+        &self,
+        room: RoomId,
+        page: Page,
+        floor: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error>;
+
+    /// A user by name.
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error>;
+    /// A user by an e-mail that may log in.
+    async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Error>;
+    /// Users by id; those that do not exist are missing from the answer.
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, Error>;
+    /// Users by name, from the first after `after`.
+    async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error>;
+
+    /// The public room of this name.
+    async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error>;
+    /// The rooms of this name that this user is in, at most two of them.
+    async fn rooms_named(&self, user: UserId, name: &RoomName) -> Result<Vec<RoomId>, Error>;
+    /// Rooms in a scope, from the first after (name, id) `after`.
+    async fn list_rooms(
+        &self,
+        scope: Scope,
+        after: Option<(&RoomName, RoomId)>,
+        limit: usize,
+    ) -> Result<Vec<RoomRow>, Error>;
+    /// All rooms of this name, for operators; deleted ones not.
+    async fn all_rooms_named(&self, name: &RoomName) -> Result<Vec<RoomId>, Error>;
+    /// A room's members with their accounts, by user name, from the first after `after`.
+    async fn list_members(
+        &self,
+        room: RoomId,
+        after: Option<&Username>,
+        limit: usize,
+    ) -> Result<Vec<(Member, User)>, Error>;
+    /// Ids of the rooms a user is in.
+    async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error>;
+
+    /// A session.
+    async fn session(&self, id: SessionId) -> Result<Option<Session>, Error>;
+    /// A user's sessions that have not ended or expired by `now`, the newest first.
+    async fn sessions_of(&self, user: UserId, now: Millis) -> Result<Vec<Session>, Error>;
+    /// Sessions that ended at or after `since`: their access tokens may still be about.
+    async fn ended_sessions(&self, since: Millis) -> Result<Vec<SessionId>, Error>;
+    /// A one-time code.
+    async fn code(&self, hash: &CodeHash) -> Result<Option<Code>, Error>;
+    /// All public keys.
+    async fn keys(&self) -> Result<Vec<Key>, Error>;
+    /// A setting that is kept in the store, as JSON.
+    async fn setting(&self, name: &str) -> Result<Option<String>, Error>;
+
+    /// What the store is and how it is.
+    async fn info(&self) -> Result<Info, Error>;
+    /// 32 random bytes of this store, for keyed digests; made with it.
+    fn secret(&self) -> [u8; 32];
+    /// This incarnation.
+    fn epoch(&self) -> Epoch;
+    /// Whether it answers; what readiness asks.
+    async fn ping(&self) -> Result<(), Error>;
+    /// Closes it: waits for what is under way, leaves it tidy for the next start. Later calls fail.
+    async fn close(&self);
+}
