@@ -5,13 +5,15 @@
 //! answer to "no", whatever the door ([`refusal`]).
 
 pub mod entry;
+pub mod caller;
 pub mod record;
 pub mod refusal;
 pub mod text;
 
+pub use caller::{Caller, RoomRef, UserRef};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
 pub use record::{
-    Code, CodeHash, CodeKind, History, Key, Member, Role, Room, RoomKind, RoomRole, Session, Status,
+    Code, CodeHash, CodeKind, Facts, History, Key, Member, Role, Room, RoomKind, RoomRole, Session, Status,
     User,
 };
 pub use refusal::Refusal;

@@ -1,6 +1,6 @@
 //! What the store keeps beside logs: the folded state that the logs' entries led to.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +170,15 @@ pub struct Member {
     pub since: u64,
     /// When that was.
     pub at: Millis,
+}
+
+/// A room's record and its members: what rights in it are decided by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The record.
+    pub room: Room,
+    /// Everyone in it.
+    pub members: HashMap<UserId, Member>,
 }
 
 /// One login on one device.

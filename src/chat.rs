@@ -1,0 +1,125 @@
+//! Talking: what members do with rooms and messages. Each use case stands here once, for every door: it
+//! authorises, appends, answers.
+
+mod members;
+mod messages;
+mod rooms;
+mod subscribe;
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+pub use self::{
+    members::MemberView,
+    messages::{HistoryPage, MessageView, NewMessage, Sent},
+    rooms::{NewRoom, RoomChanges, RoomView},
+    subscribe::{Resume, Subscribed},
+};
+use crate::{
+    clock::Clock,
+    config::Config,
+    hub::Hub,
+    id::{RoomId, UserId},
+    limit::Limits,
+    log::{LiveRoom, LiveUser, Log, refuse},
+    model::{Caller, Digest, Refusal, RoomRef, User, UserRef},
+    store::Store,
+};
+
+/// The use cases of members, with what they need.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// Where things become durable.
+    pub log: Log,
+    /// Where they are read.
+    pub store: Arc<dyn Store>,
+    /// Who listens.
+    pub hub: Arc<Hub>,
+    /// How often.
+    pub limits: Arc<Limits>,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; none when this is the last.
+    pub next: Option<String>,
+}
+
+impl Chat {
+    /// The room that is meant. A name is looked for among the asker's rooms first, then among public ones.
+    pub async fn resolve_room(&self, user: UserId, room: &RoomRef) -> Result<RoomId, Refusal> {
+        let name = match room {
+            RoomRef::Id(id) => return Ok(*id),
+            RoomRef::Name(name) => name,
+        };
+        let mine = self.store.rooms_named(user, name).await.map_err(|e| refuse(&e))?;
+        match mine.as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let public = self.store.public_room(name).await.map_err(|e| refuse(&e))?;
+                public.ok_or(Refusal::NotFound("room"))
+            }
+            _ => Err(Refusal::Conflict(format!(
+                "you are in several rooms called {name}; say which by its id"
+            ))),
+        }
+    }
+
+    /// The user that is meant.
+    pub async fn resolve_user(&self, user: &UserRef) -> Result<UserId, Refusal> {
+        match user {
+            UserRef::Id(id) => Ok(*id),
+            UserRef::Name(name) => {
+                let user = self.store.user_by_name(name).await.map_err(|e| refuse(&e))?;
+                user.map(|u| u.id).ok_or(Refusal::NotFound("user"))
+            }
+        }
+    }
+
+    /// A room with the asker, as far as they may know of it.
+    async fn seen(&self, caller: &Caller, id: RoomId) -> Result<(Arc<LiveRoom>, User), Refusal> {
+        let user = self.user(caller.user).await?.user();
+        let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+        crate::rights::may_see(caller.user, &room.facts())?;
+        Ok((room, user))
+    }
+
+    async fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {
+        self.log.user(id).await?.ok_or(Refusal::NotFound("user"))
+    }
+
+    /// A keyed digest of a request, so that another request under the same `txn` is noticed without the
+    /// store keeping the text a second time.
+    fn digest(&self, parts: &[&str]) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(self.store.secret());
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut digest = Digest::default();
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest
+    }
+
+    /// Refuses another room for somebody who has as many as one may have.
+    async fn check_room_count(&self, user: UserId) -> Result<(), Refusal> {
+        let most = self.config.limits.rooms_per_user;
+        if !self.config.limits.enabled {
+            return Ok(());
+        }
+        let rooms = self.store.room_ids_of(user).await.map_err(|e| refuse(&e))?;
+        if rooms.len() >= most {
+            return Err(Refusal::Conflict(format!("one can be in {most} rooms at most")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! Messages: saying something and reading what was said.
+
+use super::Chat;
+use crate::{
+    clock::Millis,
+    id::{EntryId, Epoch, RoomId, UserId},
+    log::{Done, Error, refuse},
+    model::{Body, Caller, Entry, Payload, Refusal, Txn, Username},
+    rights::{self, InRoom},
+    store::Page,
+};
+
+/// The most messages in one page, by the wire contract.
+pub const PAGE_MOST: usize = 200;
+/// As many as come when nobody says how many.
+pub const PAGE_USUAL: usize = 50;
+
+/// A message to be sent.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// The text.
+    pub body: Body,
+    /// Makes repeating it safe.
+    pub txn: Option<Txn>,
+    /// The `seq` of the message it answers.
+    pub reply_to: Option<u64>,
+}
+
+/// A message that is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Where.
+    pub room: RoomId,
+    /// Its number.
+    pub seq: u64,
+    /// The number of messages up to it.
+    pub n: u64,
+    /// Its id.
+    pub message: EntryId,
+    /// When.
+    pub at: Millis,
+    /// Whether it was there already.
+    pub dup: bool,
+}
+
+/// A message as it is read.
+#[derive(Clone, Debug)]
+pub struct MessageView {
+    /// Its number.
+    pub seq: u64,
+    /// The number of messages up to it.
+    pub n: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// Who said it.
+    pub from: Option<UserId>,
+    /// Their name.
+    pub name: Option<Username>,
+    /// The text.
+    pub body: String,
+    /// The `seq` of the message it answers.
+    pub reply_to: Option<u64>,
+    /// When.
+    pub at: Millis,
+    /// The asker's own name for it, when it is theirs.
+    pub txn: Option<Txn>,
+}
+
+/// A page of a room's messages.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The messages, in order.
+    pub items: Vec<MessageView>,
+    /// Where the room's log stands.
+    pub head: u64,
+    /// How many messages it has.
+    pub n: u64,
+    /// The store's incarnation.
+    pub epoch: Epoch,
+}
+
+impl Chat {
+    /// Says something. The answer comes through `reply`, from the log and before anybody hears the message;
+    /// what can be refused at once is refused here.
+    pub fn send(
+        &self,
+        caller: &Caller,
+        room: RoomId,
+        new: NewMessage,
+        reply: impl FnOnce(Result<Sent, Refusal>) + Send + 'static,
+    ) {
+        if let Err(refusal) = self.check_message(caller, &new) {
+            return reply(Err(refusal));
+        }
+        let me = caller.user;
+        let NewMessage { body, txn, reply_to } = new;
+        let once = txn.map(|txn| {
+            let to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
+            let digest = self.digest(&["send", body.as_str(), &to]);
+            (txn, digest)
+        });
+        let mut body = Some(String::from(body));
+        let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
+            let live = draft.room(room)?;
+            draft.user(me)?.with(|u| rights::may_in_room(u, &live.facts(), InRoom::Send))?;
+            if reply_to.is_some_and(|to| to == 0 || to > live.head().seq) {
+                return Err(Refusal::field("reply_to", "there is no such message in this room"));
+            }
+            // Kept for the rare second turn only when there may be one: under a txn.
+            let body = if once.is_some() { body.clone() } else { body.take() };
+            let said = Payload::Message { body: body.unwrap_or_default(), reply_to };
+            draft.entry_once(room.into(), Some(me), once.clone(), said);
+            Ok(())
+        });
+        let reply = Box::new(move |done| reply(sent(room, done)));
+        self.log.submit(&[room.into(), me.into()], None, decide, reply);
+    }
+
+    fn check_message(&self, caller: &Caller, new: &NewMessage) -> Result<(), Refusal> {
+        let most = self.config.limits.message.as_u64();
+        if new.body.as_str().len() as u64 > most {
+            let most = self.config.limits.message;
+            return Err(Refusal::TooLarge(format!("a message has at most {most}")));
+        }
+        self.limits.check_send(caller.user)
+    }
+
+    /// A page of a room's messages.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        id: RoomId,
+        page: Page,
+        limit: usize,
+    ) -> Result<HistoryPage, Refusal> {
+        let floor = self.may_read(caller, id).await?;
+        let read = self.store.messages(id, page, floor, limit.min(PAGE_MOST)).await;
+        let entries = read.map_err(|e| refuse(&e))?;
+        let items = self.views(caller, entries).await?;
+        // Whoever was taken out meanwhile does not get to see it.
+        let floor_now = self.may_read(caller, id).await?;
+        let items = items.into_iter().filter(|m| m.seq >= floor_now).collect();
+        let head = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?.head();
+        Ok(HistoryPage { items, head: head.seq, n: head.n, epoch: self.store.epoch() })
+    }
+
+    /// One message.
+    pub async fn message(
+        &self,
+        caller: &Caller,
+        id: RoomId,
+        seq: u64,
+    ) -> Result<MessageView, Refusal> {
+        let floor = self.may_read(caller, id).await?;
+        let entry = self.store.entry(id.into(), seq).await.map_err(|e| refuse(&e))?;
+        let entry = entry.filter(|e| e.seq >= floor && e.payload.is_message());
+        let views = self.views(caller, entry.into_iter().collect()).await?;
+        self.may_read(caller, id).await?;
+        views.into_iter().next().ok_or(Refusal::NotFound("message"))
+    }
+
+    /// The first `seq` that the caller may read in a room, if they may read there.
+    async fn may_read(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
+        let (room, user) = self.seen(caller, id).await?;
+        let facts = room.facts();
+        let member = rights::may_in_room(&user, &facts, InRoom::Read)?;
+        Ok(member.map_or(u64::MAX, |m| rights::floor(&facts.room, m)))
+    }
+
+    async fn views(
+        &self,
+        caller: &Caller,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<MessageView>, Refusal> {
+        let names = self.log.names(entries.iter().filter_map(|e| e.from)).await?;
+        let view = |entry: Entry| {
+            let Payload::Message { body, reply_to } = entry.payload else { return None };
+            Some(MessageView {
+                seq: entry.seq,
+                n: entry.n,
+                id: entry.id,
+                from: entry.from,
+                name: entry.from.and_then(|id| names.get(&id).cloned()),
+                body,
+                reply_to,
+                at: entry.at,
+                txn: entry.txn.filter(|_| entry.from == Some(caller.user)),
+            })
+        };
+        Ok(entries.into_iter().filter_map(view).collect())
+    }
+}
+
+fn sent(room: RoomId, done: Result<Done, Error>) -> Result<Sent, Refusal> {
+    let done = done?;
+    let entry = done.entries.first().ok_or(Refusal::Internal)?;
+    let (seq, n, message, at) = (entry.seq, entry.n, entry.id, entry.at);
+    Ok(Sent { room, seq, n, message, at, dup: done.dup })
+}

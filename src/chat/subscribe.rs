@@ -1,0 +1,149 @@
+//! Listening to a room, or to one's own log, from where one left off.
+//!
+//! Listening begins under the hub's lock, with the rights looked at under that same lock. What was missed is
+//! read from the store up to a position taken before; what came meanwhile is in the hub's memory, and joins
+//! on at the moment listening begins. So there is neither a gap nor a repeat, however busy the room.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Chat;
+use crate::{
+    hub::{Attached, Connection, Position},
+    id::{Epoch, LogId, UserId},
+    log::{encode, refuse},
+    model::{Entry, Payload, Refusal},
+    rights::{self, InRoom},
+};
+
+/// How often a replay reads on before it gives up catching up with a room.
+const ROUNDS: usize = 8;
+
+/// Where a client left off.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resume {
+    /// The last `seq` it has.
+    pub after: Option<u64>,
+    /// The incarnation of the store that `seq` is of.
+    pub epoch: Option<Epoch>,
+}
+
+/// Listening has begun.
+#[derive(Debug)]
+pub struct Subscribed {
+    /// Up to here the client is told, by `events` or by what it knew.
+    pub position: Position,
+    /// Whether `events` is all that came after what the client has.
+    pub recovered: bool,
+    /// What it missed, each one event in JSON.
+    pub events: Vec<Bytes>,
+}
+
+impl Chat {
+    /// Lets a connection listen to a room it may read, or to its user's own log.
+    pub async fn subscribe(
+        &self,
+        connection: &Arc<Connection>,
+        log: LogId,
+        resume: Resume,
+    ) -> Result<Subscribed, Refusal> {
+        self.bring_in(connection.user, log).await?;
+        let admit = || self.admit(connection.user, log);
+        let same_epoch = resume.epoch.is_none_or(|e| e == self.store.epoch());
+        if let Some(asked) = resume.after.filter(|_| same_epoch) {
+            // What lies before the floor is not this person's to read, and so not missed.
+            let after = asked.max(admit()?.1.saturating_sub(1));
+            if let Some(done) = self.replay(connection, log, after).await? {
+                return Ok(done);
+            }
+        }
+        match self.hub.attach(log, connection, None, || admit().map(|(p, _)| p))? {
+            Attached::Live(position, _) | Attached::Behind(position) | Attached::Ahead(position) => {
+                Ok(Subscribed { position, recovered: false, events: Vec::new() })
+            }
+        }
+    }
+
+    /// Reads what was missed and begins to listen; none when that is too much, or not to be had.
+    async fn replay(
+        &self,
+        connection: &Arc<Connection>,
+        log: LogId,
+        after: u64,
+    ) -> Result<Option<Subscribed>, Refusal> {
+        let (most, most_bytes) =
+            (self.config.ws.replay_entries, self.config.ws.replay_bytes.as_u64());
+        let mut reached = after;
+        let mut events: Vec<Bytes> = Vec::new();
+        let mut bytes = 0_u64;
+        for _ in 0..ROUNDS {
+            let admit = || self.admit(connection.user, log).map(|(p, _)| p);
+            let position = match self.hub.attach(log, connection, Some(reached), admit)? {
+                Attached::Live(position, recent) => {
+                    events.extend(recent);
+                    return Ok(Some(Subscribed { position, recovered: true, events }));
+                }
+                Attached::Ahead(_) => return Ok(None),
+                Attached::Behind(position) => position,
+            };
+            let missed = position.seq - after;
+            if missed > most as u64 {
+                return Ok(None);
+            }
+            let left = usize::try_from(most_bytes.saturating_sub(bytes)).unwrap_or(usize::MAX);
+            let read = self.store.entries(log, reached, position.seq, most, left).await;
+            let entries = read.map_err(|e| refuse(&e))?;
+            let Some(last) = entries.last().map(|e| e.seq) else { return Ok(None) };
+            for event in self.events(&entries).await? {
+                bytes += event.len() as u64;
+                events.push(event);
+            }
+            if bytes > most_bytes {
+                return Ok(None);
+            }
+            reached = last;
+        }
+        Ok(None)
+    }
+
+    /// Where a log stands and from where on the user may read it, from memory and at this moment.
+    fn admit(&self, user: UserId, log: LogId) -> Result<(Position, u64), Refusal> {
+        let who = self.log.user_in_memory(user).ok_or(Refusal::Unavailable)?;
+        match log {
+            LogId::Room(id) => {
+                let room = self.log.room_in_memory(id).ok_or(Refusal::Unavailable)?;
+                let facts = room.facts();
+                let member = who.with(|u| rights::may_in_room(u, &facts, InRoom::Read))?;
+                let member = member.ok_or_else(|| Refusal::Forbidden("join this room first".into()))?;
+                Ok((room.head().into(), rights::floor(&facts.room, member)))
+            }
+            LogId::User(id) if id == user => {
+                who.with(rights::may_act)?;
+                Ok((who.head().into(), 0))
+            }
+            LogId::User(_) | LogId::Control => Err(Refusal::NotFound("room")),
+        }
+    }
+
+    /// Brings what [`Chat::admit`] looks at into memory.
+    async fn bring_in(&self, user: UserId, log: LogId) -> Result<(), Refusal> {
+        self.user(user).await?;
+        if let LogId::Room(id) = log {
+            self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+        }
+        Ok(())
+    }
+
+    async fn events(&self, entries: &[Entry]) -> Result<Vec<Bytes>, Refusal> {
+        let mentioned = entries.iter().flat_map(|e| {
+            let subject = match e.payload {
+                Payload::Membership { user, .. } => Some(user),
+                _ => None,
+            };
+            e.from.into_iter().chain(subject)
+        });
+        let names = self.log.names(mentioned).await?;
+        Ok(entries.iter().map(|e| encode(e, |id| names.get(&id)).payload()).collect())
+    }
+}

@@ -1,0 +1,174 @@
+//! The hub: who listens to which log, and the way an event takes to all of them.
+//!
+//! `log` publishes here, in commit order; `chat` subscribes and unsubscribes; a WebSocket session owns the
+//! [`Connection`] it was given and drains its [`Outbox`]. The hub knows nothing of rights: who subscribes
+//! hands in the check, and the hub runs it under the same lock that publishing takes, so that there is no
+//! moment between "may" and "listens".
+
+mod channel;
+mod frame;
+mod outbox;
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+use parking_lot::{Mutex, RwLock};
+
+pub use self::{
+    channel::{Attached, Gap, Position},
+    frame::Frame,
+    outbox::{Close, CloseCode, Outbox, Taken},
+};
+use self::channel::Channel;
+use crate::{
+    clock::Millis,
+    id::{ConnId, LogId, SessionId, UserId},
+    stats::Stats,
+};
+
+/// One logged-in WebSocket.
+#[derive(Debug)]
+pub struct Connection {
+    /// Which.
+    pub id: ConnId,
+    /// Whose.
+    pub user: UserId,
+    /// The session it speaks for.
+    pub session: SessionId,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Since when.
+    pub since: Millis,
+    /// What it has yet to be told.
+    pub outbox: Arc<Outbox>,
+}
+
+/// Who listens to what.
+#[derive(Debug)]
+pub struct Hub {
+    channels: RwLock<HashMap<LogId, Arc<Mutex<Channel>>>>,
+    connections: Mutex<HashMap<UserId, Vec<Arc<Connection>>>>,
+    stats: Arc<Stats>,
+}
+
+impl Hub {
+    /// A hub nobody listens to yet.
+    pub fn new(stats: Arc<Stats>) -> Self {
+        Self { channels: RwLock::default(), connections: Mutex::default(), stats }
+    }
+
+    /// Takes a connection into the register, so that it can be found by user and closed.
+    pub fn register(&self, connection: &Arc<Connection>) {
+        self.connections.lock().entry(connection.user).or_default().push(Arc::clone(connection));
+        self.stats.connections.up();
+    }
+
+    /// Takes a connection out of the register and of every log it listened to.
+    pub fn unregister(&self, connection: &Arc<Connection>, logs: impl Iterator<Item = LogId>) {
+        for log in logs {
+            self.detach(log, connection);
+        }
+        let mut connections = self.connections.lock();
+        if let Some(of_user) = connections.get_mut(&connection.user) {
+            of_user.retain(|c| !Arc::ptr_eq(c, connection));
+            if of_user.is_empty() {
+                connections.remove(&connection.user);
+            }
+        }
+        self.stats.connections.down();
+    }
+
+    /// Lets a connection listen to a log, if `admit` says yes, from the position that this answers.
+    ///
+    /// `admit` runs under the lock that publishing to this log takes, and tells where the log stands in case
+    /// nobody listened to it until now. With `after`, listening begins only when everything after it can be
+    /// told from memory; else the answer is [`Attached::Behind`]: read up to the position from the store
+    /// and come again.
+    pub fn attach<E>(
+        &self,
+        log: LogId,
+        connection: &Arc<Connection>,
+        after: Option<u64>,
+        admit: impl Fn() -> Result<Position, E>,
+    ) -> Result<Attached, E> {
+        loop {
+            let channel = self.channel(log);
+            let mut channel = channel.lock();
+            if channel.closed {
+                continue;
+            }
+            let admitted = admit();
+            let answer = admitted.map(|position| channel.attach(connection, after, position));
+            if channel.is_idle() {
+                channel.closed = true;
+                self.channels.write().remove(&log);
+            }
+            return answer;
+        }
+    }
+
+    /// Ends a connection's listening to a log. True when it did listen.
+    pub fn detach(&self, log: LogId, connection: &Arc<Connection>) -> bool {
+        self.with_channel(log, |c| c.remove(|s| Arc::ptr_eq(s, connection)).len()).unwrap_or(0) > 0
+    }
+
+    /// Tells a log's listeners what happened. Only the entry right after the last one is taken: an earlier
+    /// one was told before, and a later one means that something is missing, which has to be told first.
+    pub fn publish(&self, log: LogId, position: Position, frame: &Frame) -> Result<(), Gap> {
+        let Some(channel) = self.channels.read().get(&log).map(Arc::clone) else { return Ok(()) };
+        let delivered = channel.lock().publish(log, position, frame)?;
+        self.stats.deliveries.add(delivered);
+        Ok(())
+    }
+
+    /// Up to where a log was told to those who listen to it; none when nobody does.
+    pub fn position(&self, log: LogId) -> Option<Position> {
+        let channel = self.channels.read().get(&log).map(Arc::clone)?;
+        let position = channel.lock().position;
+        position
+    }
+
+    /// Ends listening to a log: of one user, or of everyone. What still waits for them from that log is
+    /// dropped, and `notice` is the last thing they hear about it.
+    pub fn expel(&self, log: LogId, user: Option<UserId>, notice: &Frame) {
+        let out = self.with_channel(log, |c| c.remove(|s| user.is_none_or(|u| u == s.user)));
+        for connection in out.unwrap_or_default() {
+            connection.outbox.purge(log);
+            connection.outbox.push(notice.clone());
+        }
+    }
+
+    /// Closes the user's connections for which `which` says so.
+    pub fn kick(&self, user: UserId, close: Close, which: impl Fn(&Connection) -> bool) {
+        let hit: Vec<_> = match self.connections.lock().get(&user) {
+            Some(all) => all.iter().filter(|c| which(c)).map(Arc::clone).collect(),
+            None => return,
+        };
+        for connection in hit {
+            connection.outbox.close(close);
+        }
+    }
+
+    /// How many logs somebody listens to.
+    pub fn channels(&self) -> usize {
+        self.channels.read().len()
+    }
+
+    fn channel(&self, log: LogId) -> Arc<Mutex<Channel>> {
+        if let Some(channel) = self.channels.read().get(&log) {
+            return Arc::clone(channel);
+        }
+        Arc::clone(self.channels.write().entry(log).or_default())
+    }
+
+    /// Runs `f` on a log's channel, if it has one, and drops the channel when nobody listens any more.
+    fn with_channel<T>(&self, log: LogId, f: impl FnOnce(&mut Channel) -> T) -> Option<T> {
+        let channel = self.channels.read().get(&log).map(Arc::clone)?;
+        let mut channel = channel.lock();
+        let answer = f(&mut channel);
+        if channel.is_idle() && !channel.closed {
+            channel.closed = true;
+            self.channels.write().remove(&log);
+        }
+        Some(answer)
+    }
+}

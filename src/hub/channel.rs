@@ -1,0 +1,126 @@
+//! The listeners of one log, and the last few events it had.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{Connection, frame::Frame};
+use crate::{id::LogId, model::Head};
+
+/// How many of the last events a log that somebody listens to keeps in memory, and how many bytes of
+/// them: enough to bridge the time a replay takes to read, and to resume a short absence without I/O.
+const RECENT_EVENTS: usize = 128;
+const RECENT_BYTES: usize = 64 * 1024;
+
+/// Where a log stands for those who listen to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The last entry they were told.
+    pub seq: u64,
+    /// The number of messages up to it.
+    pub n: u64,
+}
+
+impl From<Head> for Position {
+    fn from(head: Head) -> Self {
+        Self { seq: head.seq, n: head.n }
+    }
+}
+
+/// Something between the last published entry and this one is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last one that was published.
+    pub last: u64,
+}
+
+/// Where [`super::Hub::attach`] left off.
+#[derive(Debug)]
+pub enum Attached {
+    /// Listening from here; these events are what came between `after` and here.
+    Live(Position, Vec<Bytes>),
+    /// Not listening: what came after `after` is not in memory. Read up to here first.
+    Behind(Position),
+    /// Not listening: `after` is ahead of the log.
+    Ahead(Position),
+}
+
+/// The listeners of one log.
+#[derive(Debug, Default)]
+pub(super) struct Channel {
+    /// Up to where they were told; none until the first came.
+    pub(super) position: Option<Position>,
+    /// Set when the hub has dropped it; whoever still holds it looks again.
+    pub(super) closed: bool,
+    subscribers: Vec<Arc<Connection>>,
+    recent: VecDeque<(u64, Bytes)>,
+    recent_bytes: usize,
+}
+
+impl Channel {
+    /// Adds a listener, see [`super::Hub::attach`]. `head` counts only for a channel that is new.
+    pub(super) fn attach(
+        &mut self,
+        connection: &Arc<Connection>,
+        after: Option<u64>,
+        head: Position,
+    ) -> Attached {
+        let position = *self.position.get_or_insert(head);
+        let missed = match after {
+            Some(after) if after > position.seq => return Attached::Ahead(position),
+            Some(after) if after < position.seq => {
+                match self.recent.front() {
+                    Some((first, _)) if *first <= after + 1 => {}
+                    _ => return Attached::Behind(position),
+                }
+                self.recent.iter().filter(|(s, _)| *s > after).map(|(_, b)| b.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        if !self.subscribers.iter().any(|s| Arc::ptr_eq(s, connection)) {
+            self.subscribers.push(Arc::clone(connection));
+        }
+        Attached::Live(position, missed)
+    }
+
+    /// Takes out and answers the listeners for which `which` says so.
+    pub(super) fn remove(
+        &mut self,
+        which: impl Fn(&Arc<Connection>) -> bool,
+    ) -> Vec<Arc<Connection>> {
+        self.subscribers.extract_if(.., |s| which(s)).collect()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.subscribers.is_empty()
+    }
+
+    /// Gives every listener the frame; answers how many took it.
+    pub(super) fn publish(
+        &mut self,
+        log: LogId,
+        position: Position,
+        frame: &Frame,
+    ) -> Result<u64, Gap> {
+        let last = self.position.unwrap_or_default().seq;
+        if position.seq <= last {
+            return Ok(0);
+        }
+        if position.seq > last + 1 {
+            return Err(Gap { last });
+        }
+        self.position = Some(position);
+        self.remember(position.seq, frame);
+        Ok(self.subscribers.iter().map(|s| u64::from(s.outbox.publish(log, frame))).sum())
+    }
+
+    fn remember(&mut self, seq: u64, frame: &Frame) {
+        let event = frame.payload();
+        self.recent_bytes += event.len();
+        self.recent.push_back((seq, event));
+        while self.recent.len() > RECENT_EVENTS || self.recent_bytes > RECENT_BYTES {
+            let Some((_, oldest)) = self.recent.pop_front() else { break };
+            self.recent_bytes -= oldest.len();
+        }
+    }
+}

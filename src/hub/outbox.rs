@@ -1,0 +1,297 @@
+//! What one connection has yet to be told: bounded, shared frames, drained by the connection's one task.
+//!
+//! Full means: what waits has passed the limit when one more event comes. Then the events are dropped and
+//! the connection is closed as a slow consumer; it resumes by `seq` and misses nothing. An answer to a
+//! request is always taken, since a session reads no further request while its outbox is half full.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use super::frame::Frame;
+use crate::id::LogId;
+
+/// Why the server closes a connection. The number carries the verdict: under 4500 the client reconnects
+/// and resumes, from 4500 on it does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCode {
+    /// The server stops.
+    ShuttingDown,
+    /// The outbox was full.
+    SlowConsumer,
+    /// The access token ran out and was not refreshed.
+    TokenExpired,
+    /// Nothing was heard for two ping intervals, or nothing could be written.
+    NoPong,
+    /// No valid token.
+    BadToken,
+    /// The session was ended.
+    SessionRevoked,
+    /// The account was disabled.
+    Banned,
+    /// What came was not the protocol.
+    ProtocolAbuse,
+}
+
+impl CloseCode {
+    /// The number in the close frame.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::ShuttingDown => 4001,
+            Self::SlowConsumer => 4008,
+            Self::TokenExpired => 4010,
+            Self::NoPong => 4012,
+            Self::BadToken => 4501,
+            Self::SessionRevoked => 4503,
+            Self::Banned => 4504,
+            Self::ProtocolAbuse => 4509,
+        }
+    }
+
+    /// The word in the close frame and in `closing`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::ShuttingDown => "shutting_down",
+            Self::SlowConsumer => "slow_consumer",
+            Self::TokenExpired => "token_expired",
+            Self::NoPong => "no_pong",
+            Self::BadToken => "bad_token",
+            Self::SessionRevoked => "session_revoked",
+            Self::Banned => "banned",
+            Self::ProtocolAbuse => "protocol_abuse",
+        }
+    }
+}
+
+/// How the server closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Why.
+    pub code: CloseCode,
+    /// When the client should be back, if it should.
+    pub reconnect: Option<Duration>,
+}
+
+impl Close {
+    /// A close without advice on when to be back.
+    pub fn now(code: CloseCode) -> Self {
+        let reconnect = (code.number() < 4500).then_some(Duration::ZERO);
+        Self { code, reconnect }
+    }
+}
+
+#[derive(Debug)]
+struct Queued {
+    /// The log an event belongs to; none for answers.
+    log: Option<LogId>,
+    frame: Frame,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Queued>,
+    /// Bytes in `frames` and in what was taken but not yet written.
+    bytes: usize,
+    close: Option<Close>,
+}
+
+/// What [`Outbox::take`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Frames, or none.
+    Frames,
+    /// The connection is to be closed, after the frames taken.
+    Close(Close),
+}
+
+/// What one connection has yet to be told.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    waker: AtomicWaker,
+    limit: usize,
+}
+
+impl Outbox {
+    /// An empty outbox that holds `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit }
+    }
+
+    /// Adds an answer.
+    pub fn push(&self, frame: Frame) {
+        let mut queue = self.queue.lock();
+        if queue.close.is_none() {
+            queue.bytes += frame.len();
+            queue.frames.push_back(Queued { log: None, frame });
+            drop(queue);
+            self.waker.wake();
+        }
+    }
+
+    /// Adds an event. False when there was no room: then the connection is on its way out.
+    pub fn publish(&self, log: LogId, frame: &Frame) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.close.is_some() {
+            return false;
+        }
+        let room = queue.bytes <= self.limit;
+        if room {
+            queue.bytes += frame.len();
+            queue.frames.push_back(Queued { log: Some(log), frame: frame.clone() });
+        } else {
+            Self::end(&mut queue, Close::now(CloseCode::SlowConsumer));
+        }
+        let first = queue.frames.len() <= 1;
+        drop(queue);
+        // Whoever drains looks again until nothing is left, so only the first frame has to wake it.
+        if first {
+            self.waker.wake();
+        }
+        room
+    }
+
+    /// Drops what waits from one log.
+    pub fn purge(&self, log: LogId) {
+        let mut queue = self.queue.lock();
+        let mut freed = 0;
+        queue.frames.retain(|q| {
+            let stays = q.log != Some(log);
+            freed += if stays { 0 } else { q.frame.len() };
+            stays
+        });
+        queue.bytes -= freed;
+    }
+
+    /// Closes the connection: nothing more is taken in. A verdict against the person also drops what waits;
+    /// otherwise it is still told.
+    pub fn close(&self, close: Close) {
+        let mut queue = self.queue.lock();
+        if queue.close.is_none() {
+            Self::end(&mut queue, close);
+            drop(queue);
+            self.waker.wake();
+        }
+    }
+
+    fn end(queue: &mut Queue, close: Close) {
+        queue.close = Some(close);
+        let told = matches!(close.code, CloseCode::ShuttingDown | CloseCode::TokenExpired)
+            || close.code == CloseCode::ProtocolAbuse
+            || close.code == CloseCode::BadToken;
+        if !told {
+            let freed: usize = queue.frames.drain(..).map(|q| q.frame.len()).sum();
+            queue.bytes -= freed;
+        }
+    }
+
+    /// Moves up to `most` frames into `into`. They count as waiting until [`Outbox::written`].
+    pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) -> Taken {
+        let mut queue = self.queue.lock();
+        let count = most.min(queue.frames.len());
+        into.extend(queue.frames.drain(..count).map(|q| q.frame));
+        if queue.frames.is_empty() {
+            // An idle connection keeps no buffer.
+            queue.frames = VecDeque::new();
+            if let Some(close) = queue.close {
+                return Taken::Close(close);
+            }
+        }
+        Taken::Frames
+    }
+
+    /// Bytes that were taken are written, or given up.
+    pub fn written(&self, bytes: usize) {
+        let mut queue = self.queue.lock();
+        queue.bytes = queue.bytes.saturating_sub(bytes);
+    }
+
+    /// Waits until there is something to take.
+    pub fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        let queue = self.queue.lock();
+        if queue.frames.is_empty() && queue.close.is_none() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Whether the next request may be read: less than half of the limit waits, and no close.
+    pub fn has_room(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.bytes * 2 < self.limit && queue.close.is_none()
+    }
+
+    /// How many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.queue.lock().bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Millis, id::RoomId};
+
+    fn frame(text: &str) -> Frame {
+        Frame::text(&[text.as_bytes()])
+    }
+
+    #[test]
+    fn a_full_outbox_drops_events_and_closes_as_slow() {
+        let (outbox, log) = (Outbox::new(100), LogId::Control);
+        let big = frame(&"x".repeat(98));
+        assert!(outbox.publish(log, &big), "exactly full is not over full");
+        assert!(outbox.publish(log, &big), "one frame may pass the limit");
+        assert!(!outbox.publish(log, &big));
+        let mut taken = VecDeque::new();
+        let close = Close::now(CloseCode::SlowConsumer);
+        assert_eq!(outbox.take(&mut taken, 10), Taken::Close(close));
+        assert!(taken.is_empty(), "no later event after a gap");
+        assert!(!outbox.publish(log, &frame("y")));
+    }
+
+    #[test]
+    fn what_is_taken_counts_until_it_is_written() {
+        let outbox = Outbox::new(100);
+        outbox.push(frame(&"x".repeat(98)));
+        let mut taken = VecDeque::new();
+        outbox.take(&mut taken, 10);
+        assert_eq!((taken.len(), outbox.bytes(), outbox.has_room()), (1, 100, false));
+        outbox.written(100);
+        assert!(outbox.has_room());
+    }
+
+    #[test]
+    fn purging_one_log_leaves_the_others() {
+        let outbox = Outbox::new(1000);
+        let (gone, stays) = (RoomId::new(Millis(1)).into(), RoomId::new(Millis(1)).into());
+        outbox.publish(gone, &frame("gone"));
+        outbox.publish(stays, &frame("stays"));
+        outbox.push(frame("answer"));
+        outbox.purge(gone);
+        let mut taken = VecDeque::new();
+        outbox.take(&mut taken, 10);
+        let texts: Vec<_> = taken.iter().map(Frame::payload).collect();
+        assert_eq!(texts, ["stays", "answer"]);
+        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum());
+    }
+
+    #[test]
+    fn a_shutdown_is_told_after_what_waits_and_a_revocation_instead_of_it() {
+        for (code, left) in [(CloseCode::ShuttingDown, 1), (CloseCode::SessionRevoked, 0)] {
+            let outbox = Outbox::new(1000);
+            outbox.push(frame("x"));
+            outbox.close(Close::now(code));
+            let mut taken = VecDeque::new();
+            assert!(matches!(outbox.take(&mut taken, 10), Taken::Close(c) if c.code == code));
+            assert_eq!(taken.len(), left);
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! The appender: one task that turns requests into durable entries and tells everyone, in one order.
+//!
+//! Its round: take what waits, let each request decide, commit once, then for each change in order answer
+//! and publish. What a request touches is in memory before it decides; what it needs and is not there is
+//! read beside the round while others go on. While a commit is under way the next requests gather, so a
+//! lone sender waits for one commit and a crowd shares it.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use super::{
+    Decide, Done, Error, Reply,
+    draft::{Draft, Heads},
+    event::encode,
+    memory::{Loaded, Memory, closes},
+    refuse,
+};
+use crate::{
+    clock::Clock,
+    hub::{Close, CloseCode, Frame, Hub, Position},
+    id::{LogId, RoomId, UserId},
+    model::{Entry, Head, Payload, Refusal, Status, Username},
+    stats::Stats,
+    store::{self, Change, Outcome, Store, Write},
+};
+
+/// How many changes go into one commit: DESIGN section 9 measured no more gain beyond about a thousand.
+const BATCH: usize = 1024;
+/// How often a change is renumbered before its sender is told to try again.
+const TRIES: u8 = 8;
+/// How often what is idle is forgotten, in ticks of a second.
+const SWEEP_TICKS: u32 = 60;
+
+/// What the appender is asked.
+pub(super) enum Command {
+    Append(Append),
+    /// Bring a log into memory.
+    Load(LogId, oneshot::Sender<Result<(), Refusal>>),
+}
+
+/// One request.
+pub(super) struct Append {
+    touches: Vec<LogId>,
+    fresh: Option<LogId>,
+    decide: Decide,
+    reply: Reply,
+    tries: u8,
+}
+
+impl fmt::Debug for Append {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Append").field("touches", &self.touches).finish_non_exhaustive()
+    }
+}
+
+impl Append {
+    pub(super) fn answer(self, answer: Result<Done, Error>) {
+        (self.reply)(answer);
+    }
+}
+
+impl Command {
+    pub(super) fn append(
+        touches: &[LogId],
+        fresh: Option<LogId>,
+        decide: Decide,
+        reply: Reply,
+    ) -> Self {
+        Self::Append(Append { touches: touches.to_vec(), fresh, decide, reply, tries: 0 })
+    }
+}
+
+/// A log read from the store, with the entries that its listeners have not been told.
+#[derive(Debug)]
+struct Read {
+    log: LogId,
+    found: Result<Option<Loaded>, store::Error>,
+    untold: Vec<Entry>,
+}
+
+/// What waits for a log to be read.
+enum Parked {
+    Append(Append),
+    Load(oneshot::Sender<Result<(), Refusal>>),
+}
+
+/// The task's state.
+pub(super) struct Appender {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    memory: Arc<Memory>,
+    clock: Clock,
+    stats: Arc<Stats>,
+    queue: mpsc::Receiver<Command>,
+    ready: VecDeque<Append>,
+    parked: HashMap<LogId, Vec<Parked>>,
+    reads: JoinSet<Read>,
+    /// Logs with listeners that could not be read after a commit of unknown outcome; tried again.
+    unsettled: HashSet<LogId>,
+}
+
+impl Appender {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        hub: Arc<Hub>,
+        memory: Arc<Memory>,
+        clock: Clock,
+        stats: Arc<Stats>,
+        queue: mpsc::Receiver<Command>,
+    ) -> Self {
+        Self {
+            store,
+            hub,
+            memory,
+            clock,
+            stats,
+            queue,
+            ready: VecDeque::new(),
+            parked: HashMap::new(),
+            reads: JoinSet::new(),
+            unsettled: HashSet::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let second = Duration::from_secs(1);
+        let mut tick = interval_at(Instant::now() + second, second);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0_u32;
+        let mut open = true;
+        while open || !self.ready.is_empty() || !self.reads.is_empty() {
+            if self.ready.is_empty() {
+                tokio::select! {
+                    biased;
+                    Some(read) = self.reads.join_next() => self.on_read(read.ok()).await,
+                    command = self.queue.recv(), if open => match command {
+                        Some(command) => self.on_command(command),
+                        None => open = false,
+                    },
+                    _ = tick.tick() => {
+                        ticks += 1;
+                        self.on_tick(ticks.is_multiple_of(SWEEP_TICKS));
+                    }
+                }
+            }
+            while self.ready.len() < BATCH
+                && let Ok(command) = self.queue.try_recv()
+            {
+                self.on_command(command);
+            }
+            while let Some(read) = self.reads.try_join_next() {
+                self.on_read(read.ok()).await;
+            }
+            let batch = self.sequence();
+            if !batch.is_empty() {
+                self.commit(batch).await;
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Append(append) => self.ready.push_back(append),
+            Command::Load(log, reply) if self.memory.head(log).is_some() => {
+                let _gone = reply.send(Ok(()));
+            }
+            Command::Load(log, reply) => self.park(log, Parked::Load(reply)),
+        }
+    }
+
+    fn on_tick(&mut self, sweep: bool) {
+        for log in std::mem::take(&mut self.unsettled) {
+            self.park_nothing(log);
+        }
+        if sweep {
+            let (hub, ready) = (&self.hub, &self.ready);
+            let wanted = |log| ready.iter().any(|a: &Append| a.touches.contains(&log));
+            self.memory.sweep(|log| hub.position(log).is_some() || wanted(log));
+        }
+    }
+
+    /// Lets something wait for a log, and reads the log unless that is under way.
+    fn park(&mut self, log: LogId, what: Parked) {
+        self.park_nothing(log);
+        self.parked.entry(log).or_default().push(what);
+    }
+
+    fn park_nothing(&mut self, log: LogId) {
+        if self.parked.contains_key(&log) {
+            return;
+        }
+        self.parked.insert(log, Vec::new());
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let told = self.hub.position(log);
+        self.reads.spawn(async move {
+            let found = read(&*store, log, now).await;
+            let mut untold = Vec::new();
+            if let (Ok(Some(loaded)), Some(told)) = (&found, told)
+                && loaded.head().seq > told.seq
+            {
+                let upto = loaded.head().seq;
+                match store.entries(log, told.seq, upto, usize::MAX, usize::MAX).await {
+                    Ok(entries) => untold = entries,
+                    Err(e) => return Read { log, found: Err(e), untold },
+                }
+            }
+            Read { log, found, untold }
+        });
+    }
+
+    async fn on_read(&mut self, read: Option<Read>) {
+        // A read that panicked tells nothing; what waits for it is dropped with its reply, which the
+        // waiting side sees as `unavailable`.
+        let Some(Read { log, found, untold }) = read else { return };
+        let parked = self.parked.remove(&log).unwrap_or_default();
+        let refusal = match found {
+            Ok(Some(loaded)) => {
+                self.memory.insert(loaded);
+                self.tell_again(untold).await;
+                None
+            }
+            Ok(None) => Some(Refusal::NotFound(match log {
+                LogId::User(_) => "user",
+                _ => "room",
+            })),
+            Err(e) => {
+                if self.hub.position(log).is_some() {
+                    self.unsettled.insert(log);
+                }
+                Some(refuse(&e))
+            }
+        };
+        for what in parked {
+            match (what, &refusal) {
+                (Parked::Append(append), None) => self.ready.push_back(append),
+                (Parked::Append(append), Some(r)) => append.answer(Err(r.clone().into())),
+                (Parked::Load(reply), None | Some(Refusal::NotFound(_))) => {
+                    let _gone = reply.send(Ok(()));
+                }
+                (Parked::Load(reply), Some(r)) => {
+                    let _gone = reply.send(Err(r.clone()));
+                }
+            }
+        }
+    }
+
+    /// Publishes what was committed without our knowing.
+    async fn tell_again(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let names = self.store.users(&people(&entry)).await.unwrap_or_default();
+            let frame =
+                encode(&entry, |id| names.iter().find(|u| u.id == id).map(|u| &u.name));
+            let _next_read_tells_the_rest = self.hub.publish(entry.log, position(&entry), &frame);
+        }
+    }
+
+    /// Lets every request that can have its turn decide. Those that need what this batch is changing, and
+    /// all that follow them on the same logs, wait for the next round.
+    fn sequence(&mut self) -> Vec<(Append, Change)> {
+        let now = self.clock.now();
+        let mut heads = Heads::default();
+        let mut closed: HashSet<LogId> = HashSet::new();
+        let mut later = VecDeque::new();
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Some(mut append) = self.ready.pop_front()
+        {
+            if append.touches.iter().any(|log| closed.contains(log)) {
+                closed.extend(&append.touches);
+                later.push_back(append);
+                continue;
+            }
+            if let Some(missing) = self.missing(&append) {
+                self.park(missing, Parked::Append(append));
+                continue;
+            }
+            for log in &append.touches {
+                self.seed(&mut heads, *log);
+            }
+            let mut draft = Draft::new(&self.memory, now, &heads);
+            match (append.decide)(&mut draft) {
+                Err(refusal) => append.answer(Err(refusal.into())),
+                Ok(()) => {
+                    let (change, added) = draft.finish();
+                    if change.entries.is_empty() && change.writes.is_empty() {
+                        append.answer(Ok(Done { entries: Vec::new(), dup: false }));
+                        continue;
+                    }
+                    heads.heads.extend(added.heads);
+                    heads.hash = added.hash.or(heads.hash);
+                    closed.extend(change.writes.iter().filter_map(closes));
+                    batch.push((append, change));
+                }
+            }
+        }
+        later.append(&mut self.ready);
+        self.ready = later;
+        batch
+    }
+
+    fn missing(&self, append: &Append) -> Option<LogId> {
+        let here = |log: &LogId| Some(*log) == append.fresh || self.memory.head(*log).is_some();
+        append.touches.iter().copied().find(|log| !here(log))
+    }
+
+    fn seed(&self, heads: &mut Heads, log: LogId) {
+        if heads.heads.contains_key(&log) {
+            return;
+        }
+        if log == LogId::Control {
+            heads.hash = self.memory.control().map(|c| c.hash);
+        }
+        heads.heads.insert(log, self.memory.head(log).unwrap_or_default());
+    }
+
+    async fn commit(&mut self, batch: Vec<(Append, Change)>) {
+        let (appends, changes): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let changes = Arc::new(changes);
+        let outcomes = self.store.commit(Arc::clone(&changes)).await;
+        self.stats.batches.up();
+        let changes = Arc::try_unwrap(changes).unwrap_or_else(|shared| (*shared).clone());
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(e) => return self.give_up(&e, appends, &changes),
+        };
+        let mut failed: HashSet<LogId> = HashSet::new();
+        let mut again = VecDeque::new();
+        let mut told = Vec::new();
+        for ((mut append, change), outcome) in appends.into_iter().zip(changes).zip(outcomes) {
+            if outcome == Outcome::Committed {
+                self.apply(&change);
+                told.push((append, change));
+                continue;
+            }
+            let logs: Vec<_> = change.entries.iter().map(|e| e.log).collect();
+            let follows = logs.iter().any(|log| failed.contains(log));
+            failed.extend(&logs);
+            let answer = match outcome {
+                Outcome::Duplicate(original) => answer_repeat(&change, *original),
+                Outcome::Exists(what) => {
+                    Err(Refusal::Conflict(format!("this {what} is taken")).into())
+                }
+                Outcome::Stale => Err(Error::Stale),
+                Outcome::Conflict | Outcome::Committed if append.tries < TRIES => {
+                    append.tries += 1;
+                    if !follows {
+                        // Somebody else wrote to one of these logs: look where they stand now.
+                        logs.iter().for_each(|log| self.memory.forget(*log));
+                    }
+                    again.push_back(append);
+                    continue;
+                }
+                Outcome::Conflict | Outcome::Committed => Err(Refusal::Unavailable.into()),
+            };
+            append.answer(answer);
+        }
+        for (append, change) in told {
+            self.tell(append, change).await;
+        }
+        again.append(&mut self.ready);
+        self.ready = again;
+    }
+
+    /// The batch failed as a whole. If it may have happened all the same, what is known of its logs is
+    /// forgotten, and those that somebody listens to are read again at once.
+    fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
+        let refusal = refuse(error);
+        if !matches!(error, store::Error::Full) {
+            let logs: HashSet<_> = changes.iter().flat_map(|c| &c.entries).map(|e| e.log).collect();
+            let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
+            for log in logs.into_iter().chain(closed) {
+                self.memory.forget(log);
+                if self.hub.position(log).is_some() {
+                    self.park_nothing(log);
+                }
+            }
+        }
+        for append in appends {
+            append.answer(Err(refusal.clone().into()));
+        }
+    }
+
+    fn apply(&self, change: &Change) {
+        for write in &change.writes {
+            self.memory.apply(write.clone());
+        }
+        for entry in &change.entries {
+            let head = Head { seq: entry.seq, n: entry.n, at: entry.at };
+            let hash = match &entry.payload {
+                Payload::Act(act) => Some(act.hash.as_str()),
+                _ => None,
+            };
+            self.memory.advance(entry.log, head, hash);
+        }
+    }
+
+    /// Answers the sender, then tells everyone else.
+    async fn tell(&mut self, append: Append, change: Change) {
+        let Change { entries, writes } = change;
+        let mut events = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            self.stats.entries.up();
+            if entry.log == LogId::Control {
+                continue;
+            }
+            if entry.payload.is_message() {
+                self.stats.messages.up();
+            }
+            let heard = self.hub.position(entry.log).is_some();
+            let frame = heard.then(|| self.event(entry));
+            events.push((entry.log, position(entry), frame, expels(entry)));
+        }
+        append.answer(Ok(Done { entries, dup: false }));
+        for (log, position, frame, expels) in events {
+            if let Some(frame) = frame
+                && let Err(gap) = self.hub.publish(log, position, &frame)
+            {
+                let most = usize::MAX;
+                let missed = self.store.entries(log, gap.last, position.seq, most, most).await;
+                self.tell_again(missed.unwrap_or_default()).await;
+            }
+            if let Some((room, user, why)) = expels {
+                self.hub.expel(room.into(), user, &unsubscribed(room, why));
+            }
+        }
+        for write in writes {
+            self.cut_off(&write);
+        }
+    }
+
+    fn event(&self, entry: &Entry) -> Frame {
+        let names: Vec<(UserId, Username)> = people(entry)
+            .into_iter()
+            .filter_map(|id| self.memory.user(id).map(|u| (id, u.name())))
+            .collect();
+        encode(entry, |id| names.iter().find(|(user, _)| *user == id).map(|(_, name)| name))
+    }
+
+    /// Closes the sockets that a write has taken the ground from.
+    fn cut_off(&self, write: &Write) {
+        let revoked = Close::now(CloseCode::SessionRevoked);
+        match write {
+            Write::UpdateSession(session) if session.ended_at.is_some() => {
+                self.hub.kick(session.user, revoked, |c| c.session == session.id);
+            }
+            Write::EndSessions { user, except, .. } => {
+                self.hub.kick(*user, revoked, |c| Some(c.session) != *except);
+            }
+            Write::UpdateUser(user) if user.status != Status::Active => {
+                self.hub.kick(user.id, Close::now(CloseCode::Banned), |_| true);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn read(
+    store: &dyn Store,
+    log: LogId,
+    now: crate::clock::Millis,
+) -> Result<Option<Loaded>, store::Error> {
+    Ok(match log {
+        LogId::Room(id) => store.load_room(id).await?.map(Loaded::Room),
+        LogId::User(id) => match store.load_user(id).await? {
+            Some(state) => {
+                let sessions = store.sessions_of(id, now).await?;
+                Some(Loaded::User(state, sessions.into_iter().map(|s| s.id).collect()))
+            }
+            None => None,
+        },
+        LogId::Control => Some(Loaded::Control(store.load_control().await?)),
+    })
+}
+
+/// The answer to a request whose `txn` was seen before.
+fn answer_repeat(change: &Change, original: Entry) -> Result<Done, Error> {
+    let asked = change.entries.iter().find(|e| e.txn.is_some() && e.txn == original.txn);
+    if asked.is_some_and(|e| e.digest == original.digest) {
+        Ok(Done { entries: vec![original], dup: true })
+    } else {
+        Err(Refusal::TxnReused.into())
+    }
+}
+
+fn position(entry: &Entry) -> Position {
+    Position { seq: entry.seq, n: entry.n }
+}
+
+/// Everyone whose name the entry's event shows.
+pub(super) fn people(entry: &Entry) -> Vec<UserId> {
+    let mut people: Vec<UserId> = entry.from.into_iter().collect();
+    if let Payload::Membership { user, .. } = &entry.payload {
+        people.push(*user);
+    }
+    people
+}
+
+/// Whom an entry takes out of which room, and why.
+fn expels(entry: &Entry) -> Option<(RoomId, Option<UserId>, &'static str)> {
+    match (&entry.payload, entry.log) {
+        (Payload::Removed { target, why }, LogId::User(user)) => {
+            let why = if why == "left" { "left" } else { "removed" };
+            Some((*target, Some(user), why))
+        }
+        (Payload::Deleted, LogId::Room(room)) => Some((room, None, "deleted")),
+        _ => None,
+    }
+}
+
+fn unsubscribed(room: RoomId, why: &str) -> Frame {
+    Frame::json(&serde_json::json!({"ev": "unsubscribed", "room": room, "why": why}))
+}

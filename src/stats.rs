@@ -1,0 +1,59 @@
+//! Counters: what the server has done and how much of it is going on. Absolute numbers; whoever shows
+//! rates takes the difference of two readings.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One number that only grows, or goes up and down.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    pub fn up(&self) {
+        self.add(1);
+    }
+
+    /// One less.
+    pub fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many more.
+    pub fn add(&self, many: u64) {
+        self.0.fetch_add(many, Ordering::Relaxed);
+    }
+
+    /// How many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All counters of one server.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Logged-in WebSockets that are open now.
+    pub connections: Count,
+    /// Sockets that are open now, whatever they speak.
+    pub sockets: Count,
+    /// REST requests answered.
+    pub requests: Count,
+    /// Frames received.
+    pub frames: Count,
+    /// Messages made durable.
+    pub messages: Count,
+    /// Entries made durable, of every log.
+    pub entries: Count,
+    /// Batches committed; entries ÷ batches tells how well commits are shared.
+    pub batches: Count,
+    /// Events put into an outbox.
+    pub deliveries: Count,
+    /// Connections closed because they read too slowly.
+    pub slow_consumers: Count,
+    /// Logins that worked.
+    pub logins: Count,
+    /// Logins that did not.
+    pub failed_logins: Count,
+    /// Requests refused by a rate limit.
+    pub rate_limited: Count,
+}
