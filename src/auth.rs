@@ -1,0 +1,1 @@
+//! Who is asking: passwords, tokens and one-time codes.
