@@ -11,6 +11,7 @@ mod outbox;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 pub use self::{
@@ -77,18 +78,20 @@ impl Hub {
         self.stats.connections.down();
     }
 
-    /// Lets a connection listen to a log, if `admit` says yes, from the position that this answers.
+    /// Lets a connection listen to a log, if `admit` says yes, from the position that it is told.
     ///
     /// `admit` runs under the lock that publishing to this log takes, and tells where the log stands in case
     /// nobody listened to it until now. With `after`, listening begins only when everything after it can be
     /// told from memory; else the answer is [`Attached::Behind`]: read up to the position from the store
-    /// and come again.
+    /// and come again. `welcome` gets the position and what came between, under the same lock, so that what
+    /// it puts into the outbox comes before any later event.
     pub fn attach<E>(
         &self,
         log: LogId,
         connection: &Arc<Connection>,
         after: Option<u64>,
         admit: impl Fn() -> Result<Position, E>,
+        welcome: &mut (dyn FnMut(Position, Vec<Bytes>) + Send),
     ) -> Result<Attached, E> {
         loop {
             let channel = self.channel(log);
@@ -97,11 +100,9 @@ impl Hub {
                 continue;
             }
             let admitted = admit();
-            let answer = admitted.map(|position| channel.attach(connection, after, position));
-            if channel.is_idle() {
-                channel.closed = true;
-                self.channels.write().remove(&log);
-            }
+            let answer =
+                admitted.map(|position| channel.attach(connection, after, position, welcome));
+            self.drop_idle(log, &mut channel);
             return answer;
         }
     }
@@ -148,6 +149,14 @@ impl Hub {
         }
     }
 
+    /// Closes every connection; each is told when to be back.
+    pub fn close_all(&self, close: impl Fn() -> Close) {
+        let all: Vec<_> = self.connections.lock().values().flatten().map(Arc::clone).collect();
+        for connection in all {
+            connection.outbox.close(close());
+        }
+    }
+
     /// How many logs somebody listens to.
     pub fn channels(&self) -> usize {
         self.channels.read().len()
@@ -165,10 +174,14 @@ impl Hub {
         let channel = self.channels.read().get(&log).map(Arc::clone)?;
         let mut channel = channel.lock();
         let answer = f(&mut channel);
+        self.drop_idle(log, &mut channel);
+        Some(answer)
+    }
+
+    fn drop_idle(&self, log: LogId, channel: &mut Channel) {
         if channel.is_idle() && !channel.closed {
             channel.closed = true;
             self.channels.write().remove(&log);
         }
-        Some(answer)
     }
 }

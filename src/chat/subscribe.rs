@@ -41,70 +41,77 @@ pub struct Subscribed {
 }
 
 impl Chat {
-    /// Lets a connection listen to a room it may read, or to its user's own log.
+    /// Lets a connection listen to a room it may read, or to its user's own log. `answer` is given what the
+    /// client is to know, before any later event reaches the connection's outbox.
     pub async fn subscribe(
         &self,
         connection: &Arc<Connection>,
         log: LogId,
         resume: Resume,
-    ) -> Result<Subscribed, Refusal> {
+        answer: &mut (dyn FnMut(Subscribed) + Send),
+    ) -> Result<(), Refusal> {
         self.bring_in(connection.user, log).await?;
-        let admit = || self.admit(connection.user, log);
         let same_epoch = resume.epoch.is_none_or(|e| e == self.store.epoch());
         if let Some(asked) = resume.after.filter(|_| same_epoch) {
+            let (_, floor) = self.admit(connection.user, log)?;
             // What lies before the floor is not this person's to read, and so not missed.
-            let after = asked.max(admit()?.1.saturating_sub(1));
-            if let Some(done) = self.replay(connection, log, after).await? {
-                return Ok(done);
+            let after = asked.max(floor.saturating_sub(1));
+            if self.replay(connection, log, after, answer).await? {
+                return Ok(());
             }
         }
-        match self.hub.attach(log, connection, None, || admit().map(|(p, _)| p))? {
-            Attached::Live(position, _) | Attached::Behind(position) | Attached::Ahead(position) => {
-                Ok(Subscribed { position, recovered: false, events: Vec::new() })
-            }
-        }
+        let admit = || self.admit(connection.user, log).map(|(position, _)| position);
+        let mut welcome = |position, _| {
+            answer(Subscribed { position, recovered: false, events: Vec::new() });
+        };
+        self.hub.attach(log, connection, None, admit, &mut welcome).map(drop)
     }
 
-    /// Reads what was missed and begins to listen; none when that is too much, or not to be had.
+    /// Reads what was missed and begins to listen; false when that is too much, or not to be had.
     async fn replay(
         &self,
         connection: &Arc<Connection>,
         log: LogId,
         after: u64,
-    ) -> Result<Option<Subscribed>, Refusal> {
+        answer: &mut (dyn FnMut(Subscribed) + Send),
+    ) -> Result<bool, Refusal> {
         let (most, most_bytes) =
             (self.config.ws.replay_entries, self.config.ws.replay_bytes.as_u64());
         let mut reached = after;
         let mut events: Vec<Bytes> = Vec::new();
         let mut bytes = 0_u64;
         for _ in 0..ROUNDS {
-            let admit = || self.admit(connection.user, log).map(|(p, _)| p);
-            let position = match self.hub.attach(log, connection, Some(reached), admit)? {
-                Attached::Live(position, recent) => {
-                    events.extend(recent);
-                    return Ok(Some(Subscribed { position, recovered: true, events }));
-                }
-                Attached::Ahead(_) => return Ok(None),
+            let attached = {
+                let mut welcome = |position, recent| {
+                    events.extend::<Vec<Bytes>>(recent);
+                    let events = std::mem::take(&mut events);
+                    answer(Subscribed { position, recovered: true, events });
+                };
+                let admit = || self.admit(connection.user, log).map(|(position, _)| position);
+                self.hub.attach(log, connection, Some(reached), admit, &mut welcome)?
+            };
+            let position = match attached {
+                Attached::Live => return Ok(true),
+                Attached::Ahead => return Ok(false),
                 Attached::Behind(position) => position,
             };
-            let missed = position.seq - after;
-            if missed > most as u64 {
-                return Ok(None);
+            if position.seq - after > most as u64 {
+                return Ok(false);
             }
             let left = usize::try_from(most_bytes.saturating_sub(bytes)).unwrap_or(usize::MAX);
             let read = self.store.entries(log, reached, position.seq, most, left).await;
             let entries = read.map_err(|e| refuse(&e))?;
-            let Some(last) = entries.last().map(|e| e.seq) else { return Ok(None) };
+            let Some(last) = entries.last().map(|e| e.seq) else { return Ok(false) };
             for event in self.events(&entries).await? {
                 bytes += event.len() as u64;
                 events.push(event);
             }
             if bytes > most_bytes {
-                return Ok(None);
+                return Ok(false);
             }
             reached = last;
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Where a log stands and from where on the user may read it, from memory and at this moment.

@@ -35,14 +35,14 @@ pub struct Gap {
 }
 
 /// Where [`super::Hub::attach`] left off.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attached {
-    /// Listening from here; these events are what came between `after` and here.
-    Live(Position, Vec<Bytes>),
+    /// Listening, and welcomed.
+    Live,
     /// Not listening: what came after `after` is not in memory. Read up to here first.
     Behind(Position),
     /// Not listening: `after` is ahead of the log.
-    Ahead(Position),
+    Ahead,
 }
 
 /// The listeners of one log.
@@ -64,10 +64,11 @@ impl Channel {
         connection: &Arc<Connection>,
         after: Option<u64>,
         head: Position,
+        welcome: &mut (dyn FnMut(Position, Vec<Bytes>) + Send),
     ) -> Attached {
         let position = *self.position.get_or_insert(head);
         let missed = match after {
-            Some(after) if after > position.seq => return Attached::Ahead(position),
+            Some(after) if after > position.seq => return Attached::Ahead,
             Some(after) if after < position.seq => {
                 match self.recent.front() {
                     Some((first, _)) if *first <= after + 1 => {}
@@ -80,7 +81,8 @@ impl Channel {
         if !self.subscribers.iter().any(|s| Arc::ptr_eq(s, connection)) {
             self.subscribers.push(Arc::clone(connection));
         }
-        Attached::Live(position, missed)
+        welcome(position, missed);
+        Attached::Live
     }
 
     /// Takes out and answers the listeners for which `which` says so.

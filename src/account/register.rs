@@ -1,0 +1,152 @@
+//! Coming in for the first time: registering, and claiming an account that an operator made.
+
+use serde_json::json;
+
+use super::Account;
+use crate::{
+    auth::{Secret, check_new_password, parse_code},
+    config::Registration as Mode,
+    id::{LogId, UserId},
+    log::refuse,
+    model::{
+        Actor, Code, CodeKind, DisplayName, Email, Refusal, Role, Status, User, Username,
+    },
+    store::Write,
+};
+
+/// Somebody at the door who has not shown who they are.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// How the control log names them; the address is always known.
+    pub actor: Actor,
+    /// From where.
+    pub address: std::net::IpAddr,
+    /// Whether the request comes straight from this machine.
+    pub direct: bool,
+}
+
+/// A request for an account.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The unique name.
+    pub username: Username,
+    /// The password.
+    pub password: Secret,
+    /// An address, for the record: it is not a way to log in until an operator says so.
+    pub email: Option<Email>,
+    /// How the person wants to be called.
+    pub display_name: Option<DisplayName>,
+    /// A code, where registration is by invitation.
+    pub invite: Option<String>,
+}
+
+/// The use of a one-time code for an account.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The code.
+    pub code: String,
+    /// The account's password from now on.
+    pub password: Secret,
+}
+
+impl Account {
+    /// How registration stands for this visitor: never `auto`.
+    pub fn registration(&self, direct: bool) -> Mode {
+        let server = &self.config.server;
+        match self.config.auth.registration {
+            Mode::Auto => {
+                let home = server.listen.ip().is_loopback() && server.public_url.is_empty();
+                if home && direct { Mode::Open } else { Mode::Invite }
+            }
+            mode => mode,
+        }
+    }
+
+    /// Makes an account.
+    pub async fn register(&self, visitor: &Visitor, new: Registration) -> Result<User, Refusal> {
+        self.limits.check_register(visitor.address)?;
+        let invite = match self.registration(visitor.direct) {
+            Mode::Open => None,
+            Mode::Invite | Mode::Auto => {
+                let needed = || {
+                    Refusal::Forbidden(
+                        "this server takes new members by invitation: add the `invite` code".into(),
+                    )
+                };
+                Some(self.code(new.invite.as_deref().ok_or_else(needed)?, CodeKind::Invite).await?)
+            }
+            Mode::Closed => {
+                return Err(Refusal::Forbidden("this server takes no new members".into()));
+            }
+        };
+        check_new_password(&new.password, &new.username)?;
+        let taken = self.store.user_by_name(&new.username).await.map_err(|e| refuse(&e))?;
+        if taken.is_some() {
+            // Said before the work of hashing, so that guessing names costs us nothing.
+            return Err(Refusal::Conflict("this username is taken".into()));
+        }
+        let hash = self.passwords.hash(new.password).await.map_err(|_| Refusal::Busy)?;
+        let id = UserId::new(self.clock.now());
+        let actor = Actor { user: Some(id), ..visitor.actor.clone() };
+        let user = User {
+            id,
+            name: new.username,
+            display_name: new.display_name,
+            email: new.email,
+            email_login: false,
+            role: invite.as_ref().map_or(Role::Member, |i| i.role),
+            status: Status::Active,
+            password: Some(hash),
+            created_at: self.clock.now(),
+        };
+        let made = user.clone();
+        let taken = invite.map(|i| i.hash);
+        let done = self.log.append(&[LogId::Control], Some(id.into()), move |draft| {
+            let email = user.email.as_ref().map_or("", Email::as_str);
+            let personal = [("username", user.name.as_str()), ("email", email)];
+            let detail = json!({"role": user.role, "by": "registration"});
+            draft.act("user.create", &actor, Some(id.to_string()), detail, &personal);
+            draft.write(Write::InsertUser(user.clone()));
+            if let Some(code) = taken {
+                draft.write(Write::TakeCode(code));
+            }
+            Ok(())
+        });
+        done.await?;
+        Ok(made)
+    }
+
+    /// Uses a one-time code: sets the password of the account it is for and ends all its sessions.
+    pub async fn claim(&self, visitor: &Visitor, claim: Claim) -> Result<User, Refusal> {
+        self.limits.check_login(visitor.address)?;
+        let code = self.code(&claim.code, CodeKind::Claim).await?;
+        let id = code.user.ok_or(Refusal::Internal)?;
+        let user = self.user(id).await?;
+        check_new_password(&claim.password, &user.name)?;
+        let hash = self.passwords.hash(claim.password).await.map_err(|_| Refusal::Busy)?;
+        let actor = Actor { user: Some(id), ..visitor.actor.clone() };
+        let done = self.log.append(&[id.into(), LogId::Control], None, move |draft| {
+            let mut user = draft.user(id)?.user();
+            if user.status == Status::Disabled {
+                return Err(Refusal::Locked);
+            }
+            user.status = Status::Active;
+            user.password = Some(hash.clone());
+            draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
+            draft.write(Write::TakeCode(code.hash));
+            draft.write(Write::UpdateUser(user));
+            draft.write(Write::EndSessions { user: id, except: None, at: draft.now() });
+            Ok(())
+        });
+        done.await?;
+        self.user(id).await
+    }
+
+    /// A code that is good now.
+    async fn code(&self, text: &str, kind: CodeKind) -> Result<Code, Refusal> {
+        let wrong = || Refusal::Forbidden("this code is not valid, was used, or is too old".into());
+        let hash = parse_code(text).ok_or_else(wrong)?;
+        let code = self.store.code(&hash).await.map_err(|e| refuse(&e))?.ok_or_else(wrong)?;
+        if code.kind == kind && self.clock.now() < code.expires_at { Ok(code) } else { Err(wrong()) }
+    }
+}

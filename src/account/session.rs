@@ -1,0 +1,251 @@
+//! Sessions: logging in, staying logged in, logging out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Account, Visitor};
+use crate::{
+    auth::{Claims, Presented, Secret, Verdict, issue_refresh, present_refresh},
+    clock::Millis,
+    id::{LogId, SessionId, UserId},
+    log::{Error, refuse},
+    model::{Actor, Caller, DeviceName, Email, Refusal, Session, User, Username},
+    rights,
+    store::Write,
+};
+
+/// How many sessions one account may have; one more login ends the one unused longest.
+const MOST_SESSIONS: usize = 100;
+/// How often a refresh looks again when another one came between.
+const TRIES: usize = 4;
+
+/// A request to log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// User name, or an e-mail that an operator set.
+    pub login: String,
+    /// The password.
+    pub password: Secret,
+    /// What the device calls itself.
+    pub device: Option<DeviceName>,
+}
+
+/// What a client needs to stay logged in.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// For every request.
+    pub access_token: String,
+    /// How long that is good.
+    pub expires_in: Duration,
+    /// For the next access token.
+    pub refresh_token: String,
+    /// The session they stand for.
+    pub session: SessionId,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl Account {
+    /// Opens a session for whoever knows the password. An unknown account and a wrong password cannot be
+    /// told apart, neither by the answer nor by the time it takes.
+    pub async fn login(&self, visitor: &Visitor, login: Login) -> Result<Tokens, Refusal> {
+        let address = visitor.address;
+        self.limits.check_login(address)?;
+        if let Some(retry_after) = self.limits.login_blocked(&login.login, address) {
+            return Err(Refusal::RateLimited { retry_after });
+        }
+        let user = self.find(&login.login).await?;
+        let stored = user.as_ref().and_then(|u| u.password.clone());
+        let checked = self.passwords.verify(login.password.clone(), stored.clone()).await;
+        let checked = checked.map_err(|_| Refusal::Busy)?;
+        let Some(user) = user.filter(|_| checked.ok) else {
+            self.limits.login_failed(&login.login, address);
+            self.stats.failed_logins.up();
+            return Err(Refusal::Unauthorized("wrong user name or password".into()));
+        };
+        rights::may_act(&user)?;
+        let better = match checked.upgrade {
+            true => self.passwords.hash(login.password).await.ok(),
+            false => None,
+        };
+        self.open(visitor, &user, login.device, stored.zip(better)).await
+    }
+
+    async fn find(&self, login: &str) -> Result<Option<User>, Refusal> {
+        let found = if let Ok(name) = Username::parse(&login.to_lowercase()) {
+            self.store.user_by_name(&name).await
+        } else if let Ok(email) = Email::parse(login) {
+            self.store.user_by_email(&email).await
+        } else {
+            Ok(None)
+        };
+        found.map_err(|e| refuse(&e))
+    }
+
+    async fn open(
+        &self,
+        visitor: &Visitor,
+        user: &User,
+        device: Option<DeviceName>,
+        rehashed: Option<(String, String)>,
+    ) -> Result<Tokens, Refusal> {
+        let now = self.clock.now();
+        let id = SessionId::new(now);
+        let refresh = issue_refresh(id);
+        let session = Session {
+            id,
+            user: user.id,
+            device,
+            address: Some(visitor.address.to_string()),
+            created_at: now,
+            used_at: now,
+            expires_at: now.plus(self.config.auth.refresh_token.into()),
+            ended_at: None,
+            anchor: refresh.anchor,
+            current: refresh.current,
+            previous: None,
+            seed: refresh.seed,
+            rotated_at: now,
+            version: 1,
+        };
+        let sessions = self.store.sessions_of(user.id, now).await.map_err(|e| refuse(&e))?;
+        let oldest = sessions.iter().min_by_key(|s| s.used_at).cloned();
+        let crowded_out = oldest.filter(|_| sessions.len() >= MOST_SESSIONS);
+        let actor = Actor { user: Some(user.id), session: Some(id), ..visitor.actor.clone() };
+        let user_id = user.id;
+        let seen = user.password.clone();
+        let done = self.log.append(&[user_id.into(), LogId::Control], None, move |draft| {
+            let mut user = draft.user(user_id)?.user();
+            rights::may_act(&user)?;
+            if user.password != seen {
+                // Changed between the check and this turn: the old one opens nothing any more.
+                return Err(Refusal::Unauthorized("wrong user name or password".into()));
+            }
+            if let Some((_, better)) = &rehashed {
+                user.password = Some(better.clone());
+                draft.write(Write::UpdateUser(user));
+            }
+            if let Some(old) = &crowded_out {
+                draft.write(Write::UpdateSession(ended(old, draft.now())));
+            }
+            draft.act("session.open", &actor, Some(id.to_string()), json!(null), &[]);
+            draft.write(Write::InsertSession(session.clone()));
+            Ok(())
+        });
+        done.await?;
+        self.stats.logins.up();
+        self.tokens(user.clone(), id, refresh.token)
+    }
+
+    /// Gives the next pair of tokens for a refresh token. One that was used before, and whose successor was
+    /// used too, is a stolen one or its victim's: the session ends.
+    pub async fn refresh(&self, visitor: &Visitor, token: &str) -> Result<Tokens, Refusal> {
+        let wrong = || Refusal::Unauthorized("this refresh token is not valid; log in again".into());
+        let presented = Presented::parse(token).ok_or_else(wrong)?;
+        for _ in 0..TRIES {
+            let found = self.store.session(presented.session()).await.map_err(|e| refuse(&e))?;
+            let session = found.ok_or_else(wrong)?;
+            let now = self.clock.now();
+            let verdict = present_refresh(&session, &presented, now);
+            if session.ended_at.is_some() || session.expires_at <= now {
+                return Err(wrong());
+            }
+            let user = self.user(session.user).await?;
+            let (id, owner) = (session.id, session.user);
+            match verdict {
+                Verdict::Wrong => return Err(wrong()),
+                Verdict::Repeat { token } => {
+                    rights::may_act(&user)?;
+                    return self.tokens(user, id, token);
+                }
+                Verdict::Reused => {
+                    let actor = Actor { user: Some(owner), session: Some(id), ..visitor.actor.clone() };
+                    let reason = json!({"reason": "an old refresh token was used again"});
+                    match self.end(session, &actor, reason).await {
+                        Err(Error::Stale) => continue,
+                        _ => return Err(wrong()),
+                    }
+                }
+                Verdict::Rotate { token, current, previous, seed } => {
+                    rights::may_act(&user)?;
+                    let next = Session {
+                        used_at: now,
+                        expires_at: now.plus(self.config.auth.refresh_token.into()),
+                        current,
+                        previous: Some(previous),
+                        seed,
+                        rotated_at: now,
+                        version: session.version + 1,
+                        ..session
+                    };
+                    let done = self.log.append(&[owner.into()], None, move |draft| {
+                        draft.user(owner)?.with(rights::may_act)?;
+                        draft.write(Write::UpdateSession(next.clone()));
+                        Ok(())
+                    });
+                    match done.await {
+                        Err(Error::Stale) => {}
+                        Err(Error::Refused(refusal)) => return Err(refusal),
+                        Ok(_) => return self.tokens(user, id, token),
+                    }
+                }
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    fn tokens(&self, user: User, session: SessionId, refresh: String) -> Result<Tokens, Refusal> {
+        let now = self.clock.now();
+        let expires_in: Duration = self.config.auth.access_token.into();
+        let claims = self.keys.claims(user.id, session, now, expires_in);
+        let access_token = self.sign(&claims)?;
+        Ok(Tokens { access_token, expires_in, refresh_token: refresh, session, user })
+    }
+
+    fn sign(&self, claims: &Claims) -> Result<String, Refusal> {
+        self.keys.sign(claims).map_err(|e| {
+            tracing::error!(error = %e, "cannot sign an access token");
+            Refusal::Internal
+        })
+    }
+
+    /// One's own sessions, the newest first.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Refusal> {
+        self.store.sessions_of(user, self.clock.now()).await.map_err(|e| refuse(&e))
+    }
+
+    /// Ends one of one's own sessions.
+    pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<(), Refusal> {
+        for _ in 0..TRIES {
+            let session = self.store.session(id).await.map_err(|e| refuse(&e))?;
+            let mine = session.filter(|s| s.user == caller.user && s.ended_at.is_none());
+            let session = mine.ok_or(Refusal::NotFound("session"))?;
+            match self.end(session, &caller.actor(), json!(null)).await {
+                Err(Error::Stale) => {}
+                Err(Error::Refused(refusal)) => return Err(refusal),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    async fn end(
+        &self,
+        session: Session,
+        actor: &Actor,
+        reason: serde_json::Value,
+    ) -> Result<(), Error> {
+        let (owner, id, actor) = (session.user, session.id, actor.clone());
+        let done = self.log.append(&[owner.into(), LogId::Control], None, move |draft| {
+            draft.act("session.end", &actor, Some(id.to_string()), reason.clone(), &[]);
+            draft.write(Write::UpdateSession(ended(&session, draft.now())));
+            Ok(())
+        });
+        done.await.map(drop)
+    }
+}
+
+fn ended(session: &Session, at: Millis) -> Session {
+    Session { ended_at: Some(at), version: session.version + 1, ..session.clone() }
+}

@@ -1,0 +1,15 @@
+//! What the doors share: how a request is read, who makes it, and how "no" is said over HTTP.
+
+mod app;
+mod body;
+mod context;
+mod origin;
+mod problem;
+
+pub use self::{
+    app::App,
+    body::{JsonBody, QueryOf, parse_json},
+    context::{Context, Peer, attach_context},
+    origin::allows_origin,
+    problem::Problem,
+};

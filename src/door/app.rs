@@ -1,0 +1,51 @@
+//! Everything a door needs to answer, in one place.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    account::{Account, Identity},
+    chat::Chat,
+    clock::Clock,
+    config::Config,
+    hub::Hub,
+    limit::Limits,
+    model::User,
+    stats::Stats, store::Store,
+};
+
+/// What the doors are given; made once, by `server`.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// What members do.
+    pub chat: Chat,
+    /// What people do about themselves.
+    pub account: Account,
+    /// Who listens.
+    pub hub: Arc<Hub>,
+    /// For readiness.
+    pub store: Arc<dyn Store>,
+    /// How often.
+    pub limits: Arc<Limits>,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub stats: Arc<Stats>,
+    /// This process, as `hello` names it.
+    pub node: Arc<str>,
+    /// Set when the server stops: take nothing new in, finish what is under way.
+    pub stopping: CancellationToken,
+    /// The tasks of sockets; stopping waits for them.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// The user an identity stands for, if its session still is one, by memory and at this moment.
+    pub fn log_user(&self, identity: Identity) -> Option<User> {
+        let live = self.chat.log.user_in_memory(identity.user)?;
+        live.has_session(identity.session).then(|| live.user())
+    }
+}

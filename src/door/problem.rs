@@ -1,0 +1,107 @@
+//! "No" over HTTP: a problem document (RFC 9457) with the stable code of the wire contract.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::model::Refusal;
+
+/// The status of each refusal: the one table for REST.
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::InvalidField { .. } | Refusal::UnknownOp(_) => StatusCode::BAD_REQUEST,
+        Refusal::Unauthorized(_) | Refusal::TokenExpired => StatusCode::UNAUTHORIZED,
+        Refusal::Forbidden(_) | Refusal::Locked => StatusCode::FORBIDDEN,
+        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+        Refusal::Conflict(_) => StatusCode::CONFLICT,
+        Refusal::TxnReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Unavailable | Refusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A refusal on its way out. The request's id is filled in by [`super::attach_context`].
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    refusal: Refusal,
+}
+
+/// The document's members.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Document {
+    /// Always `about:blank`: the code says what it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// The stable code.
+    code: &'static str,
+    /// What happened, why, and what to do.
+    detail: String,
+    /// Which field of the request is wrong, for `invalid_field`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// When to try again, in milliseconds, where that helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    /// The request's id, as in the server's log.
+    request_id: String,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self { status: status(&refusal), refusal }
+    }
+}
+
+impl Problem {
+    /// A refusal with a status of its own, where HTTP knows better than the table: 405, 415.
+    pub fn with_status(status: StatusCode, refusal: Refusal) -> Self {
+        Self { status, refusal }
+    }
+
+    pub(super) fn document(&self, request_id: &str) -> Document {
+        let field = match &self.refusal {
+            Refusal::InvalidField { field, .. } => Some(field.clone()),
+            _ => None,
+        };
+        let retry = self.refusal.retry_after();
+        Document {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.refusal.code(),
+            detail: self.refusal.to_string(),
+            field,
+            retry_after_ms: retry.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(after) = self.refusal.retry_after() {
+            let seconds = after.as_secs_f64().ceil().max(1.0);
+            if let Ok(value) = HeaderValue::from_str(&format!("{seconds:.0}")) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,136 @@
+//! What a client asks for in a frame: parsed in two steps, so that a wrong field is answered under the
+//! request's own `id`.
+
+use serde::Deserialize;
+
+use super::reply::Id;
+use crate::{
+    door::parse_json,
+    id::Epoch,
+    model::{Body, Refusal, Txn},
+};
+
+/// One request.
+#[derive(Debug)]
+pub(super) enum Request {
+    Hello(Hello),
+    Subscribe(Vec<Place>, Option<Epoch>),
+    Unsubscribe(Room),
+    Send(Send),
+    Join(Room),
+    Leave(Room),
+    Refresh(Refresh),
+    Ping,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Hello {
+    pub(super) token: Option<String>,
+    pub(super) protocol: Option<u32>,
+    pub(super) ping: Option<PingAs>,
+}
+
+/// What a ping looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PingAs {
+    /// A ping of the WebSocket protocol.
+    #[default]
+    Frame,
+    /// That, and `{"ev":"ping"}`, which a page can see.
+    Text,
+}
+
+/// A room to listen to, and from where.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Place {
+    pub(super) room: String,
+    pub(super) after: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subscribe {
+    room: Option<String>,
+    after: Option<u64>,
+    epoch: Option<Epoch>,
+    rooms: Option<Vec<Place>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Room {
+    pub(super) room: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Send {
+    pub(super) room: String,
+    pub(super) body: Body,
+    pub(super) txn: Option<Txn>,
+    pub(super) reply_to: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Refresh {
+    pub(super) token: String,
+}
+
+impl std::fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Refresh(…)")
+    }
+}
+
+/// How many rooms one subscribe may name, by the wire contract.
+const ROOMS_MOST: usize = 200;
+
+#[derive(Deserialize)]
+struct Envelope {
+    id: serde_json::Value,
+    op: String,
+}
+
+/// Reads a frame: the request's `id` as far as it has one, and the request or why it is none.
+pub(super) fn parse(text: &str) -> (Id, Result<Request, Refusal>) {
+    let envelope: Envelope = match parse_json(text.as_bytes()) {
+        Ok(envelope) => envelope,
+        Err(refusal) => {
+            // An `id` that can be read is answered under, whatever else is wrong.
+            let value: Option<serde_json::Value> = serde_json::from_str(text).ok();
+            let id = value.and_then(|v| v.get("id").and_then(serde_json::Value::as_u64));
+            return (id, Err(refusal));
+        }
+    };
+    match envelope.id.as_u64() {
+        Some(id) => (Some(id), parse_op(&envelope.op, text.as_bytes())),
+        None => (None, Err(Refusal::field("id", "must be a whole number, your own for this request"))),
+    }
+}
+
+fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
+    Ok(match op {
+        "hello" => Request::Hello(parse_json(text)?),
+        "subscribe" => parse_subscribe(parse_json(text)?)?,
+        "unsubscribe" => Request::Unsubscribe(parse_json(text)?),
+        "send" => Request::Send(parse_json(text)?),
+        "join" => Request::Join(parse_json(text)?),
+        "leave" => Request::Leave(parse_json(text)?),
+        "refresh" => Request::Refresh(parse_json(text)?),
+        "ping" => Request::Ping,
+        other => {
+            let shown: String = other.chars().take(32).collect();
+            return Err(Refusal::UnknownOp(shown));
+        }
+    })
+}
+
+fn parse_subscribe(asked: Subscribe) -> Result<Request, Refusal> {
+    let places = match (asked.room, asked.rooms) {
+        (Some(room), None) => vec![Place { room, after: asked.after }],
+        (None, Some(rooms)) if rooms.len() <= ROOMS_MOST => rooms,
+        (None, Some(_)) => {
+            return Err(Refusal::field("rooms", format!("at most {ROOMS_MOST} at once")));
+        }
+        _ => return Err(Refusal::field("room", "name one `room`, or several in `rooms`")),
+    };
+    Ok(Request::Subscribe(places, asked.epoch))
+}

@@ -1,0 +1,194 @@
+//! The two directions of one socket: tungstenite reads, we write frames that are made already.
+//!
+//! Each connection keeps as little as it can: tungstenite's read buffer is a kilobyte and its write side is
+//! not used, except that its pongs and close answers go through our outbox. What is to be written are shared
+//! frames; many of them leave in one system call.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io::{self, IoSlice, Read, Write},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    net::tcp::{ReadHalf, WriteHalf},
+    time::{Instant, timeout},
+};
+use tokio_tungstenite::tungstenite::{
+    self, Message,
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use crate::hub::{Close, Frame, Outbox, Taken};
+
+/// tungstenite's default of 128 KiB, eagerly allocated, would be most of what a connection costs.
+const READ_BUFFER: usize = 1024;
+/// How many frames leave in one system call at most.
+const FRAMES: usize = 64;
+/// How long a closing connection may take to take in its last frames, and to close its side.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// What comes in.
+#[derive(Debug)]
+pub(super) struct Reader {
+    context: WebSocketContext,
+}
+
+impl Reader {
+    /// A reader of frames up to `most` bytes; `early` came before it.
+    pub(super) fn new(early: Vec<u8>, most: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(most))
+            .max_frame_size(Some(most));
+        let context = WebSocketContext::from_partially_read(early, Role::Server, Some(config));
+        Self { context }
+    }
+
+    /// The next message. Dropping this before it is done loses nothing.
+    pub(super) async fn next(
+        &mut self,
+        socket: &mut ReadHalf<'_>,
+        outbox: &Outbox,
+    ) -> Result<Message, tungstenite::Error> {
+        loop {
+            match self.context.read(&mut Half { socket, outbox }) {
+                Err(tungstenite::Error::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => {
+                    socket.readable().await?;
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+/// What tungstenite takes for the socket: it reads the socket, and what it writes goes to the outbox.
+struct Half<'a, 'b> {
+    socket: &'a mut ReadHalf<'b>,
+    outbox: &'a Outbox,
+}
+
+impl Read for Half<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.try_read(buffer)
+    }
+}
+
+impl Write for Half<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outbox.push(Frame::raw(Bytes::copy_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pending: VecDeque<Frame>,
+    /// How much of the first pending frame is written.
+    offset: usize,
+    /// Set once the connection is to be closed.
+    closing: Option<Close>,
+    /// When something could last be written, or nothing was left to write.
+    progress: Instant,
+}
+
+impl Writer {
+    pub(super) fn new() -> Self {
+        Self { pending: VecDeque::new(), offset: 0, closing: None, progress: Instant::now() }
+    }
+
+    /// Waits for something to write and writes it; answers how the connection is to be closed once it is.
+    /// Dropping this before it is done loses nothing.
+    pub(super) async fn flush(
+        &mut self,
+        socket: &WriteHalf<'_>,
+        outbox: &Outbox,
+    ) -> io::Result<Option<Close>> {
+        if self.pending.is_empty() && self.closing.is_none() {
+            poll_fn(|cx| outbox.poll_ready(cx)).await;
+            if let Taken::Close(close) = outbox.take(&mut self.pending, FRAMES) {
+                self.closing = Some(close);
+            }
+            self.progress = Instant::now();
+        }
+        self.write(socket, outbox).await?;
+        Ok(self.closing)
+    }
+
+    async fn write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<()> {
+        while !self.pending.is_empty() {
+            let mut slices = [IoSlice::new(&[]); FRAMES];
+            let count = self.pending.len().min(FRAMES);
+            for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
+                let skip = if i == 0 { self.offset } else { 0 };
+                *slice = IoSlice::new(&frame.bytes()[skip..]);
+            }
+            match socket.try_write_vectored(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.advance(written, outbox),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        // An idle connection keeps no buffer.
+        self.pending = VecDeque::new();
+        Ok(())
+    }
+
+    fn advance(&mut self, written: usize, outbox: &Outbox) {
+        outbox.written(written);
+        self.progress = Instant::now();
+        self.offset += written;
+        while let Some(first) = self.pending.front()
+            && first.len() <= self.offset
+        {
+            self.offset -= first.len();
+            self.pending.pop_front();
+        }
+    }
+
+    /// How long what is to be written has been stuck.
+    pub(super) fn stuck(&self) -> Duration {
+        if self.pending.is_empty() { Duration::ZERO } else { self.progress.elapsed() }
+    }
+
+    /// Says goodbye: the last frames, then waits for the other side to close, so that they arrive.
+    pub(super) async fn finish(
+        mut self,
+        last: [Frame; 2],
+        reader: &mut ReadHalf<'_>,
+        socket: &WriteHalf<'_>,
+        outbox: &Outbox,
+    ) {
+        self.pending.extend(last);
+        let _gave_up = timeout(LINGER, async {
+            if self.write(socket, outbox).await.is_err() {
+                return;
+            }
+            let mut rest = [0; 512];
+            loop {
+                match reader.try_read(&mut rest) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                        if reader.readable().await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(_) => return,
+                }
+            }
+        })
+        .await;
+    }
+}
+
