@@ -157,8 +157,6 @@ impl Session {
                     timer.as_mut().reset(self.next_tick());
                 }
                 () = stopping.cancelled(), if strange => {
-                    self.outbox.close(Close::now(CloseCode::ShuttingDown));
-                    // Said once; the outbox ends the loop.
                     break Some(Close::now(CloseCode::ShuttingDown));
                 }
             }

@@ -1,0 +1,173 @@
+//! The REST door: the whole URL table, and what holds for every request.
+
+mod accounts;
+mod members;
+mod messages;
+mod rooms;
+mod server;
+mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Request, State},
+    http::{HeaderName, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    door::{App, Context, Problem, allows_origin, attach_context},
+    model::{Caller, Origin, Refusal},
+};
+
+/// What stands at the head of the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "chatd",
+        description = "A self-hosted real-time group-chat server. Live events come over the WebSocket \
+                       `GET /v1/ws`, described in docs/protocol.md."
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("access_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Every URL of the REST interface.
+fn table() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(server::info))
+        .routes(routes!(server::livez))
+        .routes(routes!(server::readyz))
+        .routes(routes!(server::jwks))
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::login))
+        .routes(routes!(accounts::token))
+        .routes(routes!(accounts::claim))
+        .routes(routes!(accounts::logout))
+        .routes(routes!(accounts::me, accounts::edit_me))
+        .routes(routes!(accounts::password))
+        .routes(routes!(accounts::sessions))
+        .routes(routes!(accounts::end_session))
+        .routes(routes!(rooms::list, rooms::create))
+        .routes(routes!(rooms::show, rooms::edit, rooms::delete))
+        .routes(routes!(rooms::join))
+        .routes(routes!(rooms::leave))
+        .routes(routes!(rooms::transfer))
+        .routes(routes!(members::list))
+        .routes(routes!(members::put, members::patch, members::remove))
+        .routes(routes!(messages::history, messages::send))
+        .routes(routes!(messages::show))
+}
+
+/// The OpenAPI document, made from the table.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    table().into_openapi()
+}
+
+/// Wraps routes in what holds for every request: a context, CORS, rate, size and time limits, and answers in
+/// one form. `more` are routes of other doors.
+pub fn router(app: &Arc<App>, more: Router<Arc<App>>) -> Router {
+    let (routes, document) = table().split_for_parts();
+    let document = document.to_pretty_json().unwrap_or_default();
+    let openapi = axum::routing::get(move || async move {
+        ([(header::CONTENT_TYPE, "application/json")], document)
+    });
+    let most = usize::try_from(app.config.http.body.as_u64()).unwrap_or(usize::MAX);
+    routes
+        .route("/openapi.json", openapi)
+        .merge(more)
+        .fallback(|| async { Problem::from(Refusal::NotFound("path; see /openapi.json")) })
+        .method_not_allowed_fallback(|| async {
+            let why = Refusal::field("method", "this path does not take this method");
+            Problem::with_status(StatusCode::METHOD_NOT_ALLOWED, why)
+        })
+        .layer(DefaultBodyLimit::max(most))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), limits))
+        .layer(cors(app))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), context))
+        .with_state(Arc::clone(app))
+}
+
+async fn context(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    app.stats.requests.up();
+    attach_context(&app.config.http.trusted_proxies, request, next).await
+}
+
+/// Rate and time.
+async fn limits(
+    State(app): State<Arc<App>>,
+    context: Context,
+    request: Request,
+    next: Next,
+) -> Response {
+    // What watches the server is not to be turned away by the crowd it watches.
+    let watched = matches!(request.uri().path(), "/livez" | "/readyz");
+    if !watched && let Err(refusal) = app.limits.check_request(context.address) {
+        app.stats.rate_limited.up();
+        return Problem::from(refusal).into_response();
+    }
+    let most: Duration = app.config.http.request_timeout.into();
+    match tokio::time::timeout(most, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::from(Refusal::Unavailable).into_response(),
+    }
+}
+
+fn cors(app: &Arc<App>) -> CorsLayer {
+    let config = Arc::clone(&app.config);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |_, parts: &Parts| {
+            allows_origin(&config, &parts.headers)
+        }))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .max_age(Duration::from_secs(600))
+}
+
+/// Who asks: an access token that is good, in `Authorization: Bearer`.
+pub(crate) struct Asker(pub(crate) Caller);
+
+impl FromRequestParts<Arc<App>> for Asker {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
+        let context = Context::from_request_parts(parts, app).await?;
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+        let token = header
+            .and_then(|v| v.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        let Some(token) = token else {
+            let why = "log in, and send Authorization: Bearer <access_token>";
+            return Err(refuse(Refusal::Unauthorized(why.into())));
+        };
+        let identity = app.account.authenticate(token).await.map_err(refuse)?;
+        Ok(Self(Caller {
+            user: identity.user,
+            session: identity.session,
+            origin: Origin::Rest,
+            address: context.address,
+            request: Some(context.request_id),
+        }))
+    }
+}

@@ -1,0 +1,161 @@
+//! Messages over REST.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use utoipa::ToSchema;
+
+use super::{
+    Asker,
+    rooms::room_of,
+    view::{MessageBody, check_limit},
+};
+use crate::{
+    chat::NewMessage,
+    clock::Millis,
+    door::{App, JsonBody, Problem, QueryOf},
+    model::{Body, Refusal, Txn},
+    store::Page,
+};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryQuery {
+    /// The last messages with a `seq` under this. Without any of the three: the newest.
+    before: Option<u64>,
+    /// The first messages with a `seq` over this.
+    after: Option<u64>,
+    /// Messages on both sides of this `seq`.
+    around: Option<u64>,
+    /// How many, 1 to 200; 50 when not said.
+    limit: Option<usize>,
+}
+
+impl HistoryQuery {
+    fn page(&self) -> Result<Page, Refusal> {
+        match (self.before, self.after, self.around) {
+            (None, None, None) => Ok(Page::Before(u64::MAX)),
+            (Some(seq), None, None) => Ok(Page::Before(seq)),
+            (None, Some(seq), None) => Ok(Page::After(seq)),
+            (None, None, Some(seq)) => Ok(Page::Around(seq)),
+            _ => Err(Refusal::field("before", "give one of before, after and around")),
+        }
+    }
+}
+
+/// A page of a room's messages, in `seq` order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HistoryBody {
+    items: Vec<MessageBody>,
+    /// The `seq` of the room's last entry.
+    head: u64,
+    /// How many messages the room has.
+    n: u64,
+    /// The store's incarnation; positions of another one mean nothing.
+    epoch: String,
+    /// Ranges of `seq` whose messages were purged or damaged.
+    gaps: Vec<[u64; 2]>,
+    /// Always null: pages follow by `before` and `after`.
+    next: Option<String>,
+}
+
+/// Messages of a room; empty only at the end.
+#[utoipa::path(
+    get, path = "/v1/rooms/{room}/messages", tag = "messages", security(("access_token" = [])),
+    params(("room" = String, Path, description = "id or name"), HistoryQuery),
+    responses((status = 200, body = HistoryBody))
+)]
+pub(super) async fn history(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+    QueryOf(query): QueryOf<HistoryQuery>,
+) -> Result<Json<HistoryBody>, Problem> {
+    let (page, limit) = (query.page()?, check_limit(query.limit)?);
+    let id = room_of(&app, &caller, &room).await?;
+    let page = app.chat.history(&caller, id, page, limit).await?;
+    Ok(Json(HistoryBody {
+        items: page.items.into_iter().map(Into::into).collect(),
+        head: page.head,
+        n: page.n,
+        epoch: page.epoch.to_string(),
+        gaps: Vec::new(),
+        next: None,
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct SendBody {
+    #[schema(value_type = String, example = "hi")]
+    body: Body,
+    /// Makes repeating the request safe; best a UUID.
+    #[schema(value_type = Option<String>)]
+    txn: Option<Txn>,
+    /// The `seq` of the message this answers.
+    reply_to: Option<u64>,
+}
+
+/// A message that is durable.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SentBody {
+    room: String,
+    seq: u64,
+    n: u64,
+    /// Its id.
+    message: String,
+    /// Milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+    /// Whether the same `txn` had made it before.
+    dup: bool,
+}
+
+/// Says something in a room.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/messages", tag = "messages", request_body = SendBody,
+    params(("room" = String, Path, description = "id or name")),
+    security(("access_token" = [])), responses((status = 201, body = SentBody))
+)]
+pub(super) async fn send(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+    JsonBody(body): JsonBody<SendBody>,
+) -> Result<(StatusCode, Json<SentBody>), Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    let new = NewMessage { body: body.body, txn: body.txn, reply_to: body.reply_to };
+    let (tx, rx) = oneshot::channel();
+    app.chat.send(&caller, id, new, move |sent| drop(tx.send(sent)));
+    let sent = rx.await.unwrap_or(Err(Refusal::Unavailable))?;
+    let body = SentBody {
+        room: sent.room.to_string(),
+        seq: sent.seq,
+        n: sent.n,
+        message: sent.message.to_string(),
+        at: sent.at,
+        dup: sent.dup,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// One message.
+#[utoipa::path(
+    get, path = "/v1/rooms/{room}/messages/{seq}", tag = "messages",
+    params(("room" = String, Path, description = "id or name"), ("seq" = u64, Path)),
+    security(("access_token" = [])), responses((status = 200, body = MessageBody))
+)]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path((room, seq)): Path<(String, String)>,
+) -> Result<Json<MessageBody>, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;
+    Ok(Json(app.chat.message(&caller, id, seq).await?.into()))
+}

@@ -1,0 +1,223 @@
+//! Rooms over REST.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    Asker,
+    view::{List, RoomBody, present},
+};
+use crate::{
+    chat::{NewRoom, RoomChanges},
+    door::{App, JsonBody, Problem, QueryOf},
+    id::RoomId,
+    model::{
+        Caller, History, Refusal, RoomKind, RoomName, RoomRef, Title, Topic, Txn, UserRef,
+    },
+    store::Scope,
+};
+
+/// The room a path names.
+pub(super) async fn room_of(app: &App, caller: &Caller, room: &str) -> Result<RoomId, Refusal> {
+    // A path that cannot name a room names none.
+    let room = RoomRef::parse(room).map_err(|_| Refusal::NotFound("room"))?;
+    app.chat.resolve_room(caller.user, &room).await
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// `mine` (the default) or `public`.
+    scope: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// How many items, 1 to 200; 50 when not said.
+    limit: Option<usize>,
+}
+
+/// Rooms, by name: mine, or all public ones.
+#[utoipa::path(
+    get, path = "/v1/rooms", tag = "rooms", params(ListQuery), security(("access_token" = [])),
+    responses((status = 200, body = List<RoomBody>))
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Result<Json<List<RoomBody>>, Problem> {
+    let scope = match query.scope.as_deref() {
+        None | Some("mine") => Scope::Of(caller.user),
+        Some("public") => Scope::Public(caller.user),
+        Some(_) => return Err(Refusal::field("scope", "one of: mine, public").into()),
+    };
+    let limit = super::view::check_limit(query.limit)?;
+    let listed = app.chat.rooms(scope, query.after.as_deref(), limit).await?;
+    Ok(Json(List::of(listed)))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct NewRoomBody {
+    #[schema(value_type = String, example = "general")]
+    name: RoomName,
+    kind: RoomKind,
+    #[schema(value_type = Option<String>)]
+    title: Option<Title>,
+    #[schema(value_type = Option<String>)]
+    topic: Option<Topic>,
+    /// How much of the past members may read; `all` when not said.
+    history: Option<History>,
+    /// Makes repeating the request safe.
+    #[schema(value_type = Option<String>)]
+    txn: Option<Txn>,
+}
+
+/// Makes a room, owned by me.
+#[utoipa::path(
+    post, path = "/v1/rooms", tag = "rooms", request_body = NewRoomBody,
+    security(("access_token" = [])), responses((status = 201, body = RoomBody))
+)]
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    JsonBody(body): JsonBody<NewRoomBody>,
+) -> Result<(StatusCode, Json<RoomBody>), Problem> {
+    let new = NewRoom {
+        name: body.name,
+        kind: body.kind,
+        title: body.title,
+        topic: body.topic,
+        history: body.history.unwrap_or(History::All),
+        txn: body.txn,
+    };
+    let room = app.chat.create_room(&caller, new).await?;
+    Ok((StatusCode::CREATED, Json(room.into())))
+}
+
+/// A room.
+#[utoipa::path(
+    get, path = "/v1/rooms/{room}", tag = "rooms", security(("access_token" = [])),
+    params(("room" = String, Path, description = "id or name")),
+    responses((status = 200, body = RoomBody))
+)]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+) -> Result<Json<RoomBody>, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    Ok(Json(app.chat.room(&caller, id).await?.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct EditRoomBody {
+    #[schema(value_type = Option<String>)]
+    name: Option<RoomName>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    title: Option<Option<Title>>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    topic: Option<Option<Topic>>,
+    history: Option<History>,
+}
+
+/// Changes a room's name, title, topic or history rule.
+#[utoipa::path(
+    patch, path = "/v1/rooms/{room}", tag = "rooms", request_body = EditRoomBody,
+    params(("room" = String, Path, description = "id or name")),
+    security(("access_token" = [])), responses((status = 200, body = RoomBody))
+)]
+pub(super) async fn edit(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+    JsonBody(body): JsonBody<EditRoomBody>,
+) -> Result<Json<RoomBody>, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    let changes = RoomChanges {
+        name: body.name,
+        title: body.title,
+        topic: body.topic.map(|t| t.filter(|t| !t.as_str().is_empty())),
+        history: body.history,
+    };
+    Ok(Json(app.chat.change_room(&caller, id, changes).await?.into()))
+}
+
+/// Deletes a room, for everyone and at once.
+#[utoipa::path(
+    delete, path = "/v1/rooms/{room}", tag = "rooms", security(("access_token" = [])),
+    params(("room" = String, Path, description = "id or name")), responses((status = 204))
+)]
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    app.chat.delete_room(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Comes into a public room.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/join", tag = "rooms", security(("access_token" = [])),
+    params(("room" = String, Path, description = "id or name")),
+    responses((status = 200, body = RoomBody))
+)]
+pub(super) async fn join(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+) -> Result<Json<RoomBody>, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    Ok(Json(app.chat.join(&caller, id).await?.into()))
+}
+
+/// Leaves a room.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/leave", tag = "rooms", security(("access_token" = [])),
+    params(("room" = String, Path, description = "id or name")), responses((status = 204))
+)]
+pub(super) async fn leave(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    app.chat.leave(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct TransferBody {
+    /// The new owner, a member of the room: id or name.
+    user: String,
+}
+
+/// Passes a room on to another member; I stay as its moderator.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/transfer", tag = "rooms", request_body = TransferBody,
+    params(("room" = String, Path, description = "id or name")),
+    security(("access_token" = [])), responses((status = 200, body = RoomBody))
+)]
+pub(super) async fn transfer(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    Path(room): Path<String>,
+    JsonBody(body): JsonBody<TransferBody>,
+) -> Result<Json<RoomBody>, Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    let to = app.chat.resolve_user(&UserRef::parse(&body.user)?).await?;
+    app.chat.transfer(&caller, id, to).await?;
+    Ok(Json(app.chat.room(&caller, id).await?.into()))
+}
+

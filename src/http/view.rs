@@ -1,0 +1,228 @@
+//! The JSON of REST: one type for each thing that is shown, and the list envelope.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    chat::{Listed, MemberView, MessageView, RoomView},
+    clock::Millis,
+    model::{Refusal, Role, RoomKind, RoomRole, Session, User},
+};
+
+/// How many items a page has when nobody says.
+pub(super) const USUAL: usize = 50;
+/// How many it has at most.
+pub(super) const MOST: usize = 200;
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UserBody {
+    id: String,
+    name: String,
+    display_name: Option<String>,
+    /// Only one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    role: Role,
+    /// Milliseconds since 1970.
+    #[schema(value_type = i64)]
+    created_at: Millis,
+}
+
+impl From<User> for UserBody {
+    fn from(u: User) -> Self {
+        Self {
+            id: u.id.to_string(),
+            name: u.name.into(),
+            display_name: u.display_name.map(Into::into),
+            email: u.email.map(Into::into),
+            role: u.role,
+            created_at: u.created_at,
+        }
+    }
+}
+
+/// A room.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RoomBody {
+    id: String,
+    name: String,
+    kind: RoomKind,
+    title: Option<String>,
+    topic: Option<String>,
+    history: crate::model::History,
+    /// The owner's id.
+    owner: String,
+    /// Milliseconds since 1970.
+    #[schema(value_type = i64)]
+    created_at: Millis,
+    /// My role here, if I am in.
+    role: Option<RoomRole>,
+    /// How many are in.
+    members: u64,
+    /// The `seq` of the last entry.
+    head: u64,
+    /// How many messages there are.
+    n: u64,
+}
+
+impl From<RoomView> for RoomBody {
+    fn from(v: RoomView) -> Self {
+        Self {
+            id: v.room.id.to_string(),
+            name: v.room.name.into(),
+            kind: v.room.kind,
+            title: v.room.title.map(Into::into),
+            topic: v.room.topic.map(Into::into),
+            history: v.room.history,
+            owner: v.room.owner.to_string(),
+            created_at: v.room.created_at,
+            role: v.role,
+            members: v.members,
+            head: v.head.seq,
+            n: v.head.n,
+        }
+    }
+}
+
+/// A member of a room.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MemberBody {
+    user: MemberUser,
+    role: RoomRole,
+    /// The `seq` by which they came in.
+    since: u64,
+    /// When, in milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+}
+
+/// Who a member is.
+#[derive(Debug, Serialize, ToSchema)]
+struct MemberUser {
+    id: String,
+    name: String,
+    display_name: Option<String>,
+}
+
+impl From<MemberView> for MemberBody {
+    fn from(m: MemberView) -> Self {
+        let (id, name) = (m.user.to_string(), m.name.into());
+        let user = MemberUser { id, name, display_name: m.display_name.map(Into::into) };
+        Self { user, role: m.role, since: m.since, at: m.at }
+    }
+}
+
+/// A message.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MessageBody {
+    seq: u64,
+    /// The number of messages up to and with this one.
+    n: u64,
+    id: String,
+    /// The sender's id.
+    from: Option<String>,
+    /// The sender's name.
+    name: Option<String>,
+    body: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<u64>,
+    /// Milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+    /// The `txn` it was sent under, on one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<String>,
+}
+
+impl From<MessageView> for MessageBody {
+    fn from(m: MessageView) -> Self {
+        Self {
+            seq: m.seq,
+            n: m.n,
+            id: m.id.to_string(),
+            from: m.from.map(|id| id.to_string()),
+            name: m.name.map(Into::into),
+            body: m.body,
+            reply_to: m.reply_to,
+            at: m.at,
+            txn: m.txn.map(Into::into),
+        }
+    }
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionBody {
+    pub(super) id: String,
+    device: Option<String>,
+    address: Option<String>,
+    #[schema(value_type = i64)]
+    created_at: Millis,
+    #[schema(value_type = i64)]
+    used_at: Millis,
+    #[schema(value_type = i64)]
+    expires_at: Millis,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+impl SessionBody {
+    pub(super) fn new(s: Session, current: bool) -> Self {
+        Self {
+            id: s.id.to_string(),
+            device: s.device.map(Into::into),
+            address: s.address,
+            created_at: s.created_at,
+            used_at: s.used_at,
+            expires_at: s.expires_at,
+            current,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct List<T> {
+    pub(super) items: Vec<T>,
+    /// Give it as `after` for the next page; null on the last.
+    pub(super) next: Option<String>,
+}
+
+impl<T> List<T> {
+    pub(super) fn of<U: Into<T>>(listed: Listed<U>) -> Self {
+        Self { items: listed.items.into_iter().map(Into::into).collect(), next: listed.next }
+    }
+}
+
+/// How much of a list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// The `next` of the page before.
+    pub(super) after: Option<String>,
+    /// How many items, 1 to 200; 50 when not said.
+    limit: Option<usize>,
+}
+
+impl PageQuery {
+    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+        check_limit(self.limit)
+    }
+}
+
+pub(super) fn check_limit(limit: Option<usize>) -> Result<usize, Refusal> {
+    match limit.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit),
+        _ => Err(Refusal::field("limit", format!("1 to {MOST}"))),
+    }
+}
+
+/// Tells a field that is `null` from one that is not there.
+pub(super) fn present<'de, D, T>(d: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(d).map(Some)
+}
