@@ -7,5 +7,6 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod id;
+pub mod limit;
 pub mod model;
 pub mod store;
