@@ -110,5 +110,8 @@ impl fmt::Display for Error {
 /// The keys that differ and that a reload cannot change: what an operator who reloads must be told.
 pub fn waiting_for_restart(running: &Config, loaded: &Config) -> Vec<&'static Key> {
     let differs = |key: &&Key| (key.write)(running) != (key.write)(loaded);
-    KEYS.iter().filter(|key| !key.reload).filter(differs).collect()
+    KEYS.iter()
+        .filter(|key| !key.reload)
+        .filter(differs)
+        .collect()
 }

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod id;
+pub mod limit;
 pub mod model;
 pub mod store;
 pub mod hub;

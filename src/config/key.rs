@@ -57,7 +57,9 @@ impl Key {
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

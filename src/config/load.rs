@@ -12,7 +12,10 @@ const FILE_VARIABLE: &str = "CHATD_CONFIG";
 /// Reads all layers and checks the outcome; every problem of every layer is in the error.
 pub fn load(sources: &Sources) -> Result<Loaded, Error> {
     let mut layers = Layers::default();
-    let named = sources.env.iter().find(|(name, value)| name == FILE_VARIABLE && !value.is_empty());
+    let named = sources
+        .env
+        .iter()
+        .find(|(name, value)| name == FILE_VARIABLE && !value.is_empty());
     if let Some(path) = &sources.file {
         layers.file(path, "--config");
     } else if let Some((_, path)) = named {
@@ -44,12 +47,18 @@ impl Layers {
                 return self.problem(path.display().to_string(), what);
             }
         };
-        let at = |offset: usize| Origin::File { path: path.into(), line: line_of(&text, offset) };
+        let at = |offset: usize| Origin::File {
+            path: path.into(),
+            line: line_of(&text, offset),
+        };
         let (table, errors) = DeTable::parse_recoverable(&text);
         if !errors.is_empty() {
             for e in errors {
                 let place = at(e.span().map_or(0, |span| span.start));
-                self.problem(place.to_string(), format!("not TOML: {}", one_line(e.message())));
+                self.problem(
+                    place.to_string(),
+                    format!("not TOML: {}", one_line(e.message())),
+                );
             }
             // What a parser makes of the rest of a broken file is a guess, and so would be its errors.
             return;
@@ -62,7 +71,8 @@ impl Layers {
                 continue;
             }
             let DeValue::Table(keys) = value.get_ref() else {
-                let what = format!("`{section}` is a section; write `[{section}]` and its keys below it");
+                let what =
+                    format!("`{section}` is a section; write `[{section}]` and its keys below it");
                 self.problem(place.to_string(), what);
                 continue;
             };
@@ -78,7 +88,9 @@ impl Layers {
     }
 
     fn variable(&mut self, name: &str, value: &str) {
-        let Some(rest) = name.strip_prefix("CHATD_") else { return };
+        let Some(rest) = name.strip_prefix("CHATD_") else {
+            return;
+        };
         if name == FILE_VARIABLE || is_injected(rest) {
             return;
         }
@@ -93,7 +105,9 @@ impl Layers {
     }
 
     fn set(&mut self, path: &str, value: &str) {
-        self.apply(path, Origin::Set, value, |key, config| (key.read_text)(config, value));
+        self.apply(path, Origin::Set, value, |key, config| {
+            (key.read_text)(config, value)
+        });
     }
 
     fn apply(
@@ -113,7 +127,11 @@ impl Layers {
             }
             Some(key) => {
                 // A value that is not of its kind may still be a secret in the wrong place.
-                let written = if key.path == "store.url" { "the value" } else { written };
+                let written = if key.path == "store.url" {
+                    "the value"
+                } else {
+                    written
+                };
                 let what = format!("{}: {written} is not {}", key.path, key.kind);
                 self.problem(place_of(&origin, path), what);
             }
@@ -124,7 +142,11 @@ impl Layers {
         for key in KEYS {
             if (key.outside)(&self.config) {
                 let value = key.value(&self.config);
-                let what = format!("{}: {value} is out of bounds; must be {}", key.path, key.rule());
+                let what = format!(
+                    "{}: {value} is out of bounds; must be {}",
+                    key.path,
+                    key.rule()
+                );
                 self.problem(self.place_of_key(key.path), what);
             }
         }
@@ -138,14 +160,19 @@ impl Layers {
             for key in KEYS {
                 self.origin.entry(key.path).or_insert(Origin::Default);
             }
-            Ok(Loaded { config: self.config, origin: self.origin })
+            Ok(Loaded {
+                config: self.config,
+                origin: self.origin,
+            })
         } else {
             Err(Error(self.problems))
         }
     }
 
     fn place_of_key(&self, path: &str) -> String {
-        self.origin.get(path).map_or_else(|| "default".into(), |origin| place_of(origin, path))
+        self.origin
+            .get(path)
+            .map_or_else(|| "default".into(), |origin| place_of(origin, path))
     }
 
     fn problem(&mut self, place: String, what: String) {
@@ -168,7 +195,12 @@ fn is_injected(rest: &str) -> bool {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count()
+    1 + text
+        .as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|b| **b == b'\n')
+        .count()
 }
 
 fn one_line(text: &str) -> String {
@@ -178,7 +210,9 @@ fn one_line(text: &str) -> String {
 fn unknown_section(name: &str) -> String {
     let near = |candidate: &&str| strsim::normalized_damerau_levenshtein(candidate, name);
     let sections = SECTIONS.iter().map(|(section, _)| *section);
-    let section = sections.map(|s| (near(&s), s)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let section = sections
+        .map(|s| (near(&s), s))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     let key = KEYS.iter().find(|key| key.split().1 == name);
     match (section, key) {
         (_, Some(key)) => {
@@ -218,6 +252,9 @@ fn nearest(path: &str) -> Option<&'static Key> {
         let name = strsim::normalized_damerau_levenshtein(key.split().1, last);
         whole.max(name * 0.9)
     };
-    let best = KEYS.iter().map(|key| (score(key), key)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let best = KEYS
+        .iter()
+        .map(|key| (score(key), key))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.6).then_some(best.1)
 }

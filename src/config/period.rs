@@ -7,8 +7,14 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Period(pub Duration);
 
 /// The units, the longest first, as [`Period`] writes them; `w` is read but not written.
-const UNITS: [(&str, u64); 6] =
-    [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 6] = [
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
 
 /// The text is not a length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +46,10 @@ impl FromStr for Period {
         while !rest.is_empty() {
             let (number, tail) = split(rest, |c| c.is_ascii_digit());
             let (unit, tail) = split(tail, |c| c.is_ascii_alphabetic());
-            let (_, size) = UNITS.into_iter().find(|(u, _)| *u == unit).ok_or(InvalidPeriod)?;
+            let (_, size) = UNITS
+                .into_iter()
+                .find(|(u, _)| *u == unit)
+                .ok_or(InvalidPeriod)?;
             if size >= shortest {
                 return Err(InvalidPeriod);
             }
@@ -50,7 +59,11 @@ impl FromStr for Period {
             shortest = size;
             rest = tail.trim_start();
         }
-        if text.is_empty() { Err(InvalidPeriod) } else { Ok(Self(Duration::from_millis(total))) }
+        if text.is_empty() {
+            Err(InvalidPeriod)
+        } else {
+            Ok(Self(Duration::from_millis(total)))
+        }
     }
 }
 
@@ -96,15 +109,33 @@ mod tests {
             ("30d", 30 * 86_400_000),
             ("2w", 14 * 86_400_000),
         ] {
-            assert_eq!(text.parse(), Ok(Period(Duration::from_millis(ms))), "{text}");
+            assert_eq!(
+                text.parse(),
+                Ok(Period(Duration::from_millis(ms))),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_could_be_misread_is_refused() {
         for bad in [
-            "", " ", "5", "-5s", "+5s", "1.5h", "5 s", "s", "5x", "5S", "30m1h", "1h1h", "5s ms",
-            "99999999999999999999s", "18446744073709551615w", "１s",
+            "",
+            " ",
+            "5",
+            "-5s",
+            "+5s",
+            "1.5h",
+            "5 s",
+            "s",
+            "5x",
+            "5S",
+            "30m1h",
+            "1h1h",
+            "5s ms",
+            "99999999999999999999s",
+            "18446744073709551615w",
+            "１s",
         ] {
             assert_eq!(bad.parse::<Period>(), Err(InvalidPeriod), "{bad:?}");
         }
@@ -112,7 +143,17 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for ms in [0, 1, 999, 1000, 61_001, 5_400_000, 86_400_000, 90 * 86_400_000 + 1, u64::MAX] {
+        for ms in [
+            0,
+            1,
+            999,
+            1000,
+            61_001,
+            5_400_000,
+            86_400_000,
+            90 * 86_400_000 + 1,
+            u64::MAX,
+        ] {
             let period = Period(Duration::from_millis(ms));
             assert_eq!(period.to_string().parse(), Ok(period), "{period}");
         }

@@ -39,7 +39,10 @@ pub fn example() -> String {
             if let Some((min, max)) = key.range {
                 line(&mut out, format_args!("# From {min} to {max}."));
             }
-            line(&mut out, format_args!("#{} = {}", key.split().1, key.default));
+            line(
+                &mut out,
+                format_args!("#{} = {}", key.split().1, key.default),
+            );
         }
     });
     out
@@ -59,7 +62,11 @@ pub fn reference() -> String {
     for_each_section(|section, about, keys| {
         line(&mut out, format_args!("\n## `[{section}]`\n\n{about}"));
         for key in keys {
-            let when = if key.reload { "at a reload" } else { "at a restart" };
+            let when = if key.reload {
+                "at a reload"
+            } else {
+                "at a restart"
+            };
             line(
                 &mut out,
                 format_args!(
@@ -78,7 +85,10 @@ pub fn reference() -> String {
 
 fn for_each_section(mut each: impl FnMut(&str, &str, &[&Key])) {
     for (section, about) in SECTIONS {
-        let keys: Vec<_> = KEYS.iter().filter(|key| key.split().0 == *section).collect();
+        let keys: Vec<_> = KEYS
+            .iter()
+            .filter(|key| key.split().0 == *section)
+            .collect();
         each(section, about.trim(), &keys);
     }
 }

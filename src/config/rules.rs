@@ -21,7 +21,9 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
     if !url.is_empty() && !is_http(url) {
         breaches.push((
             "server.public_url",
-            format!("{url:?} is not a URL of a web server; write it like \"https://chat.example.org\""),
+            format!(
+                "{url:?} is not a URL of a web server; write it like \"https://chat.example.org\""
+            ),
         ));
     }
     let store = config.store.url.expose();
@@ -63,13 +65,18 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
 }
 
 fn is_http(url: &str) -> bool {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace))
 }
 
 fn sizes(config: &Config, breaches: &mut Vec<Breach>) {
     let message = config.limits.message.0;
-    for (key, size) in [("ws.frame", config.ws.frame.0), ("http.body", config.http.body.0)] {
+    for (key, size) in [
+        ("ws.frame", config.ws.frame.0),
+        ("http.body", config.http.body.0),
+    ] {
         if size < message + ENVELOPE {
             breaches.push((
                 key,

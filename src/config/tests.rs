@@ -5,7 +5,9 @@ use bytesize::ByteSize;
 use super::*;
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    list.iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
 }
 
 /// A file with this text, and the sources that name it.
@@ -13,7 +15,13 @@ fn file(text: &str) -> (tempfile::TempDir, Sources) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("chatd.toml");
     fs::write(&path, text).unwrap();
-    (dir, Sources { file: Some(path), ..Sources::default() })
+    (
+        dir,
+        Sources {
+            file: Some(path),
+            ..Sources::default()
+        },
+    )
 }
 
 /// What is wrong with this file, without its directory.
@@ -24,12 +32,18 @@ fn wrong(text: &str) -> String {
 }
 
 fn wrong_set(key: &str, value: &str) -> String {
-    let sources = Sources { set: pairs(&[(key, value)]), ..Sources::default() };
+    let sources = Sources {
+        set: pairs(&[(key, value)]),
+        ..Sources::default()
+    };
     load(&sources).expect_err(value).to_string()
 }
 
 fn wrong_env(name: &str, value: &str) -> String {
-    let sources = Sources { env: pairs(&[(name, value)]), ..Sources::default() };
+    let sources = Sources {
+        env: pairs(&[(name, value)]),
+        ..Sources::default()
+    };
     load(&sources).expect_err(name).to_string()
 }
 
@@ -38,11 +52,19 @@ fn nothing_configured_is_the_defaults() {
     let loaded = load(&Sources::default()).unwrap();
     assert_eq!(loaded.config, Config::default());
     assert_eq!(loaded.config.server.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(loaded.config.auth.refresh_token.get(), Duration::from_secs(30 * 86_400));
+    assert_eq!(
+        loaded.config.auth.refresh_token.get(),
+        Duration::from_secs(30 * 86_400)
+    );
     assert_eq!(loaded.config.http.trusted_proxies.len(), 2);
     assert_eq!(loaded.config.limits.message, ByteSize(16 << 10));
     assert_eq!(loaded.origin.len(), KEYS.len());
-    assert!(loaded.origin.values().all(|origin| *origin == Origin::Default));
+    assert!(
+        loaded
+            .origin
+            .values()
+            .all(|origin| *origin == Origin::Default)
+    );
 }
 
 #[test]
@@ -95,7 +117,10 @@ fn later_layers_win_and_are_named() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!(config.log.level, "debug");
     assert_eq!(origin["server.listen"], Origin::Set);
-    assert_eq!(origin["server.drain"], Origin::Env("CHATD_SERVER_DRAIN".into()));
+    assert_eq!(
+        origin["server.drain"],
+        Origin::Env("CHATD_SERVER_DRAIN".into())
+    );
     let path = dir.path().join("chatd.toml");
     assert_eq!(origin["limits.message"], Origin::File { path, line: 7 });
     assert_eq!(origin["ws.ping"], Origin::Default);
@@ -106,11 +131,26 @@ fn the_environment_may_name_the_file_and_the_flag_wins() {
     let (_dir, sources) = file("[log]\nlevel = \"warn\"\n");
     let path = sources.file.clone().unwrap();
     let env = pairs(&[("CHATD_CONFIG", path.to_str().unwrap())]);
-    let loaded = load(&Sources { env, ..Sources::default() }).unwrap();
+    let loaded = load(&Sources {
+        env,
+        ..Sources::default()
+    })
+    .unwrap();
     assert_eq!(loaded.config.log.level, "warn");
     let env = pairs(&[("CHATD_CONFIG", "/nowhere")]);
-    assert!(load(&Sources { env: env.clone(), ..sources }).is_ok());
-    let error = load(&Sources { env, ..Sources::default() }).unwrap_err().to_string();
+    assert!(
+        load(&Sources {
+            env: env.clone(),
+            ..sources
+        })
+        .is_ok()
+    );
+    let error = load(&Sources {
+        env,
+        ..Sources::default()
+    })
+    .unwrap_err()
+    .to_string();
     assert!(error.starts_with("/nowhere: cannot be read"), "{error}");
     assert!(error.contains("CHATD_CONFIG"), "{error}");
 }
@@ -118,8 +158,16 @@ fn the_environment_may_name_the_file_and_the_flag_wins() {
 #[test]
 fn a_file_that_was_named_must_be_there() {
     let file = Some("/nowhere/chatd.toml".into());
-    let error = load(&Sources { file, ..Sources::default() }).unwrap_err().to_string();
-    assert!(error.starts_with("/nowhere/chatd.toml: cannot be read"), "{error}");
+    let error = load(&Sources {
+        file,
+        ..Sources::default()
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(
+        error.starts_with("/nowhere/chatd.toml: cannot be read"),
+        "{error}"
+    );
     assert!(error.contains("chatd init"), "{error}");
 }
 
@@ -149,7 +197,10 @@ fn what_is_misspelt_gets_a_suggestion() {
         wrong("[server]\nlissen = 1\n"),
         "chatd.toml:2: unknown key `server.lissen`; did you mean `server.listen`?"
     );
-    assert_eq!(wrong("[sever]\nx = 1\n"), "chatd.toml:1: unknown section `sever`; did you mean `server`?");
+    assert_eq!(
+        wrong("[sever]\nx = 1\n"),
+        "chatd.toml:1: unknown section `sever`; did you mean `server`?"
+    );
     assert!(wrong("listen = 1\n").ends_with("`listen` belongs below `[server]`"));
     assert!(wrong("ws = 1\n").contains("write `[ws]`"));
     assert!(wrong("[qqqqqqqq]\n").contains("there are server, store"));
@@ -185,32 +236,64 @@ fn values_must_fit_each_other() {
         ("server.data_dir", "", "path"),
     ] {
         let error = wrong_set(key, value);
-        assert!(error.starts_with(&format!("--set {key}: {key}: ")), "{error}");
+        assert!(
+            error.starts_with(&format!("--set {key}: {key}: ")),
+            "{error}"
+        );
         assert!(error.contains(word), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
     let set = pairs(&[("auth.refresh_token", "1h"), ("auth.access_token", "1h")]);
-    assert!(load(&Sources { set, ..Sources::default() }).is_err());
+    assert!(
+        load(&Sources {
+            set,
+            ..Sources::default()
+        })
+        .is_err()
+    );
 }
 
 #[test]
 fn secrets_are_shown_nowhere() {
     let set = pairs(&[("store.url", "mongodb://ana:s3cret@db/chat")]);
-    let loaded = load(&Sources { set, ..Sources::default() }).unwrap();
-    assert_eq!(loaded.config.store.url.expose(), "mongodb://ana:s3cret@db/chat");
+    let loaded = load(&Sources {
+        set,
+        ..Sources::default()
+    })
+    .unwrap();
+    assert_eq!(
+        loaded.config.store.url.expose(),
+        "mongodb://ana:s3cret@db/chat"
+    );
     let shown = render(&loaded, true);
-    assert!(shown.contains("url = \"mongodb://ana:***@db/chat\""), "{shown}");
+    assert!(
+        shown.contains("url = \"mongodb://ana:***@db/chat\""),
+        "{shown}"
+    );
     assert!(!shown.contains("s3cret") && !format!("{loaded:?}").contains("s3cret"));
     assert!(!wrong("[store]\nurl = [\"mongodb://ana:s3cret@db\"]\n").contains("s3cret"));
 }
 
 #[test]
 fn what_is_shown_loads_to_the_same() {
-    let set = pairs(&[("ws.ping", "1500ms"), ("limits.message", "1234"), ("server.data_dir", "a\"b")]);
-    let loaded = load(&Sources { set, ..Sources::default() }).unwrap();
+    let set = pairs(&[
+        ("ws.ping", "1500ms"),
+        ("limits.message", "1234"),
+        ("server.data_dir", "a\"b"),
+    ]);
+    let loaded = load(&Sources {
+        set,
+        ..Sources::default()
+    })
+    .unwrap();
     let shown = render(&loaded, true);
     assert!(shown.contains("ping = \"1s500ms\""), "{shown}");
-    assert!(shown.lines().any(|l| l.starts_with("message = 1234") && l.ends_with("# --set")), "{shown}");
+    assert!(
+        shown
+            .lines()
+            .any(|l| l.starts_with("message = 1234") && l.ends_with("# --set")),
+        "{shown}"
+    );
     let (_dir, sources) = file(&shown);
     assert_eq!(load(&sources).unwrap().config, loaded.config);
     assert!(!render(&loaded, false).contains('#'));
@@ -222,12 +305,21 @@ fn the_example_is_the_defaults_and_stays_so_uncommented() {
     assert_eq!(load(&sources).unwrap().config, Config::default());
     let uncommented: String = example()
         .lines()
-        .map(|l| l.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(l))
+        .map(|l| {
+            l.strip_prefix('#')
+                .filter(|l| !l.starts_with(' '))
+                .unwrap_or(l)
+        })
         .fold(String::new(), |text, l| text + l + "\n");
     let (_dir, sources) = file(&uncommented);
     let loaded = load(&sources).unwrap();
     assert_eq!(loaded.config, Config::default());
-    assert!(loaded.origin.values().all(|origin| matches!(origin, Origin::File { .. })));
+    assert!(
+        loaded
+            .origin
+            .values()
+            .all(|origin| matches!(origin, Origin::File { .. }))
+    );
     assert!(example().lines().all(|l| l.len() <= 110));
 }
 
@@ -235,7 +327,10 @@ fn the_example_is_the_defaults_and_stays_so_uncommented() {
 fn the_reference_names_every_key() {
     let reference = reference();
     for key in KEYS {
-        assert!(reference.contains(&format!("### `{}`", key.path)), "{key:?}");
+        assert!(
+            reference.contains(&format!("### `{}`", key.path)),
+            "{key:?}"
+        );
         assert!(reference.contains(&key.variable()), "{key:?}");
     }
 }
@@ -247,6 +342,9 @@ fn a_reload_tells_what_waits_for_a_restart() {
     loaded.limits.send_rate = 1;
     assert!(waiting_for_restart(&running, &loaded).is_empty());
     loaded.store.url = "mongodb://ana:other@db".into();
-    let waiting: Vec<_> = waiting_for_restart(&running, &loaded).iter().map(|k| k.path).collect();
+    let waiting: Vec<_> = waiting_for_restart(&running, &loaded)
+        .iter()
+        .map(|k| k.path)
+        .collect();
     assert_eq!(waiting, ["store.url"]);
 }

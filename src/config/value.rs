@@ -26,7 +26,9 @@ pub(super) trait Setting: Sized {
 
     /// Reads what stands after `--set key=` or in an environment variable.
     fn from_text(text: &str) -> Option<Self> {
-        let toml = DeValue::parse(text).ok().and_then(|value| Self::from_toml(value.get_ref()));
+        let toml = DeValue::parse(text)
+            .ok()
+            .and_then(|value| Self::from_toml(value.get_ref()));
         toml.or_else(|| Self::from_literal(text))
     }
 
@@ -111,7 +113,8 @@ impl Setting for PathBuf {
 }
 
 impl Setting for SocketAddr {
-    const KIND: &'static str = "an address with a port such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
+    const KIND: &'static str =
+        "an address with a port such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
 
     fn from_toml(value: &DeValue<'_>) -> Option<Self> {
         value.as_str()?.parse().ok()
@@ -171,12 +174,17 @@ macro_rules! list {
 
             fn from_toml(value: &DeValue<'_>) -> Option<Self> {
                 let items = value.as_array()?.iter();
-                items.map(|item| item.get_ref().as_str()?.parse().ok()).collect()
+                items
+                    .map(|item| item.get_ref().as_str()?.parse().ok())
+                    .collect()
             }
 
             /// In an environment variable a list is its items, with commas between them.
             fn from_literal(text: &str) -> Option<Self> {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                let items = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 items.map(|item| item.parse().ok()).collect()
             }
 
@@ -189,7 +197,10 @@ macro_rules! list {
 }
 
 list!(String, "a list of texts such as [\"a\", \"b\"]");
-list!(IpNet, "a list of networks such as [\"10.0.0.0/8\", \"::1/128\"]");
+list!(
+    IpNet,
+    "a list of networks such as [\"10.0.0.0/8\", \"::1/128\"]"
+);
 
 /// Where something is, as a URL that may carry a password: [`fmt::Debug`] and [`fmt::Display`] hide it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -217,8 +228,12 @@ impl fmt::Display for Url {
     /// Everything between `user:` and the last `@` is `***`: a password that should have been escaped may
     /// itself hold `@` or `/`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(&self.0) };
-        let Some((credentials, host)) = rest.rsplit_once('@') else { return f.write_str(&self.0) };
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return f.write_str(&self.0);
+        };
+        let Some((credentials, host)) = rest.rsplit_once('@') else {
+            return f.write_str(&self.0);
+        };
         match credentials.split_once(':') {
             Some((user, _)) => write!(f, "{scheme}://{user}:***@{host}"),
             None => write!(f, "{scheme}://***@{host}"),
@@ -336,7 +351,10 @@ mod tests {
         assert_eq!(u32::from_text("0x10"), Some(16));
         assert_eq!(u32::from_text("-1"), None);
         assert_eq!(u32::from_text("4294967296"), None);
-        assert_eq!(Vec::<String>::from_text("a, b"), Some(vec!["a".into(), "b".into()]));
+        assert_eq!(
+            Vec::<String>::from_text("a, b"),
+            Some(vec!["a".into(), "b".into()])
+        );
         assert_eq!(Vec::<String>::from_text("[\"a\"]"), Some(vec!["a".into()]));
         assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8,nonsense"), None);
     }
@@ -345,7 +363,10 @@ mod tests {
     fn a_password_is_never_shown() {
         for (url, shown) in [
             ("mongodb://ana:s3cret@db/chat", "mongodb://ana:***@db/chat"),
-            ("mongodb://ana:s3@cr/et@db/chat", "mongodb://ana:***@db/chat"),
+            (
+                "mongodb://ana:s3@cr/et@db/chat",
+                "mongodb://ana:***@db/chat",
+            ),
             ("mongodb://s3cret@db", "mongodb://***@db"),
             ("mongodb://db/chat", "mongodb://db/chat"),
             ("sqlite:/srv/chat.db", "sqlite:/srv/chat.db"),
