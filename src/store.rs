@@ -44,7 +44,9 @@ pub enum Error {
         socket: Option<std::path::PathBuf>,
     },
     /// It was written by a newer chatd.
-    #[error("the store has schema version {found}, this chatd knows up to {known}: use a newer chatd")]
+    #[error(
+        "the store has schema version {found}, this chatd knows up to {known}: use a newer chatd"
+    )]
     Newer {
         /// What it says it is.
         found: u32,

@@ -5,21 +5,33 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, Params, params};
 
 use super::{
     logs,
     rows::{int, log_key},
 };
 use crate::{
-    id::LogId,
-    model::{Code, Entry, Key, Member, Room, Session, User, entry::FORMAT},
+    id::{LogId, SessionId, UserId},
+    model::{
+        Code, DeviceName, DisplayName, Email, Entry, Key, Member, Room, RoomKind, Session, Title,
+        Topic, Txn, User, entry::FORMAT,
+    },
     store::{Change, Outcome, Write, payload},
 };
 
 /// How many logs' heads are kept in memory (about 100 bytes each); beyond it they are all forgotten, and
 /// looked up again by primary key.
 const HEADS: usize = 65_536;
+
+/// Versions are raised: whoever is about to refresh such a session is stale.
+pub(super) const END_SESSIONS: &str = "UPDATE session SET ended_at = ?3, version = version + 1
+     WHERE user = ?1 AND ended_at IS NULL AND id IS NOT ?2";
+
+const NAME_TAKEN: &str = "SELECT 1 FROM user WHERE name = ?1 AND id <> ?2";
+const EMAIL_TAKEN: &str = "SELECT 1 FROM user WHERE email = ?1 AND email_login = 1 AND id <> ?2";
+const ROOM_TAKEN: &str =
+    "SELECT 1 FROM room WHERE name = ?1 AND kind = 'public' AND deleted_at IS NULL AND id <> ?2";
 
 /// The last `seq` of the logs lately written to. Right only while nobody else writes.
 pub(super) type Heads = HashMap<LogId, u64>;
@@ -95,8 +107,8 @@ fn append(conn: &Connection, heads: &mut Heads, entry: &Entry) -> Result<(), Hal
             int(entry.n),
             entry.at.0,
             entry.id.as_bytes(),
-            entry.from.as_ref().map(|id| id.as_bytes()),
-            entry.txn.as_ref().map(|txn| txn.as_str()),
+            entry.from.as_ref().map(UserId::as_bytes),
+            entry.txn.as_ref().map(Txn::as_str),
             entry.digest,
             FORMAT,
             entry.payload.kind(),
@@ -171,12 +183,8 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
              rotated_at = ?13, version = ?14 WHERE id = ?1 AND version = ?14 - 1",
         ),
         Write::EndSessions { user, except, at } => {
-            // Versions are raised: whoever is about to refresh such a session is stale.
-            conn.prepare_cached(
-                "UPDATE session SET ended_at = ?3, version = version + 1
-                 WHERE user = ?1 AND ended_at IS NULL AND id IS NOT ?2",
-            )?
-            .execute(params![user.as_bytes(), except.as_ref().map(|id| id.as_bytes()), at.0])?;
+            conn.prepare_cached(END_SESSIONS)?
+            .execute(params![user.as_bytes(), except.as_ref().map(SessionId::as_bytes), at.0])?;
             Ok(())
         }
         Write::InsertCode(code) => put_code(conn, code),
@@ -199,8 +207,8 @@ fn put_user(conn: &Connection, user: &User, sql: &str) -> Result<(), Halt> {
     let done = conn.prepare_cached(sql)?.execute(params![
         user.id.as_bytes(),
         user.name.as_str(),
-        user.display_name.as_ref().map(|t| t.as_str()),
-        user.email.as_ref().map(|t| t.as_str()),
+        user.display_name.as_ref().map(DisplayName::as_str),
+        user.email.as_ref().map(Email::as_str),
         user.email_login,
         user.role.as_str(),
         user.status.as_str(),
@@ -208,13 +216,17 @@ fn put_user(conn: &Connection, user: &User, sql: &str) -> Result<(), Halt> {
         user.created_at.0,
     ]);
     match done {
-        Err(e) if is_unique(&e) => {
-            let by_other = conn
-                .prepare_cached("SELECT 1 FROM user WHERE name = ?1 AND id <> ?2")?
-                .query_row(params![user.name.as_str(), user.id.as_bytes()], |_| Ok(()))
-                .optional()?;
-            let what = if by_other.is_some() { "username" } else { "email" };
-            Err(Halt::Not(Outcome::Exists(what)))
+        Err(e) if is_constraint(&e) => {
+            let id = user.id.as_bytes();
+            let email = user.email.as_ref().filter(|_| user.email_login).map(Email::as_str);
+            let outcome = if is_there(conn, NAME_TAKEN, params![user.name.as_str(), id])? {
+                Outcome::Exists("username")
+            } else if is_there(conn, EMAIL_TAKEN, params![email, id])? {
+                Outcome::Exists("email")
+            } else {
+                Outcome::Stale
+            };
+            Err(Halt::Not(outcome))
         }
         done => expect_row(done),
     }
@@ -225,15 +237,21 @@ fn put_room(conn: &Connection, room: &Room, sql: &str) -> Result<(), Halt> {
         room.id.as_bytes(),
         room.name.as_str(),
         room.kind.as_str(),
-        room.title.as_ref().map(|t| t.as_str()),
-        room.topic.as_ref().map(|t| t.as_str()),
+        room.title.as_ref().map(Title::as_str),
+        room.topic.as_ref().map(Topic::as_str),
         room.history.as_str(),
         room.owner.as_bytes(),
         room.created_at.0,
         room.deleted_at.map(|at| at.0),
     ]);
     match done {
-        Err(e) if is_unique(&e) => Err(Halt::Not(Outcome::Exists("room name"))),
+        Err(e) if is_constraint(&e) => {
+            let taken = params![room.name.as_str(), room.id.as_bytes()];
+            let found = room.kind == RoomKind::Public && room.deleted_at.is_none();
+            let taken = found && is_there(conn, ROOM_TAKEN, taken)?;
+            let outcome = if taken { Outcome::Exists("room name") } else { Outcome::Stale };
+            Err(Halt::Not(outcome))
+        }
         done => expect_row(done),
     }
 }
@@ -258,7 +276,7 @@ fn put_session(conn: &Connection, session: &Session, sql: &str) -> Result<(), Ha
     expect_row(conn.prepare_cached(sql)?.execute(params![
         session.id.as_bytes(),
         session.user.as_bytes(),
-        session.device.as_ref().map(|t| t.as_str()),
+        session.device.as_ref().map(DeviceName::as_str),
         session.address,
         session.created_at.0,
         session.used_at.0,
@@ -282,7 +300,7 @@ fn put_code(conn: &Connection, code: &Code) -> Result<(), Halt> {
         .execute(params![
             code.hash,
             code.kind.as_str(),
-            code.user.as_ref().map(|id| id.as_bytes()),
+            code.user.as_ref().map(UserId::as_bytes),
             code.role.as_str(),
             code.created_at.0,
             code.expires_at.0,
@@ -314,7 +332,8 @@ fn is_constraint(e: &rusqlite::Error) -> bool {
     e.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
-/// Whether a unique index other than the primary key was in the way.
-fn is_unique(e: &rusqlite::Error) -> bool {
-    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
+/// Whether a query finds anything. SQLite does not promise which of several indexes it names when a row
+/// clashes, so what is taken is asked for.
+fn is_there(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<bool> {
+    conn.prepare_cached(sql)?.exists(params)
 }

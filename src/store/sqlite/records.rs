@@ -72,7 +72,7 @@ pub(super) fn list_users(
     after: Option<&Username>,
     limit: usize,
 ) -> rusqlite::Result<Vec<User>> {
-    let after = after.map_or("", |name| name.as_str());
+    let after = after.map_or("", Username::as_str);
     all(conn, USERS, params![after, rows::limit(limit)], rows::user)
 }
 
@@ -148,7 +148,7 @@ pub(super) fn list_members(
     limit: usize,
 ) -> rusqlite::Result<Vec<(Member, User)>> {
     let snapshot = conn.unchecked_transaction()?;
-    let after = after.map_or("", |name| name.as_str());
+    let after = after.map_or("", Username::as_str);
     let of = params![room.as_bytes(), after, rows::limit(limit)];
     all(&snapshot, MEMBERS_BY_NAME, of, rows::member)?
         .into_iter()
