@@ -99,11 +99,11 @@ pub(in crate::store) async fn stops_only_the_logs_of_a_failed_change(place: &imp
         ])
         .await
         .unwrap();
-    use Outcome::{Committed, Conflict};
-    assert_eq!(outcomes, [Conflict, Conflict, Conflict, Committed]);
-    for (room, count) in [(a, 0), (b, 0), (c, 1)] {
-        assert_eq!(read(&*store, room).await.unwrap().len(), count);
-        append(&*store, [message(room, count as u64 + 1, "the next batch goes on")]).await;
+    let conflict = || Outcome::Conflict;
+    assert_eq!(outcomes, [conflict(), conflict(), conflict(), Outcome::Committed]);
+    for (room, last) in [(a, 0), (b, 0), (c, 1)] {
+        assert_eq!(store.head(room.into()).await.unwrap().seq, last);
+        append(&*store, [message(room, last + 1, "the next batch goes on")]).await;
     }
 }
 
@@ -170,7 +170,7 @@ pub(in crate::store) async fn pages_messages_between_other_entries(place: &impl 
     for (page, floor, limit, expected) in cases {
         let found = store.messages(room, page, floor, limit).await.unwrap();
         assert_eq!(seqs(&found), expected, "{page:?} from {floor}, {limit} of them");
-        assert!(found.iter().all(|entry| *entry == all[entry.seq as usize - 1]));
+        assert!(found.iter().all(|entry| all.contains(entry)));
     }
 }
 
@@ -213,8 +213,14 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
         Payload::Settings {
             name: Some(name.clone()),
             title: Some(Cleared::Set("A title".parse().unwrap())),
-            topic: Some(Cleared::Gone(String::new())),
+            topic: None,
             history: Some(History::SinceJoin),
+        },
+        Payload::Settings {
+            name: None,
+            title: Some(Cleared::Gone(String::new())),
+            topic: Some(Cleared::Set("".parse().unwrap())),
+            history: None,
         },
         Payload::Added { target: room, name, role: RoomRole::Owner },
         Payload::Removed { target: room, why: "left".into() },
@@ -228,16 +234,7 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
         .collect();
     append(&*store, &all[..]).await;
     let found = read(&*store, room).await.unwrap();
-    for (found, written) in found.iter().zip(&all) {
-        match (&found.payload, &written.payload) {
-            // An empty text is a topic too, so this one is told apart by nobody.
-            (Payload::Settings { topic, .. }, _) => {
-                assert_eq!(serde_json::to_value(topic).unwrap(), json!(""),)
-            }
-            _ => assert_eq!(found, written),
-        }
-    }
-    assert_eq!(found.len(), all.len());
+    assert_eq!(found, all);
     let messages = store.messages(room, Page::After(0), 0, 10).await.unwrap();
     assert_eq!(seqs(&messages), [2, 3]);
 }

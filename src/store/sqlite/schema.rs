@@ -56,6 +56,14 @@ pub(super) fn prepare(path: &Path, now: Millis) -> Result<Identity, Error> {
     }
     create(path).map_err(|e| open_error(e.to_string()))?;
     let mut conn = connect(path, Purpose::Write(None)).map_err(|e| open_error(e.to_string()))?;
+    let mode: String = conn
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .map_err(|e| open_error(e.to_string()))?;
+    if mode != "wal" {
+        return Err(open_error(format!(
+            "it cannot have a write-ahead log here (mode {mode}): use a local disk"
+        )));
+    }
     migrate(&mut conn)?;
     identity(&mut conn, now)
 }

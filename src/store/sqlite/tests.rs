@@ -105,6 +105,24 @@ async fn files_are_ours_alone_and_tidy_after_close() {
     assert!(!wal.exists(), "the log is in the database");
 }
 
+#[test]
+fn a_new_database_is_set_up_to_last() {
+    let dir = Dir::new();
+    drop(Sqlite::open(dir.options()).unwrap());
+    for purpose in [schema::Purpose::Write(Some(1 << 20)), schema::Purpose::Read] {
+        let db = schema::connect(&dir.db(), purpose).unwrap();
+        let get = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        let found = ["auto_vacuum", "synchronous", "wal_autocheckpoint", "page_size"].map(get);
+        // Incremental; full; never by itself.
+        assert_eq!(found, [2, 2, 0, i64::try_from(schema::PAGE_BYTES).unwrap()]);
+        let mode = db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        assert_eq!(mode.unwrap(), "wal");
+        let reads = purpose == schema::Purpose::Read;
+        assert_eq!(get("query_only"), i64::from(reads));
+        assert_eq!(db.execute("DELETE FROM setting", []).is_err(), reads);
+    }
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let dir = Dir::new();
