@@ -49,6 +49,7 @@ macro_rules! suite {
             people::keeps_keys_and_settings,
             rooms::keeps_public_names_unique,
             rooms::loads_a_room_whole,
+            rooms::loads_a_room_as_it_was_at_one_moment,
             rooms::lists_rooms_in_every_scope,
             rooms::lists_members_by_name,
         }

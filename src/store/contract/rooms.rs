@@ -71,6 +71,34 @@ pub(in crate::store) async fn loads_a_room_whole(place: &impl Place) {
     assert_eq!(store.room_ids_of(ben).await.unwrap(), []);
 }
 
+pub(in crate::store) async fn loads_a_room_as_it_was_at_one_moment(place: &impl Place) {
+    const JOINS: u64 = 100;
+    let store = place.open().await;
+    let room = room("general", RoomKind::Public);
+    put(&*store, [Write::InsertRoom(room.clone())]).await;
+    // Everybody who comes in is one entry and one member.
+    let join = async {
+        for seq in 1..=JOINS {
+            let came = Change {
+                entries: vec![message(room.id, seq, "came in")],
+                writes: vec![Write::PutMember(member(room.id, UserId::new(NOW)))],
+            };
+            assert_eq!(commit(&*store, came).await, Outcome::Committed);
+        }
+    };
+    let watch = async {
+        let mut states = std::collections::BTreeSet::new();
+        while states.last() != Some(&JOINS) {
+            let state = store.load_room(room.id).await.unwrap().unwrap();
+            assert_eq!(state.members.len() as u64, state.head.seq);
+            states.insert(state.head.seq);
+        }
+        states.len()
+    };
+    let ((), states) = tokio::join!(join, watch);
+    assert!(states > 1, "it was read while it changed");
+}
+
 /// Reads a list two at a time, as a client would.
 async fn pages(store: &dyn Store, scope: Scope) -> Vec<RoomRow> {
     let mut all: Vec<RoomRow> = Vec::new();
