@@ -7,10 +7,11 @@
 //!
 //! The contract's tests are `store::contract`; each backend runs them.
 
-//SQ pub mod sqlite;
+mod payload;
+pub mod sqlite;
 
-//SQ #[cfg(test)]
-//SQ mod contract;
+#[cfg(test)]
+mod contract;
 
 use async_trait::async_trait;
 
@@ -43,7 +44,9 @@ pub enum Error {
         socket: Option<std::path::PathBuf>,
     },
     /// It was written by a newer chatd.
-    #[error("the store has schema version {found}, this chatd knows up to {known}: use a newer chatd")]
+    #[error(
+        "the store has schema version {found}, this chatd knows up to {known}: use a newer chatd"
+    )]
     Newer {
         /// What it says it is.
         found: u32,

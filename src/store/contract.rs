@@ -1,0 +1,160 @@
+//! The contract's tests: what every backend must do, said once.
+//!
+//! A backend says where its stores are ([`Place`]) and calls [`suite!`], which makes a test of each of
+//! these functions. One that is missing in the list there is dead code, and a warning.
+
+pub(in crate::store) mod logs;
+pub(in crate::store) mod model;
+pub(in crate::store) mod people;
+pub(in crate::store) mod rooms;
+
+use async_trait::async_trait;
+
+use super::{Change, Error, Outcome, Store, Write};
+use crate::{
+    clock::Millis,
+    id::{EntryId, LogId, RoomId, UserId},
+    model::{Entry, History, Member, Payload, Role, Room, RoomKind, RoomRole, Status, Txn, User},
+};
+
+/// Where a store is; gone with everything in it when dropped.
+#[async_trait]
+pub(in crate::store) trait Place: Sync {
+    /// Opens the store that is there, or makes it.
+    async fn open(&self) -> Box<dyn Store>;
+}
+
+/// Makes the tests of a backend, given an expression that makes a new [`Place`].
+macro_rules! suite {
+    ($place:expr) => {
+        $crate::store::contract::suite! { $place;
+            logs::appends_in_order,
+            logs::takes_several_logs_in_one_batch,
+            logs::answers_a_repeated_txn_with_the_original,
+            logs::finds_a_txn_repeated_within_a_batch,
+            logs::stops_only_the_logs_of_a_failed_change,
+            logs::refuses_a_wrong_seq,
+            logs::undoes_all_of_a_failed_change,
+            logs::pages_messages_between_other_entries,
+            logs::reads_entries_up_to_a_limit,
+            logs::keeps_every_kind_and_passes_over_unknown_ones,
+            logs::tells_the_hash_of_the_last_act,
+            logs::keeps_everything_when_reopened,
+            logs::answers_nothing_once_closed,
+            people::keeps_names_and_login_emails_unique,
+            people::finds_users,
+            people::notices_stale_sessions,
+            people::ends_sessions,
+            people::uses_a_code_once,
+            people::keeps_keys_and_settings,
+            rooms::keeps_public_names_unique,
+            rooms::loads_a_room_whole,
+            rooms::loads_a_room_as_it_was_at_one_moment,
+            rooms::lists_rooms_in_every_scope,
+            rooms::lists_members_by_name,
+        }
+
+        #[test]
+        fn equals_the_model() {
+            $crate::store::contract::model::equals_the_model(|| $place);
+        }
+    };
+    ($place:expr; $($module:ident :: $test:ident,)+) => {
+        $(#[tokio::test]
+        async fn $test() {
+            let place = $place;
+            $crate::store::contract::$module::$test(&place).await;
+        })+
+    };
+}
+pub(in crate::store) use suite;
+
+/// When everything in these tests happens.
+const NOW: Millis = Millis(1_800_000_000_000);
+
+fn user(name: &str) -> User {
+    User {
+        id: UserId::new(NOW),
+        name: name.parse().unwrap(),
+        display_name: None,
+        email: None,
+        email_login: false,
+        role: Role::Member,
+        status: Status::Active,
+        password: None,
+        created_at: NOW,
+    }
+}
+
+fn room(name: &str, kind: RoomKind) -> Room {
+    Room {
+        id: RoomId::new(NOW),
+        name: name.parse().unwrap(),
+        kind,
+        title: None,
+        topic: None,
+        history: History::All,
+        owner: UserId::new(NOW),
+        created_at: NOW,
+        deleted_at: None,
+    }
+}
+
+fn member(room: RoomId, user: UserId) -> Member {
+    Member { room, user, role: RoomRole::Member, since: 1, at: NOW }
+}
+
+fn txn(text: &str) -> Txn {
+    text.parse().unwrap()
+}
+
+/// Entry number `seq` of a log in which all are messages.
+fn message(log: impl Into<LogId>, seq: u64, body: &str) -> Entry {
+    Entry {
+        log: log.into(),
+        seq,
+        n: seq,
+        at: NOW,
+        id: EntryId::new(NOW),
+        from: None,
+        txn: None,
+        digest: None,
+        payload: Payload::Message { body: body.to_owned(), reply_to: None },
+    }
+}
+
+/// The same, said by somebody under a txn.
+fn said(log: impl Into<LogId>, seq: u64, from: UserId, name: &str) -> Entry {
+    let (txn, digest) = (Some(txn(name)), Some([7; 16]));
+    Entry { from: Some(from), txn, digest, ..message(log, seq, name) }
+}
+
+fn entries(entries: impl Into<Vec<Entry>>) -> Change {
+    Change { entries: entries.into(), writes: Vec::new() }
+}
+
+fn writes(writes: impl Into<Vec<Write>>) -> Change {
+    Change { entries: Vec::new(), writes: writes.into() }
+}
+
+/// Commits one change alone.
+async fn commit(store: &dyn Store, change: Change) -> Outcome {
+    let mut outcomes = store.commit(vec![change]).await.unwrap();
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+/// Commits writes that must succeed.
+async fn put(store: &dyn Store, list: impl Into<Vec<Write>>) {
+    assert_eq!(commit(store, writes(list)).await, Outcome::Committed);
+}
+
+/// Appends entries that must succeed, in one change.
+async fn append(store: &dyn Store, list: impl Into<Vec<Entry>>) {
+    assert_eq!(commit(store, entries(list)).await, Outcome::Committed);
+}
+
+/// All of a log.
+async fn read(store: &dyn Store, log: impl Into<LogId>) -> Result<Vec<Entry>, Error> {
+    store.entries(log.into(), 0, u64::MAX, 1_000, usize::MAX).await
+}

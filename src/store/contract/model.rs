@@ -1,0 +1,365 @@
+//! Any sequence of batches leaves a store as it leaves a few maps in memory.
+
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+
+use super::*;
+use crate::{
+    id::SessionId,
+    model::{Code, CodeKind, Session},
+};
+
+/// How many of each thing there are to act on: few, so that acts meet.
+const FEW: u8 = 3;
+
+/// One entry or write of a change, with small numbers for who and what.
+#[derive(Clone, Debug)]
+enum Step {
+    /// The number is right, unless `off`.
+    Append {
+        log: u8,
+        off: bool,
+        from: u8,
+        txn: Option<u8>,
+    },
+    User {
+        new: bool,
+        id: u8,
+        name: u8,
+        email: Option<u8>,
+    },
+    Room {
+        new: bool,
+        id: u8,
+        name: u8,
+        public: bool,
+        deleted: bool,
+    },
+    Member {
+        out: bool,
+        room: u8,
+        user: u8,
+    },
+    Session {
+        new: bool,
+        id: u8,
+        user: u8,
+        version: u8,
+    },
+    EndSessions {
+        user: u8,
+        except: Option<u8>,
+    },
+    Code {
+        take: bool,
+        hash: u8,
+    },
+    Setting {
+        name: u8,
+        value: u8,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let few = || 0..FEW;
+    let off = proptest::bool::weighted(0.1);
+    let maybe = || proptest::option::of(0..FEW);
+    prop_oneof![
+        6 => (few(), off, few(), maybe())
+            .prop_map(|(log, off, from, txn)| Step::Append { log, off, from, txn }),
+        2 => (any::<bool>(), few(), few(), maybe())
+            .prop_map(|(new, id, name, email)| Step::User { new, id, name, email }),
+        2 => (any::<bool>(), few(), few(), any::<bool>(), any::<bool>()).prop_map(
+            |(new, id, name, public, deleted)| Step::Room { new, id, name, public, deleted }
+        ),
+        1 => (any::<bool>(), few(), few())
+            .prop_map(|(out, room, user)| Step::Member { out, room, user }),
+        2 => (any::<bool>(), few(), few(), 1..4u8)
+            .prop_map(|(new, id, user, version)| Step::Session { new, id, user, version }),
+        1 => (few(), maybe()).prop_map(|(user, except)| Step::EndSessions { user, except }),
+        1 => (any::<bool>(), few()).prop_map(|(take, hash)| Step::Code { take, hash }),
+        1 => (few(), few()).prop_map(|(name, value)| Step::Setting { name, value }),
+    ]
+}
+
+/// The contract, as simply as it can be said.
+#[derive(Clone, Default)]
+struct Model {
+    logs: BTreeMap<LogId, Vec<Entry>>,
+    users: BTreeMap<UserId, User>,
+    rooms: BTreeMap<RoomId, Room>,
+    members: BTreeMap<(RoomId, UserId), Member>,
+    sessions: BTreeMap<SessionId, Session>,
+    codes: BTreeMap<[u8; 32], Code>,
+    settings: BTreeMap<String, String>,
+}
+
+impl Model {
+    fn commit(&mut self, batch: &[Change]) -> Vec<Outcome> {
+        let mut stopped = HashSet::new();
+        let mut outcomes = Vec::new();
+        for change in batch {
+            let logs = || change.entries.iter().map(|entry| entry.log);
+            let outcome = if logs().any(|log| stopped.contains(&log)) {
+                Outcome::Conflict
+            } else {
+                let mut next = self.clone();
+                match next.change(change) {
+                    Ok(()) => {
+                        *self = next;
+                        Outcome::Committed
+                    }
+                    Err(outcome) => outcome,
+                }
+            };
+            if outcome != Outcome::Committed {
+                stopped.extend(logs());
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), Outcome> {
+        change.entries.iter().try_for_each(|entry| self.append(entry))?;
+        change.writes.iter().try_for_each(|write| self.write(write))
+    }
+
+    fn append(&mut self, entry: &Entry) -> Result<(), Outcome> {
+        let log = self.logs.entry(entry.log).or_default();
+        let same =
+            |old: &&Entry| old.txn.is_some() && (old.from, &old.txn) == (entry.from, &entry.txn);
+        if let Some(original) = log.iter().find(same) {
+            return Err(Outcome::Duplicate(Box::new(original.clone())));
+        }
+        if entry.seq != log.len() as u64 + 1 {
+            return Err(Outcome::Conflict);
+        }
+        log.push(entry.clone());
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), Outcome> {
+        let stale = |ok: bool| if ok { Ok(()) } else { Err(Outcome::Stale) };
+        match write.clone() {
+            Write::InsertUser(user) | Write::UpdateUser(user) => {
+                let known = self.users.contains_key(&user.id);
+                let new = matches!(write, Write::InsertUser(_));
+                stale(new || known)?;
+                let others = || self.users.values().filter(|other| other.id != user.id);
+                if others().any(|other| other.name == user.name) {
+                    return Err(Outcome::Exists("username"));
+                }
+                let login = |user: &User| user.email.clone().filter(|_| user.email_login);
+                if login(&user).is_some() && others().any(|other| login(other) == login(&user)) {
+                    return Err(Outcome::Exists("email"));
+                }
+                stale(new != known)?;
+                self.users.insert(user.id, user);
+            }
+            Write::InsertRoom(room) | Write::UpdateRoom(room) => {
+                let known = self.rooms.contains_key(&room.id);
+                let new = matches!(write, Write::InsertRoom(_));
+                stale(new || known)?;
+                let found =
+                    |room: &Room| room.kind == RoomKind::Public && room.deleted_at.is_none();
+                let same = |o: &Room| o.id != room.id && found(o) && o.name == room.name;
+                if found(&room) && self.rooms.values().any(same) {
+                    return Err(Outcome::Exists("room name"));
+                }
+                stale(new != known)?;
+                self.rooms.insert(room.id, room);
+            }
+            Write::PutMember(member) => {
+                self.members.insert((member.room, member.user), member);
+            }
+            Write::DeleteMember(room, user) => {
+                self.members.remove(&(room, user));
+            }
+            Write::InsertSession(session) => {
+                stale(!self.sessions.contains_key(&session.id))?;
+                self.sessions.insert(session.id, session);
+            }
+            Write::UpdateSession(session) => {
+                let old = self.sessions.get(&session.id);
+                stale(old.is_some_and(|old| old.version + 1 == session.version))?;
+                self.sessions.insert(session.id, session);
+            }
+            Write::EndSessions { user, except, at } => {
+                let mine = |s: &&mut Session| s.user == user && Some(s.id) != except;
+                for session in self.sessions.values_mut().filter(mine) {
+                    if session.ended_at.is_none() {
+                        session.ended_at = Some(at);
+                        session.version += 1;
+                    }
+                }
+            }
+            Write::InsertCode(code) => {
+                stale(!self.codes.contains_key(&code.hash))?;
+                self.codes.insert(code.hash, code);
+            }
+            Write::TakeCode(hash) => stale(self.codes.remove(&hash).is_some())?,
+            Write::PutSetting(name, value) => {
+                self.settings.insert(name, value);
+            }
+            Write::PutKey(_) => unreachable!("keys depend on nothing"),
+        }
+        Ok(())
+    }
+
+    /// What the steps of a change mean, for somebody who knows this state and what they `plan`ned since.
+    fn plan(&self, steps: &[Step], planned: &mut BTreeMap<LogId, u64>) -> Change {
+        let mut change = Change::default();
+        for step in steps {
+            if let Step::Append { log, off, from, txn } = step {
+                let log = log_id(*log);
+                // Repeating one's own txn within one change would make no sense.
+                let txn = txn.map(|i| format!("t{i}")).filter(|name| {
+                    change.entries.iter().all(|e| e.txn.as_ref().map(Txn::as_str) != Some(name))
+                });
+                let head = self.logs.get(&log).map_or(0, |log| log.len() as u64);
+                let seq = planned.entry(log).or_insert(head);
+                *seq += 1;
+                let seq = *seq + u64::from(*off);
+                let from = UserId::from_bytes([*from; 16]);
+                change.entries.push(match txn {
+                    Some(name) => said(log, seq, from, &name),
+                    None => message(log, seq, "anonymous"),
+                });
+            } else {
+                change.writes.extend(write_of(step));
+            }
+        }
+        change
+    }
+}
+
+fn log_id(i: u8) -> LogId {
+    match i {
+        0 => LogId::Control,
+        1 => LogId::User(UserId::from_bytes([1; 16])),
+        _ => LogId::Room(RoomId::from_bytes([1; 16])),
+    }
+}
+
+fn write_of(step: &Step) -> Option<Write> {
+    let user_id = |i: u8| UserId::from_bytes([i; 16]);
+    let room_id = |i: u8| RoomId::from_bytes([i; 16]);
+    let session_id = |i: u8| SessionId::from_bytes([i; 16]);
+    Some(match *step {
+        Step::Append { .. } => return None,
+        Step::User { new, id, name, email } => {
+            let user = User {
+                id: user_id(id),
+                email: email.map(|i| format!("{i}@example.org").parse().unwrap()),
+                email_login: name > 0,
+                ..user(&format!("user{name}"))
+            };
+            if new { Write::InsertUser(user) } else { Write::UpdateUser(user) }
+        }
+        Step::Room { new, id, name, public, deleted } => {
+            let kind = if public { RoomKind::Public } else { RoomKind::Private };
+            let room = Room {
+                id: room_id(id),
+                deleted_at: deleted.then_some(NOW),
+                ..room(&format!("room{name}"), kind)
+            };
+            if new { Write::InsertRoom(room) } else { Write::UpdateRoom(room) }
+        }
+        Step::Member { out: true, room, user } => Write::DeleteMember(room_id(room), user_id(user)),
+        Step::Member { out: false, room, user } => {
+            Write::PutMember(member(room_id(room), user_id(user)))
+        }
+        Step::Session { new, id, user, version } => {
+            let session = Session {
+                id: session_id(id),
+                user: user_id(user),
+                device: None,
+                address: None,
+                created_at: NOW,
+                used_at: NOW,
+                expires_at: NOW,
+                ended_at: None,
+                anchor: [id; 32],
+                current: [version; 32],
+                previous: None,
+                seed: [0; 32],
+                rotated_at: NOW,
+                version: u64::from(version),
+            };
+            if new { Write::InsertSession(session) } else { Write::UpdateSession(session) }
+        }
+        Step::EndSessions { user, except } => {
+            Write::EndSessions { user: user_id(user), except: except.map(session_id), at: NOW }
+        }
+        Step::Code { take: true, hash } => Write::TakeCode([hash; 32]),
+        Step::Code { take: false, hash } => Write::InsertCode(Code {
+            hash: [hash; 32],
+            kind: CodeKind::Invite,
+            user: None,
+            role: Role::Member,
+            created_at: NOW,
+            expires_at: NOW,
+        }),
+        Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
+    })
+}
+
+/// Everything of the model that the store can be asked for.
+async fn assert_same(store: &dyn Store, model: &Model) {
+    for i in 0..FEW {
+        let log = log_id(i);
+        let entries = model.logs.get(&log).cloned().unwrap_or_default();
+        assert_eq!(store.head(log).await.unwrap().seq, entries.len() as u64);
+        assert_eq!(read(store, log).await.unwrap(), entries);
+
+        let user = UserId::from_bytes([i; 16]);
+        let users: Vec<_> = model.users.get(&user).into_iter().cloned().collect();
+        assert_eq!(store.users(&[user]).await.unwrap(), users);
+        let room = RoomId::from_bytes([i; 16]);
+        let state = store.load_room(room).await.unwrap();
+        assert_eq!(state.as_ref().map(|s| &s.room), model.rooms.get(&room));
+        if let Some(state) = state {
+            let of_room = model.members.range((room, UserId::from_bytes([0; 16]))..);
+            let members: Vec<_> = of_room.map(|(_, m)| *m).take_while(|m| m.room == room).collect();
+            assert_eq!(state.members, members);
+        }
+        let session = SessionId::from_bytes([i; 16]);
+        let stored = store.session(session).await.unwrap();
+        assert_eq!(stored.as_ref(), model.sessions.get(&session));
+        let hash = [i; 32];
+        assert_eq!(store.code(&hash).await.unwrap().as_ref(), model.codes.get(&hash));
+        let name = i.to_string();
+        assert_eq!(store.setting(&name).await.unwrap().as_ref(), model.settings.get(&name));
+    }
+}
+
+pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> P) {
+    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let changes = vec(vec(step(), 1..4), 1..6);
+    let checked = TestRunner::new(config).run(&vec(changes, 1..8), |batches| {
+        runtime.block_on(async {
+            let place = place();
+            let store = place.open().await;
+            let mut model = Model::default();
+            for steps in batches {
+                let mut planned = BTreeMap::new();
+                let batch: Vec<_> = steps.iter().map(|s| model.plan(s, &mut planned)).collect();
+                let expected = model.commit(&batch);
+                prop_assert_eq!(store.commit(batch).await.unwrap(), expected);
+            }
+            assert_same(&*store, &model).await;
+            store.close().await;
+            Ok(())
+        })
+    });
+    if let Err(e) = checked {
+        panic!("{e}");
+    }
+}

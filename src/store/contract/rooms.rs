@@ -1,0 +1,183 @@
+//! Rooms and who is in them.
+
+use std::{cell::Cell, collections::BTreeSet};
+
+use super::*;
+use crate::store::{RoomRow, Scope};
+
+pub(in crate::store) async fn keeps_public_names_unique(place: &impl Place) {
+    let store = place.open().await;
+    let public = room("general", RoomKind::Public);
+    let private = [(); 2].map(|()| room("general", RoomKind::Private));
+    let all = [&public, &private[0], &private[1]].map(|room| Write::InsertRoom(room.clone()));
+    put(&*store, all).await;
+
+    let exists = Outcome::Exists("room name");
+    let second = Write::InsertRoom(room("general", RoomKind::Public));
+    assert_eq!(commit(&*store, writes([second])).await, exists);
+    let opened = Room { kind: RoomKind::Public, ..private[0].clone() };
+    let open = writes([Write::UpdateRoom(opened.clone())]);
+    assert_eq!(commit(&*store, open.clone()).await, exists);
+    let missing = writes([Write::UpdateRoom(room("other", RoomKind::Public))]);
+    assert_eq!(commit(&*store, missing).await, Outcome::Stale);
+
+    let name = &public.name;
+    assert_eq!(store.public_room(name).await.unwrap(), Some(public.id));
+    assert_eq!(store.all_rooms_named(name).await.unwrap().len(), 3);
+
+    let deleted = Room { deleted_at: Some(NOW), ..public.clone() };
+    put(&*store, [Write::UpdateRoom(deleted.clone())]).await;
+    assert_eq!(store.public_room(name).await.unwrap(), None);
+    assert_eq!(store.all_rooms_named(name).await.unwrap().len(), 2);
+    assert_eq!(store.load_room(public.id).await.unwrap().unwrap().room, deleted);
+    assert_eq!(commit(&*store, open).await, Outcome::Committed, "the name is free");
+    assert_eq!(store.public_room(name).await.unwrap(), Some(opened.id));
+}
+
+pub(in crate::store) async fn loads_a_room_whole(place: &impl Place) {
+    let store = place.open().await;
+    let room = Room {
+        title: Some("General".parse().unwrap()),
+        topic: Some("This and that".parse().unwrap()),
+        history: History::SinceJoin,
+        ..room("general", RoomKind::Private)
+    };
+    let (ana, ben) = (UserId::new(NOW), UserId::new(NOW));
+    let created = Change {
+        entries: vec![message(room.id, 1, "one"), message(room.id, 2, "two")],
+        writes: vec![
+            Write::InsertRoom(room.clone()),
+            Write::PutMember(member(room.id, ana)),
+            Write::PutMember(member(room.id, ben)),
+        ],
+    };
+    assert_eq!(commit(&*store, created).await, Outcome::Committed);
+    let promoted = Member { role: RoomRole::Owner, ..member(room.id, ana) };
+    put(
+        &*store,
+        [
+            Write::PutMember(promoted),
+            Write::DeleteMember(room.id, ben),
+            Write::DeleteMember(room.id, UserId::new(NOW)),
+        ],
+    )
+    .await;
+
+    let state = store.load_room(room.id).await.unwrap().unwrap();
+    assert_eq!(state.room, room);
+    assert_eq!(state.members, [promoted]);
+    assert_eq!(state.head, store.head(room.id.into()).await.unwrap());
+    assert_eq!(state.head.seq, 2);
+    assert_eq!(store.load_room(RoomId::new(NOW)).await.unwrap(), None);
+    assert_eq!(store.room_ids_of(ana).await.unwrap(), [room.id]);
+    assert_eq!(store.room_ids_of(ben).await.unwrap(), []);
+}
+
+pub(in crate::store) async fn loads_a_room_as_it_was_at_one_moment(place: &impl Place) {
+    let store = place.open().await;
+    let room = room("general", RoomKind::Public);
+    put(&*store, [Write::InsertRoom(room.clone())]).await;
+    let seen_enough = Cell::new(false);
+    // Everybody who comes in is one entry and one member.
+    let join = async {
+        for seq in (1..).take_while(|_| !seen_enough.get()) {
+            let came = Change {
+                entries: vec![message(room.id, seq, "came in")],
+                writes: vec![Write::PutMember(member(room.id, UserId::new(NOW)))],
+            };
+            assert_eq!(commit(&*store, came).await, Outcome::Committed);
+        }
+    };
+    let watch = async {
+        let mut states = BTreeSet::new();
+        while states.len() < 20 {
+            let state = store.load_room(room.id).await.unwrap().unwrap();
+            assert_eq!(state.members.len() as u64, state.head.seq);
+            states.insert(state.head.seq);
+        }
+        seen_enough.set(true);
+    };
+    tokio::join!(join, watch);
+}
+
+/// Reads a list two at a time, as a client would.
+async fn pages(store: &dyn Store, scope: Scope) -> Vec<RoomRow> {
+    let mut all: Vec<RoomRow> = Vec::new();
+    loop {
+        let after = all.last().map(|row| (row.room.name.clone(), row.room.id));
+        let after = after.as_ref().map(|(name, id)| (name, *id));
+        let page = store.list_rooms(scope, after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+pub(in crate::store) async fn lists_rooms_in_every_scope(place: &impl Place) {
+    let store = place.open().await;
+    let (ana, ben) = (UserId::new(NOW), UserId::new(NOW));
+    let mut same = [(); 3].map(|()| room("same", RoomKind::Private));
+    same.sort_by_key(|room| room.id);
+    let general = room("general", RoomKind::Public);
+    let zoo = room("zoo", RoomKind::Public);
+    let gone = Room { deleted_at: Some(NOW), ..room("gone", RoomKind::Public) };
+    let rooms = [&zoo, &same[2], &same[0], &same[1], &general, &gone];
+    put(&*store, rooms.map(|room| Write::InsertRoom(room.clone()))).await;
+    let memberships =
+        [(&zoo, ana), (&same[0], ana), (&same[1], ana), (&same[2], ana), (&gone, ana)];
+    put(&*store, memberships.map(|(room, user)| Write::PutMember(member(room.id, user)))).await;
+    put(&*store, [Write::PutMember(member(zoo.id, ben))]).await;
+    append(&*store, [message(zoo.id, 1, "roar")]).await;
+
+    let row = |room: &Room, of: Option<UserId>, members| RoomRow {
+        room: room.clone(),
+        member: of.map(|user| member(room.id, user)),
+        members,
+        head: crate::model::Head::default(),
+    };
+    let head = store.head(zoo.id.into()).await.unwrap();
+    let zoo_row = |of| RoomRow { head, ..row(&zoo, of, 2) };
+    let [a, b, c] = &same;
+    let mine = [a, b, c].map(|room| row(room, Some(ana), 1));
+    let of_ana: Vec<_> = mine.iter().cloned().chain([zoo_row(Some(ana))]).collect();
+    assert_eq!(pages(&*store, Scope::Of(ana)).await, of_ana);
+    assert_eq!(pages(&*store, Scope::Of(ben)).await, [zoo_row(Some(ben))]);
+    let public = [row(&general, None, 0), zoo_row(Some(ana))];
+    assert_eq!(pages(&*store, Scope::Public(ana)).await, public);
+    let all: Vec<_> = [row(&general, None, 0), row(a, None, 1), row(b, None, 1), row(c, None, 1)]
+        .into_iter()
+        .chain([zoo_row(None)])
+        .collect();
+    assert_eq!(pages(&*store, Scope::All).await, all);
+
+    assert_eq!(
+        store.rooms_named(ana, &a.name).await.unwrap().len(),
+        2,
+        "two tell that it is not one"
+    );
+    assert_eq!(store.rooms_named(ana, &zoo.name).await.unwrap(), [zoo.id]);
+    assert_eq!(store.rooms_named(ben, &a.name).await.unwrap(), []);
+    let mut ids = store.room_ids_of(ana).await.unwrap();
+    ids.sort();
+    let mut expected = [a.id, b.id, c.id, zoo.id];
+    expected.sort();
+    assert_eq!(ids, expected, "nobody is in a deleted room");
+}
+
+pub(in crate::store) async fn lists_members_by_name(place: &impl Place) {
+    let store = place.open().await;
+    let room = RoomId::new(NOW);
+    let users = ["ana", "ben", "cat", "dan", "eve"].map(user);
+    for user in users.iter().rev() {
+        put(&*store, [Write::InsertUser(user.clone()), Write::PutMember(member(room, user.id))])
+            .await;
+    }
+    put(&*store, [Write::DeleteMember(room, users[1].id), Write::InsertUser(user("not-in"))]).await;
+    let row = |i: usize| (member(room, users[i].id), users[i].clone());
+    assert_eq!(store.list_members(room, None, 2).await.unwrap(), [row(0), row(2)]);
+    let after = Some(&users[2].name);
+    assert_eq!(store.list_members(room, after, 9).await.unwrap(), [row(3), row(4)]);
+    assert_eq!(store.list_members(RoomId::new(NOW), None, 9).await.unwrap(), []);
+}

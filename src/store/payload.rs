@@ -1,0 +1,62 @@
+//! How payloads lie in a store: the kind as a word of its own, the rest as JSON. The same for every
+//! backend, so that entries can be copied from one to another as they are.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model::{Payload, entry::FORMAT};
+
+/// The kinds this version reads; every other one becomes [`Payload::Unknown`].
+const KNOWN: [&str; 10] = [
+    "message",
+    "created",
+    "membership",
+    "owner",
+    "settings",
+    "deleted",
+    "added",
+    "removed",
+    "role",
+    "act",
+];
+
+/// A message apart from the other kinds: nearly every entry is one, and it needs no detour through
+/// [`Value`].
+#[derive(Serialize, Deserialize)]
+struct Message<T> {
+    body: T,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_to: Option<u64>,
+}
+
+/// The JSON of a payload without its kind.
+pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
+    match payload {
+        Payload::Message { body, reply_to } => {
+            serde_json::to_string(&Message { body: body.as_str(), reply_to: *reply_to })
+        }
+        Payload::Unknown { data, .. } => Ok(data.clone()),
+        other => {
+            let mut value = serde_json::to_value(other)?;
+            if let Value::Object(fields) = &mut value {
+                fields.remove("kind");
+            }
+            serde_json::to_string(&value)
+        }
+    }
+}
+
+/// The payload of an entry of format `version`; a kind or a version from the future is
+/// [`Payload::Unknown`], anything else that does not read is an error.
+pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, serde_json::Error> {
+    if version > FORMAT || !KNOWN.contains(&kind) {
+        return Ok(Payload::Unknown { kind: kind.to_owned(), data: data.to_owned() });
+    }
+    if kind == "message" {
+        let Message { body, reply_to } = serde_json::from_str(data)?;
+        return Ok(Payload::Message { body, reply_to });
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(data)?;
+    fields.insert("kind".to_owned(), Value::String(kind.to_owned()));
+    serde_json::from_value(Value::Object(fields))
+}

@@ -1,0 +1,335 @@
+//! The embedded store: one SQLite database in the data directory, and the default.
+//!
+//! One thread writes ([`writer`]), a small pool reads ([`readers`]), a third party keeps the write-ahead
+//! log short ([`checkpoint`]). One process at a time has the store, which [`lock`] sees to. SQLite is named
+//! nowhere but here.
+
+mod apply;
+mod checkpoint;
+mod lock;
+mod logs;
+mod readers;
+mod records;
+mod rows;
+mod schema;
+mod space;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::lock::{Holder, lock_holder};
+use self::{
+    lock::Lock,
+    readers::Readers,
+    schema::Identity,
+    space::Space,
+    writer::{Job, Writer},
+};
+use super::{
+    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+};
+use crate::{
+    clock::{Clock, Millis},
+    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    model::{
+        Code, CodeHash, Email, Entry, Head, Key, Member, RoomName, Session, Txn, User, Username,
+    },
+};
+
+/// What an embedded store is opened with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database file. Its directory is made if it is missing, and has the lock file.
+    pub path: PathBuf,
+    /// The most bytes the database may have; messages are refused a little earlier.
+    pub max_size: Option<u64>,
+    /// Messages are refused when the disk has fewer free bytes; 0 for never.
+    pub min_free: u64,
+    /// How many reads may run at a time; at least one.
+    pub readers: usize,
+    /// What tells the time.
+    pub clock: Clock,
+}
+
+/// An open embedded store. Dropping it waits for what is being written; [`Store::close`] does so without
+/// holding up the thread.
+pub struct Sqlite {
+    path: PathBuf,
+    identity: Identity,
+    readers: Readers,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl Sqlite {
+    /// Opens the store, makes it when there is none, and brings it to the newest schema.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        let Options { path, max_size, min_free, readers, clock } = options;
+        let lock = Lock::take(&path)?;
+        let identity = schema::prepare(&path, clock.now())?;
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let space = Space::new(dir, min_free, max_size, clock);
+        let (jobs, queue) = mpsc::channel(writer::QUEUE);
+        let writer = Writer::new(path.clone(), max_size, space)?
+            .start(queue)
+            .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
+        Ok(Self {
+            readers: Readers::new(path.clone(), readers),
+            path,
+            identity,
+            jobs: Mutex::new(Some(jobs)),
+            writer: Mutex::new(Some(writer)),
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// Writes into the lock file where our admin socket is, for whoever finds the store locked.
+    pub fn announce(&self, socket: &Path) -> io::Result<()> {
+        match &*held(&self.lock) {
+            Some(lock) => lock.write(Some(socket)),
+            None => Ok(()),
+        }
+    }
+
+    /// The way to the writer, while there is one.
+    fn jobs(&self) -> Result<mpsc::Sender<Job>, Error> {
+        held(&self.jobs)
+            .clone()
+            .filter(|jobs| !jobs.is_closed())
+            .ok_or_else(|| Error::Unavailable("it is closed".into()))
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        held(&self.jobs).take();
+        if let Some(writer) = held(&self.writer).take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn commit(&self, batch: Vec<Change>) -> Result<Vec<Outcome>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gone = || Error::Unavailable("its writer is gone".into());
+        let (answer, answered) = oneshot::channel();
+        self.jobs()?.send(Job { batch, answer }).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error> {
+        self.readers.read(move |conn| logs::load_room(conn, id)).await
+    }
+
+    async fn load_user(&self, id: UserId) -> Result<Option<UserState>, Error> {
+        self.readers.read(move |conn| logs::load_user(conn, id)).await
+    }
+
+    async fn load_control(&self) -> Result<ControlState, Error> {
+        self.readers.read(logs::load_control).await
+    }
+
+    async fn head(&self, log: LogId) -> Result<Head, Error> {
+        self.readers.read(move |conn| logs::head(conn, log)).await
+    }
+
+    async fn entries(
+        &self,
+        log: LogId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        self.readers.read(move |conn| logs::entries(conn, log, (after, upto), limit, bytes)).await
+    }
+
+    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
+        self.readers.read(move |conn| logs::entry(conn, log, seq)).await
+    }
+
+    async fn entry_by_txn(
+        &self,
+        log: LogId,
+        from: UserId,
+        txn: &Txn,
+    ) -> Result<Option<Entry>, Error> {
+        let txn = txn.clone();
+        self.readers.read(move |conn| logs::entry_by_txn(conn, log, from, &txn)).await
+    }
+
+    async fn messages(
+        &self,
+        room: RoomId,
+        page: Page,
+        floor: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        self.readers.read(move |conn| logs::messages(conn, room, page, floor, limit)).await
+    }
+
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error> {
+        let name = name.clone();
+        self.readers.read(move |conn| records::user_by_name(conn, &name)).await
+    }
+
+    async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Error> {
+        let email = email.clone();
+        self.readers.read(move |conn| records::user_by_email(conn, &email)).await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
+        let ids = ids.to_vec();
+        self.readers.read(move |conn| records::users(conn, &ids)).await
+    }
+
+    async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
+        let after = after.cloned();
+        self.readers.read(move |conn| records::list_users(conn, after.as_ref(), limit)).await
+    }
+
+    async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error> {
+        let name = name.clone();
+        self.readers.read(move |conn| records::public_room(conn, &name)).await
+    }
+
+    async fn rooms_named(&self, user: UserId, name: &RoomName) -> Result<Vec<RoomId>, Error> {
+        let name = name.clone();
+        self.readers.read(move |conn| records::rooms_named(conn, user, &name)).await
+    }
+
+    async fn list_rooms(
+        &self,
+        scope: Scope,
+        after: Option<(&RoomName, RoomId)>,
+        limit: usize,
+    ) -> Result<Vec<RoomRow>, Error> {
+        let after = after.map(|(name, id)| (name.clone(), id));
+        self.readers
+            .read(move |conn| {
+                let after = after.as_ref().map(|(name, id)| (name, *id));
+                records::list_rooms(conn, scope, after, limit)
+            })
+            .await
+    }
+
+    async fn all_rooms_named(&self, name: &RoomName) -> Result<Vec<RoomId>, Error> {
+        let name = name.clone();
+        self.readers.read(move |conn| records::all_rooms_named(conn, &name)).await
+    }
+
+    async fn list_members(
+        &self,
+        room: RoomId,
+        after: Option<&Username>,
+        limit: usize,
+    ) -> Result<Vec<(Member, User)>, Error> {
+        let after = after.cloned();
+        self.readers
+            .read(move |conn| records::list_members(conn, room, after.as_ref(), limit))
+            .await
+    }
+
+    async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error> {
+        self.readers.read(move |conn| records::room_ids_of(conn, user)).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<Session>, Error> {
+        self.readers.read(move |conn| records::session(conn, id)).await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Millis) -> Result<Vec<Session>, Error> {
+        self.readers.read(move |conn| records::sessions_of(conn, user, now)).await
+    }
+
+    async fn ended_sessions(&self, since: Millis) -> Result<Vec<SessionId>, Error> {
+        self.readers.read(move |conn| records::ended_sessions(conn, since)).await
+    }
+
+    async fn code(&self, hash: &CodeHash) -> Result<Option<Code>, Error> {
+        let hash = *hash;
+        self.readers.read(move |conn| records::code(conn, &hash)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, Error> {
+        self.readers.read(records::keys).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+        let name = name.to_owned();
+        self.readers.read(move |conn| records::setting(conn, &name)).await
+    }
+
+    async fn info(&self) -> Result<Info, Error> {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        let counts = move |conn: &rusqlite::Connection| {
+            let wal = fs::metadata(wal).map_or(0, |file| file.len());
+            records::counts(conn).map(|(users, rooms, bytes)| (users, rooms, bytes + wal))
+        };
+        let (users, rooms, bytes) = self.readers.read(counts).await?;
+        Ok(Info {
+            backend: "sqlite",
+            location: self.path.display().to_string(),
+            version: rusqlite::version().to_owned(),
+            schema: schema::version(),
+            epoch: self.identity.epoch,
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.identity.secret
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.identity.epoch
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.jobs()?;
+        self.readers.read(|conn| conn.query_row("SELECT 1", [], |_| Ok(()))).await
+    }
+
+    async fn close(&self) {
+        held(&self.jobs).take();
+        self.readers.close().await;
+        let writer = held(&self.writer).take();
+        if let Some(writer) = writer {
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+        held(&self.lock).take();
+    }
+}
+
+/// What a mutex guards. These are held for no more than a look, and a panic leaves nothing half done.
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

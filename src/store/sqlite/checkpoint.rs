@@ -1,0 +1,138 @@
+//! Keeping the write-ahead log short, off the commit path.
+//!
+//! A thread of its own copies what was committed into the database while commits go on. Under constant
+//! load it never gets to the very end, and only from there can the log begin anew; so past a size it asks
+//! the writer to copy the little that is left, between two batches.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use super::schema::{self, BUSY, PAGE_BYTES, Purpose};
+
+/// Copying begins at this many pages (4 MiB), SQLite's own measure.
+pub(super) const COPY_PAGES: u64 = 1_000;
+
+/// From this many (16 MiB) the writer helps to begin the log anew.
+const RESTART_PAGES: u64 = 4_096;
+
+/// From this many bytes something is wrong: a read that does not end, or a disk that is too slow.
+const WARN_BYTES: u64 = 64 << 20;
+
+/// How long the writer waits for readers to leave the log before it goes on without.
+const RESTART_WAIT: Duration = Duration::from_millis(50);
+
+/// Where the write-ahead log stands, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wal {
+    /// How many it has.
+    pub(super) pages: u64,
+    /// How many of them are in the database.
+    pub(super) copied: u64,
+}
+
+/// The checkpointing thread; it ends, and is waited for, when this is dropped.
+pub(super) struct Checkpointer {
+    wake: Option<SyncSender<()>>,
+    restart: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(path: PathBuf) -> std::io::Result<Self> {
+        // One place: who finds it full knows that the thread will look anyway.
+        let (wake, wakes) = sync_channel(1);
+        let restart = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&restart);
+        let thread = thread::Builder::new()
+            .name("store-wal".into())
+            .spawn(move || run(&path, &wakes, &asked))?;
+        Ok(Self { wake: Some(wake), restart, thread: Some(thread) })
+    }
+
+    /// Has the thread look at the log; returns at once.
+    pub(super) fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            let _ = wake.try_send(());
+        }
+    }
+
+    /// Does the writer's part when it was asked for. A failure is no more than a longer log.
+    pub(super) fn help(&self, conn: &Connection) {
+        if !self.restart.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let restart = || {
+            conn.busy_timeout(RESTART_WAIT)?;
+            let done = checkpoint(conn, "RESTART");
+            conn.busy_timeout(BUSY)?;
+            done
+        };
+        if let Err(e) = restart() {
+            tracing::warn!("the write-ahead log could not begin anew: {e}");
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool) {
+    let mut conn = None;
+    let mut warned = false;
+    while wakes.recv().is_ok() {
+        let looked = match &conn {
+            Some(conn) => look(conn),
+            None => schema::connect(path, Purpose::Checkpoint).and_then(|c| look(conn.insert(c))),
+        };
+        match looked {
+            Ok(wal) => {
+                if wal.pages >= RESTART_PAGES {
+                    restart.store(true, Ordering::Relaxed);
+                }
+                let bytes = wal.pages * PAGE_BYTES;
+                if bytes > WARN_BYTES && !warned {
+                    tracing::warn!(bytes, "the write-ahead log has grown large");
+                }
+                warned = bytes > WARN_BYTES;
+            }
+            Err(e) => {
+                tracing::warn!("the write-ahead log could not be copied: {e}");
+                conn = None;
+            }
+        }
+    }
+}
+
+/// Copies when there is enough to copy.
+fn look(conn: &Connection) -> rusqlite::Result<Wal> {
+    let wal = checkpoint(conn, "NOOP")?;
+    if wal.pages - wal.copied.min(wal.pages) < COPY_PAGES {
+        return Ok(wal);
+    }
+    checkpoint(conn, "PASSIVE")
+}
+
+/// Runs a checkpoint. One that readers or the writer kept from finishing is no error.
+pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {
+    conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        // -1 when there is no log yet.
+        let count = |column| row.get(column).map(|n: i64| u64::try_from(n).unwrap_or(0));
+        Ok(Wal { pages: count(1)?, copied: count(2)? })
+    })
+}

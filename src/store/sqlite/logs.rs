@@ -1,0 +1,187 @@
+//! Reading logs and the states that fold them.
+
+use rusqlite::{Connection, OptionalExtension, Params, params};
+
+use super::{
+    records,
+    rows::{self, entry_columns, int, log_key},
+};
+use crate::{
+    id::{LogId, RoomId, UserId},
+    model::{Entry, Head, Payload, Txn},
+    store::{ControlState, Page, RoomState, UserState},
+};
+
+pub(super) const HEAD: &str =
+    "SELECT seq, n, at FROM entry WHERE log = ?1 ORDER BY seq DESC LIMIT 1";
+
+pub(super) const ENTRIES: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
+);
+
+pub(super) const ENTRY: &str =
+    concat!("SELECT ", entry_columns!(), " FROM entry WHERE log = ?1 AND seq = ?2");
+
+pub(super) const BY_TXN: &str =
+    concat!("SELECT ", entry_columns!(), " FROM entry WHERE log = ?1 AND sender = ?2 AND txn = ?3");
+
+/// Messages with `?2 <= seq < ?3`, the last first.
+pub(super) const MESSAGES_BEFORE: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND seq >= ?2 AND seq < ?3 AND kind = 'message'
+      ORDER BY seq DESC LIMIT ?4"
+);
+
+/// Messages with `seq >= ?2`, the first first.
+pub(super) const MESSAGES_FROM: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND seq >= ?2 AND kind = 'message' ORDER BY seq LIMIT ?3"
+);
+
+pub(super) const LAST_ACT: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND kind = 'act' ORDER BY seq DESC LIMIT 1"
+);
+
+pub(super) fn head(conn: &Connection, log: LogId) -> rusqlite::Result<Head> {
+    let head =
+        conn.prepare_cached(HEAD)?.query_row([log_key(log).as_bytes()], rows::head).optional()?;
+    Ok(head.unwrap_or_default())
+}
+
+pub(super) fn entries(
+    conn: &Connection,
+    log: LogId,
+    (after, upto): (u64, u64),
+    limit: usize,
+    bytes: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let key = log_key(log);
+    let mut statement = conn.prepare_cached(ENTRIES)?;
+    let mut found =
+        statement.query(params![key.as_bytes(), int(after), int(upto), rows::limit(limit)])?;
+    let mut entries = Vec::new();
+    let mut size = 0;
+    while let Some(row) = found.next()? {
+        size += row.get_ref(9)?.as_str()?.len();
+        entries.push(rows::entry(log, row)?);
+        if size > bytes {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+pub(super) fn entry(conn: &Connection, log: LogId, seq: u64) -> rusqlite::Result<Option<Entry>> {
+    one(conn, ENTRY, log, params![log_key(log).as_bytes(), int(seq)])
+}
+
+pub(super) fn entry_by_txn(
+    conn: &Connection,
+    log: LogId,
+    from: UserId,
+    txn: &Txn,
+) -> rusqlite::Result<Option<Entry>> {
+    let key = log_key(log);
+    one(conn, BY_TXN, log, params![key.as_bytes(), from.as_bytes(), txn.as_str()])
+}
+
+pub(super) fn messages(
+    conn: &Connection,
+    room: RoomId,
+    page: Page,
+    floor: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    match page {
+        Page::Before(seq) => messages_before(conn, room, seq, floor, limit),
+        Page::After(seq) => messages_from(conn, room, seq.saturating_add(1).max(floor), limit),
+        Page::Around(seq) => {
+            let snapshot = conn.unchecked_transaction()?;
+            let mut page = messages_before(&snapshot, room, seq, floor, limit / 2)?;
+            let rest = limit - page.len();
+            page.extend(messages_from(&snapshot, room, seq.max(floor), rest)?);
+            Ok(page)
+        }
+    }
+}
+
+fn messages_before(
+    conn: &Connection,
+    room: RoomId,
+    before: u64,
+    floor: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let log = LogId::Room(room);
+    let key = log_key(log);
+    let found = params![key.as_bytes(), int(floor), int(before), rows::limit(limit)];
+    let mut page = all(conn, MESSAGES_BEFORE, log, found)?;
+    page.reverse();
+    Ok(page)
+}
+
+fn messages_from(
+    conn: &Connection,
+    room: RoomId,
+    from: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let log = LogId::Room(room);
+    let key = log_key(log);
+    all(conn, MESSAGES_FROM, log, params![key.as_bytes(), int(from), rows::limit(limit)])
+}
+
+pub(super) fn load_room(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<RoomState>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let Some(room) = records::room(&snapshot, id)? else {
+        return Ok(None);
+    };
+    let members = records::members(&snapshot, id)?;
+    let head = head(&snapshot, LogId::Room(id))?;
+    Ok(Some(RoomState { room, members, head }))
+}
+
+pub(super) fn load_user(conn: &Connection, id: UserId) -> rusqlite::Result<Option<UserState>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let Some(user) = records::user(&snapshot, id)? else {
+        return Ok(None);
+    };
+    let head = head(&snapshot, LogId::User(id))?;
+    Ok(Some(UserState { user, head }))
+}
+
+pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> {
+    let log = LogId::Control;
+    let snapshot = conn.unchecked_transaction()?;
+    let head = head(&snapshot, log)?;
+    let last = one(&snapshot, LAST_ACT, log, [log_key(log).as_bytes()])?;
+    let hash = match last.map(|entry| entry.payload) {
+        Some(Payload::Act(act)) => act.hash,
+        _ => String::new(),
+    };
+    Ok(ControlState { head, hash })
+}
+
+fn one(
+    conn: &Connection,
+    sql: &str,
+    log: LogId,
+    params: impl Params,
+) -> rusqlite::Result<Option<Entry>> {
+    conn.prepare_cached(sql)?.query_row(params, |row| rows::entry(log, row)).optional()
+}
+
+fn all(
+    conn: &Connection,
+    sql: &str,
+    log: LogId,
+    params: impl Params,
+) -> rusqlite::Result<Vec<Entry>> {
+    conn.prepare_cached(sql)?.query_map(params, |row| rows::entry(log, row))?.collect()
+}

@@ -1,0 +1,307 @@
+//! What is particular to SQLite; the rest is the contract's.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    id::EntryId,
+    model::Payload,
+    store::{
+        Write,
+        contract::{self, Place},
+    },
+};
+
+contract::suite!(Dir::new());
+
+const NOW: Millis = Millis(1_800_000_000_000);
+
+struct Dir(TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// In a directory that is not there yet.
+    fn db(&self) -> PathBuf {
+        self.0.path().join("data").join("chatd.db")
+    }
+
+    fn options(&self) -> Options {
+        let clock = Clock::fixed(NOW);
+        Options { path: self.db(), max_size: None, min_free: 0, readers: 2, clock }
+    }
+}
+
+#[async_trait]
+impl Place for Dir {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(Sqlite::open(self.options()).unwrap())
+    }
+}
+
+fn message(room: RoomId, seq: u64, body: &str) -> Change {
+    let entry = Entry {
+        log: room.into(),
+        seq,
+        n: seq,
+        at: NOW,
+        id: EntryId::new(NOW),
+        from: Some(UserId::from_bytes([1; 16])),
+        txn: None,
+        digest: None,
+        payload: Payload::Message { body: body.into(), reply_to: None },
+    };
+    Change { entries: vec![entry], writes: Vec::new() }
+}
+
+fn setting(name: &str) -> Change {
+    Change { entries: Vec::new(), writes: vec![Write::PutSetting(name.into(), "1".into())] }
+}
+
+#[tokio::test]
+async fn a_second_open_is_told_who_has_the_store() {
+    let dir = Dir::new();
+    assert_eq!(lock_holder(&dir.db()).unwrap(), None);
+    let store = Sqlite::open(dir.options()).unwrap();
+    let me = std::process::id();
+    let locked = |expected: Option<&str>| {
+        let holder = lock_holder(&dir.db()).unwrap().unwrap();
+        assert_eq!((holder.pid, holder.socket.as_deref()), (me, expected.map(Path::new)));
+        match Sqlite::open(dir.options()) {
+            Err(Error::Locked { pid, socket, .. }) => {
+                assert_eq!((pid, socket.as_deref()), (me, expected.map(Path::new)));
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    locked(None);
+    store.announce(Path::new("/run/chatd/a-long-name.sock")).unwrap();
+    locked(Some("/run/chatd/a-long-name.sock"));
+    store.announce(Path::new("/run/s")).unwrap();
+    locked(Some("/run/s"));
+    store.close().await;
+    assert_eq!(lock_holder(&dir.db()).unwrap(), None);
+    drop(Sqlite::open(dir.options()).unwrap());
+    assert_eq!(lock_holder(&dir.db()).unwrap(), None);
+}
+
+#[tokio::test]
+async fn files_are_ours_alone_and_tidy_after_close() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    store.commit(vec![setting("a")]).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(dir.db().parent().unwrap()), 0o700);
+    let wal = dir.db().with_file_name("chatd.db-wal");
+    for file in [dir.db(), wal.clone(), dir.db().with_file_name("chatd.lock")] {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    store.close().await;
+    assert!(!wal.exists(), "the log is in the database");
+}
+
+#[test]
+fn a_new_database_is_set_up_to_last() {
+    let dir = Dir::new();
+    drop(Sqlite::open(dir.options()).unwrap());
+    for purpose in [schema::Purpose::Write(Some(1 << 20)), schema::Purpose::Read] {
+        let db = schema::connect(&dir.db(), purpose).unwrap();
+        let get = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        let found = ["auto_vacuum", "synchronous", "wal_autocheckpoint", "page_size"].map(get);
+        // Incremental; full; never by itself.
+        assert_eq!(found, [2, 2, 0, i64::try_from(schema::PAGE_BYTES).unwrap()]);
+        let mode = db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        assert_eq!(mode.unwrap(), "wal");
+        let reads = purpose == schema::Purpose::Read;
+        assert_eq!(get("query_only"), i64::from(reads));
+        assert_eq!(db.execute("DELETE FROM setting", []).is_err(), reads);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let dir = Dir::new();
+    drop(Sqlite::open(dir.options()).unwrap());
+    let db = Connection::open(dir.db()).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    for _ in 0..2 {
+        match Sqlite::open(dir.options()) {
+            Err(Error::Newer { found: 99, known }) => assert_eq!(known, schema::version()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_not_opened() {
+    let dir = Dir::new();
+    fs::create_dir(dir.db().parent().unwrap()).unwrap();
+    fs::write(dir.db(), "something else ".repeat(1_000)).unwrap();
+    assert!(matches!(Sqlite::open(dir.options()), Err(Error::Open { .. })));
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
+    let dir = Dir::new();
+    let options = Options { max_size: Some(1 << 20), ..dir.options() };
+    let store = Sqlite::open(options).unwrap();
+    let room = RoomId::new(NOW);
+    let body = "x".repeat(3_000);
+    let mut seq = 0;
+    let full = loop {
+        match store.commit(vec![message(room, seq + 1, &body)]).await {
+            Ok(outcomes) => assert_eq!(outcomes, [Outcome::Committed]),
+            Err(e) => break e,
+        }
+        seq += 1;
+    };
+    assert!(matches!(full, Error::Full), "{full}");
+    assert!((100..350).contains(&seq), "{seq} messages of 3 kB in 1 MiB");
+    assert_eq!(store.head(room.into()).await.unwrap().seq, seq);
+    // Messages leave room for what is not one …
+    store.commit(vec![setting("a")]).await.unwrap();
+    // … and when that too is used up, reading goes on, and nothing was half done.
+    let big = |i: u32| {
+        let put = Write::PutSetting(format!("s{i}"), body.clone());
+        vec![Change { entries: Vec::new(), writes: vec![put] }]
+    };
+    let mut count = 0;
+    let full = loop {
+        match store.commit(big(count)).await {
+            Ok(_) => count += 1,
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(full, Error::Full), "{full}");
+    assert_eq!(store.setting(&format!("s{count}")).await.unwrap(), None);
+    assert_eq!(store.setting(&format!("s{}", count - 1)).await.unwrap(), Some(body.clone()));
+    assert_eq!(store.entry(room.into(), seq).await.unwrap().unwrap().seq, seq);
+    store.close().await;
+
+    let store = Sqlite::open(dir.options()).unwrap();
+    let outcomes = store.commit(vec![message(room, seq + 1, &body)]).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Committed]);
+}
+
+#[tokio::test]
+async fn a_disk_that_gets_full_refuses_messages_only() {
+    let dir = Dir::new();
+    let store = Sqlite::open(Options { min_free: u64::MAX, ..dir.options() }).unwrap();
+    let room = RoomId::new(NOW);
+    let batch = vec![setting("a"), message(room, 1, "hi")];
+    assert!(matches!(store.commit(batch).await, Err(Error::Full)));
+    assert_eq!(store.setting("a").await.unwrap(), None);
+    assert_eq!(store.commit(vec![setting("a")]).await.unwrap(), [Outcome::Committed]);
+}
+
+#[tokio::test]
+async fn a_row_that_we_did_not_write_is_damage() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let room = RoomId::new(NOW);
+    store.commit(vec![message(room, 1, "hi"), message(room, 2, "ho")]).await.unwrap();
+    let db = Connection::open(dir.db()).unwrap();
+    db.execute("UPDATE entry SET data = '{' WHERE seq = 1", []).unwrap();
+    let found = store.entry(room.into(), 1).await;
+    assert!(matches!(&found, Err(Error::Damaged(why)) if why.contains("entry 1 of")), "{found:?}");
+    assert_eq!(store.entry(room.into(), 2).await.unwrap().unwrap().seq, 2);
+    // A format from the future is no damage.
+    db.execute("UPDATE entry SET v = 200 WHERE seq = 1", []).unwrap();
+    let found = store.entry(room.into(), 1).await.unwrap().unwrap();
+    assert!(matches!(found.payload, Payload::Unknown { .. }));
+}
+
+#[tokio::test]
+async fn a_writer_that_failed_comes_back() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let room = RoomId::new(NOW);
+    store.commit(vec![message(room, 1, "hi")]).await.unwrap();
+    let db = Connection::open(dir.db()).unwrap();
+    db.execute_batch("ALTER TABLE entry RENAME TO away").unwrap();
+    let failed = store.commit(vec![setting("a"), message(room, 2, "ho")]).await;
+    assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    assert_eq!(store.setting("a").await.unwrap(), None);
+    db.execute_batch("ALTER TABLE away RENAME TO entry").unwrap();
+    let outcomes = store.commit(vec![message(room, 2, "ho")]).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Committed]);
+}
+
+#[tokio::test]
+async fn the_log_is_copied_and_begins_anew() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let db = schema::connect(&dir.db(), schema::Purpose::Checkpoint).unwrap();
+    let room = RoomId::new(NOW);
+    let body = "x".repeat(10_000);
+    let mut seq = 0;
+    let mut most = 0;
+    // Until it was longer, and is shorter again.
+    for _ in 0..400 {
+        let batch = (1..=250).map(|i| message(room, seq + i, &body)).collect();
+        store.commit(batch).await.unwrap();
+        seq += 250;
+        let wal = checkpoint::checkpoint(&db, "NOOP").unwrap();
+        if wal.pages < most {
+            return;
+        }
+        most = wal.pages;
+    }
+    panic!("the log only grew, to {most} pages");
+}
+
+#[test]
+fn hot_queries_scan_no_table() {
+    let dir = Dir::new();
+    drop(Sqlite::open(dir.options()).unwrap());
+    let db = Connection::open(dir.db()).unwrap();
+    for sql in [
+        logs::HEAD,
+        logs::ENTRIES,
+        logs::ENTRY,
+        logs::BY_TXN,
+        logs::MESSAGES_BEFORE,
+        logs::MESSAGES_FROM,
+        logs::LAST_ACT,
+        records::USER,
+        records::USER_BY_NAME,
+        records::USER_BY_EMAIL,
+        records::USERS,
+        records::ROOM,
+        records::PUBLIC_ROOM,
+        records::ROOMS_NAMED,
+        records::ROOMS_NAMED_OF,
+        records::ROOMS_ALL,
+        records::ROOMS_PUBLIC,
+        records::ROOMS_OF,
+        records::ROOM_IDS_OF,
+        records::MEMBER,
+        records::MEMBERS,
+        records::MEMBER_COUNT,
+        records::MEMBERS_BY_NAME,
+        records::SESSION,
+        records::SESSIONS_OF,
+        records::ENDED,
+        apply::END_SESSIONS,
+    ] {
+        let plan = plan(&db, sql);
+        assert!(plan.iter().all(|step| !step.contains("SCAN")), "{sql}: {plan:#?}");
+        // Only what is joined is sorted: a user's rooms and a room's members, by name.
+        let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert_eq!(sorts, sql.contains("CROSS JOIN") && sql.contains("LIMIT"), "{sql}: {plan:#?}");
+    }
+    assert!(plan(&db, "SELECT * FROM session WHERE device = ?1")[0].contains("SCAN"));
+}
+
+fn plan(db: &Connection, sql: &str) -> Vec<String> {
+    let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let count = explain.parameter_count();
+    let none = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
+    explain.query_map(none, |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+}

@@ -1,0 +1,147 @@
+//! The writer: the one thread that changes the database.
+//!
+//! A job is a batch, a batch is a transaction. Nothing here may panic; if it does all the same, the thread
+//! is gone and every later call is answered [`Error::Unavailable`].
+
+use std::{
+    collections::HashSet,
+    io,
+    path::PathBuf,
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    apply::{self, Heads},
+    checkpoint::{COPY_PAGES, Checkpointer, checkpoint},
+    rows::store_error,
+    schema::{self, Purpose},
+    space::Space,
+};
+use crate::{
+    id::LogId,
+    store::{Change, Error, Outcome},
+};
+
+/// Batches that may wait. Who finds the queue full waits for a place; the log has one or two under way.
+pub(super) const QUEUE: usize = 64;
+
+/// A statement changes two or three pages of trees that are split seldom; used to guess when to look at the
+/// write-ahead log.
+const PAGES_A_STATEMENT: u64 = 2;
+
+/// A batch, and where its answer goes.
+pub(super) struct Job {
+    pub(super) batch: Vec<Change>,
+    pub(super) answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
+}
+
+pub(super) struct Writer {
+    path: PathBuf,
+    max_size: Option<u64>,
+    space: Space,
+    /// None after it failed, until it is needed again.
+    conn: Option<Connection>,
+    heads: Heads,
+    checkpointer: Checkpointer,
+    /// About how many pages were written since the checkpointer was last woken.
+    pages: u64,
+}
+
+impl Writer {
+    pub(super) fn new(path: PathBuf, max_size: Option<u64>, space: Space) -> Result<Self, Error> {
+        let conn = schema::connect(&path, Purpose::Write(max_size)).map_err(store_error)?;
+        let checkpointer = Checkpointer::start(path.clone())
+            .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
+        let heads = Heads::new();
+        Ok(Self { path, max_size, space, conn: Some(conn), heads, checkpointer, pages: 0 })
+    }
+
+    /// Starts the thread. It ends when the last sender is gone and the queue is empty.
+    pub(super) fn start(self, jobs: mpsc::Receiver<Job>) -> io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("store-write".into()).spawn(move || self.run(jobs))
+    }
+
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(Job { batch, answer }) = jobs.blocking_recv() {
+            // Who asked may be gone; what is committed stays so.
+            let _ = answer.send(self.commit(&batch));
+            self.tend_wal(&batch);
+        }
+        let Self { conn, checkpointer, .. } = self;
+        drop(checkpointer);
+        if let Some(conn) = conn
+            && let Err(e) = checkpoint(&conn, "TRUNCATE")
+        {
+            tracing::warn!("the write-ahead log stays for the next start: {e}");
+        }
+    }
+
+    fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, Error> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                schema::connect(&self.path, Purpose::Write(self.max_size)).map_err(store_error)?
+            }
+        };
+        if let Err(full) = self.space.check(&conn, batch) {
+            self.conn = Some(conn);
+            return Err(full);
+        }
+        match transact(&conn, &mut self.heads, batch) {
+            Ok(outcomes) => {
+                self.conn = Some(conn);
+                Ok(outcomes)
+            }
+            Err(e) => {
+                self.heads.clear();
+                let rolled_back = conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok();
+                let e = store_error(e);
+                // Only a full disk leaves a connection as good as it was.
+                if rolled_back && matches!(e, Error::Full) {
+                    self.conn = Some(conn);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    fn tend_wal(&mut self, batch: &[Change]) {
+        let statements: usize = batch.iter().map(|c| c.entries.len() + c.writes.len()).sum();
+        self.pages += PAGES_A_STATEMENT * statements as u64;
+        if self.pages >= COPY_PAGES {
+            self.pages = 0;
+            self.checkpointer.wake();
+        }
+        if let Some(conn) = &self.conn {
+            self.checkpointer.help(conn);
+        }
+    }
+}
+
+/// One batch, one transaction.
+fn transact(
+    conn: &Connection,
+    heads: &mut Heads,
+    batch: &[Change],
+) -> rusqlite::Result<Vec<Outcome>> {
+    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut stopped = HashSet::<LogId>::new();
+    for change in batch {
+        let mut logs = change.entries.iter().map(|entry| entry.log);
+        let outcome = if !stopped.is_empty() && logs.any(|log| stopped.contains(&log)) {
+            Outcome::Conflict
+        } else {
+            apply::change(conn, heads, change)?
+        };
+        if outcome != Outcome::Committed {
+            stopped.extend(change.entries.iter().map(|entry| entry.log));
+        }
+        outcomes.push(outcome);
+    }
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    Ok(outcomes)
+}
