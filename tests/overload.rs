@@ -1,0 +1,147 @@
+//! When something is full: a reader that does not read is cut off alone, a full store still answers.
+
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+
+use crate::support::{Kind, Server, User, Ws, history};
+
+#[tokio::test]
+async fn a_reader_that_never_reads_costs_itself_only() {
+    const BODY: usize = 8000;
+    const MESSAGES: usize = 4000;
+    let server = Server::builder()
+        .set("limits.message_bytes", "16 KiB")
+        .start()
+        .await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Public).await;
+    bob.join(&room).await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let mut deaf = Ws::open_on(socket, server.address(), &[])
+        .await
+        .expect("the upgrade is taken");
+    deaf.hello(json!({"token": bob.token})).await;
+    let start = deaf.subscribe(&room, None).await;
+    let mut ears = bob.listen(&room).await;
+    let mut mouth = ana.connect().await;
+
+    // Warm, so that what grows afterwards is what is kept for the deaf one.
+    let body = |i: usize| format!("{i} {}", "x".repeat(BODY));
+    let mut heard = 0;
+    let mut before = 0;
+    for i in 0..MESSAGES / 10 {
+        mouth
+            .send_all(&room, (0..10).map(|j| body(i * 10 + j)), 10)
+            .await;
+        for _ in 0..10 {
+            ears.expect_message(&body(heard)).await;
+            heard += 1;
+        }
+        if i == MESSAGES / 40 {
+            before = server.process().resident_bytes();
+        }
+    }
+    let grown = server.process().resident_bytes().saturating_sub(before);
+    assert!(
+        grown < (MESSAGES * BODY / 2) as u64,
+        "{grown} bytes more than before"
+    );
+
+    // What was on its way is still read, without a gap; then the end, and never the whole.
+    let mut last = start.head;
+    while let Some(frame) = deaf.frame().await {
+        if frame["ev"] == "message" {
+            assert_eq!(frame["seq"].as_u64(), Some(last + 1), "a silent gap");
+            last += 1;
+        }
+    }
+    assert!(
+        last < start.head + MESSAGES as u64,
+        "everything was kept for a reader that never read"
+    );
+    let code = deaf.closed().await.code;
+    assert!(matches!(code, None | Some(4008)), "{code:?}");
+}
+
+#[tokio::test]
+async fn a_slow_reader_resumes_where_it_was_cut_off() {
+    let server = Server::builder().set("ws.outbox", "16 KiB").start().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ears = ana.connect().await;
+    let mut seq = ears.subscribe(&room, None).await.head;
+    // Reads in bursts, with long messages in between; may be cut off, and comes back each time.
+    let mut mouth = ana.connect().await;
+    let mut said = Vec::<String>::new();
+    let mut heard = Vec::<String>::new();
+    for burst in 0..10 {
+        let bodies: Vec<String> = (0..20)
+            .map(|i| format!("{burst} {i} {}", "x".repeat(3000)))
+            .collect();
+        said.extend(bodies.iter().cloned());
+        mouth.send_all(&room, bodies, 20).await;
+        while heard.len() < said.len() {
+            let Some(frame) = ears.frame().await else {
+                ears = ana.connect().await;
+                let replay = ears.subscribe(&room, Some(seq)).await;
+                assert!(replay.recovered);
+                heard.extend(replay.bodies().into_iter().map(str::to_owned));
+                seq = replay.head;
+                continue;
+            };
+            if frame["ev"] == "message" {
+                seq += 1;
+                assert_eq!(frame["seq"], seq);
+                heard.push(frame["body"].as_str().expect("a body").to_owned());
+            }
+        }
+    }
+    assert_eq!(heard, said);
+}
+
+#[tokio::test]
+async fn a_full_store_takes_no_messages_and_does_everything_else() {
+    let server = Server::builder()
+        .set("store.max_size", "2 MiB")
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ws = ana.listen(&room).await;
+    let mut sent: Vec<u64> = Vec::new();
+    let refusal = loop {
+        assert!(sent.len() < 2000, "8 MB fit into 2 MiB");
+        let long = json!({"op": "send", "room": room.id, "body": "x".repeat(4000)});
+        match ws.request(long).await {
+            Ok(ack) => sent.push(ack["seq"].as_u64().expect("a seq")),
+            Err(err) => break err,
+        }
+    };
+    assert_eq!(refusal.code, "storage_full", "{refusal:?}");
+    let letter = json!({"body": "x".repeat(4000)});
+    ana.post(&room.path("/messages"), letter)
+        .await
+        .refused(507, "storage_full");
+
+    assert!(!sent.is_empty());
+    let stored: Vec<_> = history(&ana, &room)
+        .await
+        .iter()
+        .map(|m| m["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        stored, sent,
+        "what was acknowledged is there, and nothing else"
+    );
+    let again: User = ana.again().await;
+    again.get("/v1/me").await.ok();
+    let mut again = again.connect().await;
+    assert_eq!(
+        again.subscribe(&room, None).await.head,
+        *sent.last().expect("some")
+    );
+    again.events_so_far().await;
+    assert_eq!(ws.events_so_far().await.len(), sent.len());
+    ana.post("/v1/logout", Value::Null).await.ok();
+}
