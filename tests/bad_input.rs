@@ -145,7 +145,7 @@ async fn frames_that_are_too_large_or_binary_end_the_connection() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_the_connection_stays() {
     let server = Server::builder()
-        .set("limits.message_bytes", "1 KiB")
+        .set("limits.message", "1 KiB")
         .start()
         .await;
     let ana = server.user("ana").await;

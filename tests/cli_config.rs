@@ -58,7 +58,7 @@ async fn values_that_cannot_be_are_refused() {
         ("[limits]\nenabled = 7\n", "limits.enabled"),
         ("[ws]\noutbox = \"a lot\"\n", "ws.outbox"),
         ("[ws]\nping = \"-1s\"\n", "ws.ping"),
-        ("[http]\nlisten = \"nowhere\"\n", "listen"),
+        ("[server]\nlisten = \"nowhere\"\n", "listen"),
         ("[limits\n", "chatd.toml"),
     ] {
         let config = Config::new(text);
@@ -81,7 +81,7 @@ async fn where_a_value_comes_from_is_shown() {
     let shown = config.run(&args).await;
     let text = shown.ok();
     let line = |key: &str| {
-        let found = text.lines().find(|l| l.contains(key));
+        let found = text.lines().find(|l| l.starts_with(&format!("{key} = ")));
         found.unwrap_or_else(|| panic!("no {key}: {text}"))
     };
     assert!(line("outbox").contains("chatd.toml"), "{}", line("outbox"));

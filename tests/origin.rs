@@ -37,7 +37,7 @@ async fn a_foreign_page_gets_no_socket() {
 #[tokio::test]
 async fn the_list_of_origins_is_the_operators() {
     let server = Server::builder()
-        .set("http.allowed_origins", r#"["https://chat.example.org"]"#)
+        .set("http.allowed_origins", "https://chat.example.org")
         .start()
         .await;
     assert!(upgrade(&server, "https://chat.example.org").await.is_ok());

@@ -93,7 +93,7 @@ async fn open_is_for_the_neighbours_only() {
     reply.refused(403, "forbidden");
 
     let public = Server::builder()
-        .set("http.public_url", "https://chat.example.org")
+        .set("server.public_url", "https://chat.example.org")
         .start()
         .await;
     public

@@ -1,9 +1,11 @@
 //! Promise 2: a client that was away gets exactly what it missed, or is told that it must reload.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Builder, Kind, Room, Server, User, assert_consecutive, history, random_id, within,
+    Builder, Kind, Room, Server, Subscribed, User, assert_consecutive, history, random_id, within,
 };
 
 /// The server's cap on what it replays: entries, and bytes.
@@ -108,26 +110,54 @@ async fn nothing_missed_is_recovered_too() {
 }
 
 #[tokio::test]
-async fn a_replay_larger_than_the_outbox_comes_whole() {
-    let builder = Server::builder().set("ws.outbox", "64 KiB");
-    let Away {
-        ana,
-        bob,
-        room,
-        seq,
-        server: _server,
-    } = away(builder).await;
-    let missed: Vec<String> = (0..100)
-        .map(|i| format!("{i} {}", "x".repeat(1900)))
+async fn replays_larger_than_the_outbox_come_whole() {
+    const ROOMS: usize = 10;
+    // As small as it may be: it holds one room's replay.
+    let server = Server::builder().set("ws.outbox", "256 KiB").start().await;
+    let ana = server.user("ana").await;
+    let mut mouth = ana.connect().await;
+    let mut rooms = Vec::new();
+    let missed: Vec<String> = (0..15)
+        .map(|i| format!("{i} {}", "x".repeat(13_000)))
         .collect();
-    ana.connect().await.send_all(&room, missed.clone(), 8).await;
-
-    let mut back = bob.connect().await;
-    let replay = back.subscribe(&room, Some(seq)).await;
-    assert!(replay.recovered);
-    assert_eq!(replay.bodies(), missed);
-    ana.send(&room, "after").await;
-    back.expect_message("after").await;
+    for i in 0..ROOMS {
+        let room = ana.room(&format!("room-{i}"), Kind::Public).await;
+        let seq = ana.send(&room, "before").await["seq"].clone();
+        mouth.send_all(&room, missed.clone(), 8).await;
+        rooms.push((room, seq));
+    }
+    let mut back = ana.connect().await;
+    let asked = rooms
+        .iter()
+        .map(|(room, seq)| json!({"room": room.id, "after": seq}));
+    let request = json!({"op": "subscribe", "rooms": asked.collect::<Vec<_>>()});
+    let id = back.post(request).await.expect("open");
+    // Live entries come on top of it.
+    for (room, _) in &rooms {
+        mouth.send(room, "live").await;
+    }
+    let mut live = HashMap::new();
+    for _ in &rooms {
+        let answer = back.answer(id).await.expect("allowed");
+        let (room, seq) = rooms
+            .iter()
+            .find(|(room, _)| answer["room"] == *room.id)
+            .expect("asked for");
+        let mut replay = Subscribed::complete(&mut back, answer).await;
+        assert!(replay.recovered);
+        let last = assert_consecutive(seq.as_u64().expect("a seq"), &replay.events);
+        if replay.bodies().last() == Some(&"live") {
+            replay.events.pop();
+        } else {
+            live.insert(room.id.clone(), last + 1);
+        }
+        assert_eq!(replay.bodies(), missed);
+    }
+    while !live.is_empty() {
+        let event = back.expect_message("live").await;
+        let expected = live.remove(event["room"].as_str().expect("a room"));
+        assert_eq!(event["seq"].as_u64(), expected, "{event:#}");
+    }
 }
 
 #[tokio::test]

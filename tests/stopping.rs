@@ -113,7 +113,7 @@ async fn what_is_on_its_way_is_acknowledged_or_absent() {
 #[tokio::test]
 async fn a_second_signal_is_immediate() {
     // Longer than the test's patience: only the second signal can end it in time.
-    let mut server = Server::builder().set("shutdown.drain", "10m").start().await;
+    let mut server = Server::builder().set("server.drain", "10m").start().await;
     let ana = server.user("ana").await;
     // A client that neither reads nor closes, and a request that never ends.
     let mut stuck = Raw::connect(server.address()).await;

@@ -74,6 +74,7 @@ pub(crate) fn chatd(dir: &Path) -> Command {
         .env("PATH", path)
         .env("HOME", dir)
         .env("XDG_RUNTIME_DIR", dir)
+        .env("CHATD_ADMIN_SOCKET", dir.join("admin.sock"))
         .env("NO_COLOR", "1")
         .env("RUST_BACKTRACE", "1")
         .current_dir(dir);
