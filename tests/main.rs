@@ -1,1 +1,29 @@
-//! x
+//! Black-box tests: the built binary, driven over real sockets, on a port and in a directory of its own.
+//!
+//! Each module guards one promise of the server and says which. `support` holds the words the tests
+//! speak: a server, its users, their rooms and sockets. Nothing here sleeps: a test waits for the thing
+//! itself, and gives up after [`support::PATIENCE`]. A server that a test started is stopped with SIGTERM
+//! when the test ends, and has to leave with exit code 0.
+
+mod support;
+
+mod accounts;
+mod bad_http;
+mod bad_input;
+mod cli;
+mod cli_config;
+mod conversation;
+mod durability;
+mod idempotency;
+mod limits;
+mod liveness;
+mod origin;
+mod overload;
+mod passwords;
+mod privacy;
+mod registration;
+mod resume;
+mod rights;
+mod rooms;
+mod stopping;
+mod tokens;

@@ -1,0 +1,196 @@
+//! Promise 1, kept: what was acknowledged survives `kill -9` in the middle of load, and who sends and
+//! goes away at once leaves no gap behind.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::support::{Kind, Room, Server, User, assert_consecutive, history, within};
+
+const ROUNDS: usize = 12;
+const SENDERS: usize = 6;
+/// Requests of a sender on their way at once.
+const WINDOW: usize = 8;
+
+/// What was sent, and the `seq` of what was acknowledged, by body, over all rounds.
+#[derive(Default)]
+struct Said {
+    sent: HashSet<String>,
+    acknowledged: HashMap<String, u64>,
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let mut server = Server::start().await;
+    let senders = server.users("sender", SENDERS).await;
+    let room = senders[0].room("general", Kind::Public).await;
+    for sender in &senders[1..] {
+        sender.join(&room).await;
+    }
+    let said = Arc::new(Mutex::new(Said::default()));
+
+    for round in 0..ROUNDS {
+        let (acks, mut acknowledged) = mpsc::unbounded_channel();
+        let talks: Vec<_> = senders
+            .iter()
+            .map(|sender| {
+                let name = format!("{} {round}", sender.name);
+                let talk = talk(
+                    sender.clone(),
+                    room.clone(),
+                    name,
+                    Arc::clone(&said),
+                    acks.clone(),
+                );
+                tokio::spawn(talk)
+            })
+            .collect();
+        // The moment differs from round to round, and always lies in the middle of traffic.
+        for _ in 0..60 + 17 * round {
+            within("acknowledgements", acknowledged.recv())
+                .await
+                .expect("senders talk");
+        }
+        server.kill9().await;
+        for talk in talks {
+            within("a sender to notice", talk)
+                .await
+                .expect("it went well");
+        }
+        server.boot().await;
+        let stored = history(&senders[0], &room).await;
+        check(&stored, &said.lock().expect("no sender panicked"));
+    }
+}
+
+/// Sends until the connection breaks; notes what was sent before it is sent.
+async fn talk(
+    sender: User,
+    room: Room,
+    name: String,
+    said: Arc<Mutex<Said>>,
+    acks: mpsc::UnboundedSender<()>,
+) {
+    let mut ws = sender.connect().await;
+    let mut waiting = HashMap::new();
+    for i in 0.. {
+        let body = format!("{name} {i}");
+        said.lock()
+            .expect("no sender panics")
+            .sent
+            .insert(body.clone());
+        let send =
+            json!({"op": "send", "room": room.id, "body": body, "txn": body.replace(' ', "-")});
+        let Some(id) = ws.post(send).await else {
+            return;
+        };
+        waiting.insert(id, body);
+        while waiting.len() >= WINDOW {
+            let Some(frame) = ws.frame().await else {
+                return;
+            };
+            let id = frame["id"]
+                .as_u64()
+                .expect("only answers: nothing is subscribed");
+            let seq = frame["ok"]["seq"]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{frame}"));
+            let body = waiting.remove(&id).expect("an answer to a request");
+            said.lock()
+                .expect("no sender panics")
+                .acknowledged
+                .insert(body, seq);
+            // The round may be over already.
+            let _ = acks.send(());
+        }
+    }
+}
+
+/// Everything acknowledged is there, once, under its `seq`; nothing is there that was not sent.
+fn check(stored: &[Value], said: &Said) {
+    let first = stored[0]["seq"].as_u64().expect("a seq");
+    assert_consecutive(first - 1, stored);
+    let mut found = HashMap::new();
+    for message in stored {
+        let body = message["body"].as_str().expect("a body");
+        assert!(said.sent.contains(body), "never sent: {message:#}");
+        let twice = found.insert(body, message["seq"].as_u64().expect("a seq"));
+        assert_eq!(twice, None, "twice: {message:#}");
+    }
+    for (body, seq) in &said.acknowledged {
+        assert_eq!(
+            found.get(body.as_str()),
+            Some(seq),
+            "acknowledged and lost: {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_repeats_after_a_crash_says_it_once() {
+    let mut server = Server::start().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    for round in 0..5 {
+        let txns: Vec<String> = (0..40).map(|i| format!("{round}-{i}")).collect();
+        let send = |txn: &String| json!({"op": "send", "room": room.id, "body": txn, "txn": txn});
+        let mut ws = ana.connect().await;
+        let mut last = None;
+        for txn in &txns {
+            last = ws.post(send(txn)).await;
+        }
+        let first = last.expect("open") + 1 - txns.len() as u64;
+        ws.answer(first).await.expect("allowed");
+        server.kill9().await;
+        server.boot().await;
+        let mut ws = ana.connect().await;
+        for txn in &txns {
+            ws.request(send(txn)).await.expect("allowed");
+        }
+        let stored = history(&ana, &room).await;
+        let mut bodies: Vec<_> = stored.iter().map(|m| m["body"].as_str().unwrap()).collect();
+        bodies.sort_unstable();
+        bodies.dedup();
+        assert_eq!(
+            (bodies.len(), stored.len()),
+            (40 * (round + 1), 40 * (round + 1))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_at_once_leaves_no_gap() {
+    let server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Public).await;
+    bob.join(&room).await;
+    let mut ears = bob.connect().await;
+    let start = ears.subscribe(&room, None).await;
+
+    for i in 0..100 {
+        let mut mouth = ana.connect().await;
+        let send = json!({"op": "send", "room": room.id, "body": format!("bye {i}")});
+        mouth.post(send).await.expect("open");
+        mouth.drop_tcp();
+    }
+    // Whether the frame was still read is the server's luck; what it stored, it published.
+    ana.send(&room, "the end").await;
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|e: &Value| e["body"] != "the end") {
+        heard.push(ears.next_event().await);
+    }
+    let last = assert_consecutive(start.head, &heard);
+    // What came in after the end, if any, follows without a gap as well.
+    assert_consecutive(last, &ears.events_so_far().await);
+    let said = heard
+        .iter()
+        .filter(|e| e["body"].as_str().is_some_and(|b| b.starts_with("bye")));
+    assert!(
+        said.count() > 0,
+        "not one frame arrived: nothing was tested"
+    );
+}

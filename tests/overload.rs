@@ -1,0 +1,158 @@
+//! When something is full: a reader that does not read is cut off alone, a full store still answers.
+
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+
+use crate::support::{Kind, Server, User, Ws, history};
+
+#[tokio::test]
+async fn a_reader_that_never_reads_costs_itself_only() {
+    const BODY: usize = 8000;
+    const MESSAGES: usize = 4000;
+    let server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Public).await;
+    bob.join(&room).await;
+    let mut deaf = deaf(&server, &bob).await;
+    let start = deaf.subscribe(&room, None).await;
+    let mut ears = bob.listen(&room).await;
+    let mut mouth = ana.connect().await;
+
+    // Warm, so that what grows afterwards is what is kept for the deaf one.
+    let body = |i: usize| format!("{i} {}", "x".repeat(BODY));
+    let mut heard = 0;
+    let mut before = 0;
+    for i in 0..MESSAGES / 10 {
+        mouth
+            .send_all(&room, (0..10).map(|j| body(i * 10 + j)), 10)
+            .await;
+        for _ in 0..10 {
+            ears.expect_message(&body(heard)).await;
+            heard += 1;
+        }
+        if i == MESSAGES / 40 {
+            before = server.process().resident_bytes();
+        }
+    }
+    let grown = server.process().resident_bytes().saturating_sub(before);
+    assert!(
+        grown < (MESSAGES * BODY / 2) as u64,
+        "{grown} bytes more than before"
+    );
+
+    // What was on its way is still read, without a gap; then the end, and never the whole.
+    let mut last = start.head;
+    while let Some(frame) = deaf.frame().await {
+        if frame["ev"] == "message" {
+            assert_eq!(frame["seq"].as_u64(), Some(last + 1), "a silent gap");
+            last += 1;
+        }
+    }
+    assert!(
+        last < start.head + MESSAGES as u64,
+        "everything was kept for a reader that never read"
+    );
+    let code = deaf.closed().await.code;
+    assert!(matches!(code, None | Some(4008)), "{code:?}");
+}
+
+#[tokio::test]
+async fn a_reader_that_was_cut_off_comes_back_to_everything() {
+    let server = Server::builder()
+        .set("ws.outbox", "64 KiB")
+        .set("ws.replay_bytes", "64 KiB")
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ears = deaf(&server, &ana).await;
+    let mut seq = ears.subscribe(&room, None).await.head;
+    let bodies: Vec<String> = (0..500)
+        .map(|i| format!("{i} {}", "x".repeat(15_000)))
+        .collect();
+    ana.connect().await.send_all(&room, bodies.clone(), 8).await;
+
+    let mut heard = Vec::new();
+    while let Some(frame) = ears.frame().await {
+        if frame["ev"] == "message" {
+            seq += 1;
+            assert_eq!(frame["seq"], seq, "a silent gap");
+            heard.push(frame["body"].as_str().expect("a body").to_owned());
+        }
+    }
+    assert!(heard.len() < bodies.len(), "never cut off");
+    let mut back = ana.connect().await;
+    let replay = back.subscribe(&room, Some(seq)).await;
+    if replay.recovered {
+        heard.extend(replay.bodies().into_iter().map(str::to_owned));
+    } else {
+        // Told that it is too much to replay: then history has it.
+        let missed = history(&ana, &room)
+            .await
+            .into_iter()
+            .filter(|m| m["seq"].as_u64() > Some(seq));
+        heard.extend(missed.map(|m| m["body"].as_str().expect("a body").to_owned()));
+    }
+    assert!(
+        heard == bodies,
+        "{} of {} messages",
+        heard.len(),
+        bodies.len()
+    );
+}
+
+/// A connection of which the system takes in little while nobody reads.
+async fn deaf(server: &Server, user: &User) -> Ws {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let opened = Ws::open_on(socket, server.address(), &[]).await;
+    let mut ws = opened.expect("the upgrade is taken");
+    ws.hello(json!({"token": user.token})).await;
+    ws
+}
+
+#[tokio::test]
+async fn a_full_store_takes_no_messages_and_does_everything_else() {
+    let server = Server::builder()
+        .set("store.max_size", "2 MiB")
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ws = ana.listen(&room).await;
+    let mut sent: Vec<u64> = Vec::new();
+    let refusal = loop {
+        assert!(sent.len() < 2000, "8 MB fit into 2 MiB");
+        let long = json!({"op": "send", "room": room.id, "body": "x".repeat(4000)});
+        match ws.request(long).await {
+            Ok(ack) => sent.push(ack["seq"].as_u64().expect("a seq")),
+            Err(err) => break err,
+        }
+    };
+    assert_eq!(refusal.code, "storage_full", "{refusal:?}");
+    let letter = json!({"body": "x".repeat(4000)});
+    ana.post(&room.path("/messages"), letter)
+        .await
+        .refused(507, "storage_full");
+
+    assert!(!sent.is_empty());
+    let stored: Vec<_> = history(&ana, &room)
+        .await
+        .iter()
+        .map(|m| m["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        stored, sent,
+        "what was acknowledged is there, and nothing else"
+    );
+    let again: User = ana.again().await;
+    again.get("/v1/me").await.ok();
+    let mut again = again.connect().await;
+    assert_eq!(
+        again.subscribe(&room, None).await.head,
+        *sent.last().expect("some")
+    );
+    again.events_so_far().await;
+    assert_eq!(ws.events_so_far().await.len(), sent.len());
+    ana.post("/v1/logout", Value::Null).await.ok();
+}

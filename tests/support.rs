@@ -1,0 +1,40 @@
+//! The words the tests speak.
+
+mod cli;
+mod history;
+mod process;
+mod raw;
+mod rest;
+mod server;
+mod user;
+mod ws;
+
+use std::{future::Future, time::Duration};
+
+pub(crate) use cli::{Output, run};
+pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
+pub(crate) use raw::Raw;
+pub(crate) use rest::{Reply, Rest};
+pub(crate) use server::{Builder, Server};
+pub(crate) use user::{Kind, PASSWORD, Room, User};
+pub(crate) use ws::{End, WireError, Ws};
+
+/// How long anything may take before a test gives up: far longer than it takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The result of `wait`, or a failed test that says what did not happen.
+#[track_caller]
+pub(crate) fn within<T>(what: &str, wait: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let Ok(done) = tokio::time::timeout(PATIENCE, wait).await else {
+            panic!("{caller}: waited {PATIENCE:?} for {what}");
+        };
+        done
+    }
+}
+
+/// An id that names nothing.
+pub(crate) fn random_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

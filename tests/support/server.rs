@@ -1,0 +1,236 @@
+//! A chatd on a port and in a directory of its own.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitStatus,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{StreamExt, stream};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{
+    End, Output, Rest, User, Ws,
+    cli::{self, chatd},
+    process::Process,
+};
+
+/// A server to be: its settings.
+pub(crate) struct Builder {
+    settings: Vec<String>,
+}
+
+impl Builder {
+    /// As `--set KEY=VALUE`; a later one wins.
+    pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push(format!("{key}={value}"));
+        self
+    }
+
+    /// With every rate and count limit in force, as it is outside of tests.
+    pub(crate) fn limits(self) -> Self {
+        self.set("limits.enabled", "true")
+    }
+
+    /// With passwords hashed as dearly as outside of tests.
+    pub(crate) fn dear_passwords(mut self) -> Self {
+        self.settings.retain(|s| !s.starts_with("auth.hash_"));
+        self
+    }
+
+    /// The directory is made, the server not yet started.
+    pub(crate) fn prepare(self) -> Server {
+        let dir = tempfile::Builder::new()
+            .prefix("chatd-")
+            .tempdir()
+            .expect("a directory");
+        Server {
+            process: None,
+            settings: self.settings,
+            address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
+            dir,
+        }
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(self) -> Server {
+        let mut server = self.prepare();
+        server.boot().await;
+        server
+    }
+}
+
+pub(crate) struct Server {
+    process: Option<Process>,
+    settings: Vec<String>,
+    address: Arc<Mutex<SocketAddr>>,
+    // Last: the directory goes after the process.
+    dir: TempDir,
+}
+
+impl Server {
+    /// Limits off and passwords hashed cheaply, so that tests are quick; else as it comes.
+    pub(crate) fn builder() -> Builder {
+        Builder {
+            settings: Vec::new(),
+        }
+        .set("limits.enabled", "false")
+        .set("auth.hash_memory", "64 KiB")
+        .set("auth.hash_passes", "1")
+    }
+
+    pub(crate) async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Starts the process and waits for its banner.
+    pub(crate) async fn boot(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let mut command = chatd(self.dir.path());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(self.data_dir());
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
+        let mut process = Process::spawn(&mut command);
+        let address = loop {
+            let Some(line) = process.line().await else {
+                let status = process.wait().await;
+                panic!(
+                    "the server ended before it listened: {status:?}\n{}",
+                    process.log()
+                );
+            };
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                let address: String = rest
+                    .chars()
+                    .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
+                    .collect();
+                break address.parse().expect("an address in the banner");
+            }
+        };
+        *self.address.lock().expect("never poisoned") = address;
+        self.process = Some(process);
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        self.process.as_ref().expect("the server runs")
+    }
+
+    /// Asks it to stop; whoever asks sees to the end with [`Server::exit`].
+    pub(crate) fn sigterm(&self) {
+        self.process().signal(Signal::TERM);
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let process = self.process.take().expect("the server runs");
+        let status = process.wait().await;
+        status.unwrap_or_else(|| panic!("the server does not end\n{}", process.log()))
+    }
+
+    /// Stops it as an operator would; it leaves with 0.
+    pub(crate) async fn stop(&mut self) {
+        self.sigterm();
+        let status = self.exit().await;
+        assert!(status.success(), "after SIGTERM: {status}");
+    }
+
+    /// Takes the power away.
+    pub(crate) async fn kill9(&mut self) {
+        self.process().signal(Signal::KILL);
+        self.exit().await;
+    }
+
+    /// Stops it, unless it is down, and starts it on the same data.
+    pub(crate) async fn restart(&mut self) {
+        if self.process.is_some() {
+            self.stop().await;
+        }
+        self.boot().await;
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        *self.address.lock().expect("never poisoned")
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The REST door, which follows the server over restarts.
+    pub(crate) fn rest(&self) -> Rest {
+        Rest::new(Arc::clone(&self.address))
+    }
+
+    /// A socket that has not said hello yet.
+    pub(crate) async fn open(&self) -> Ws {
+        Ws::open(self.address(), &[])
+            .await
+            .expect("the upgrade is taken")
+    }
+
+    /// A socket's first frame is `hello` with this token: how it ends.
+    pub(crate) async fn hello_refused(&self, token: &str) -> (super::WireError, End) {
+        let mut ws = self.open().await;
+        let refusal = ws
+            .request(serde_json::json!({"op": "hello", "token": token, "protocol": 1}))
+            .await
+            .expect_err("the token is no good");
+        (refusal, ws.closed().await)
+    }
+
+    /// `chatd ARGS --data-dir DIR`.
+    pub(crate) async fn cli(&self, args: &[&str]) -> Output {
+        self.cli_with(args, "").await
+    }
+
+    /// `chatd ARGS --data-dir DIR`, with something on its standard input.
+    pub(crate) async fn cli_with(&self, args: &[&str], stdin: &str) -> Output {
+        let data_dir = self.data_dir();
+        let data_dir = data_dir.to_str().expect("text");
+        let args: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain(["--data-dir", data_dir])
+            .collect();
+        cli::run(self.dir.path(), &args, stdin).await
+    }
+
+    /// A person who registered and logged in.
+    pub(crate) async fn user(&self, name: &str) -> User {
+        User::register(self.rest(), name).await
+    }
+
+    /// So many of them: `NAME-0`, `NAME-1`, …
+    pub(crate) async fn users(&self, name: &str, count: usize) -> Vec<User> {
+        stream::iter((0..count).map(|i| format!("{name}-{i}")))
+            .map(|name| async move { self.user(&name).await })
+            .buffered(8)
+            .collect()
+            .await
+    }
+}
+
+impl Drop for Server {
+    /// A test that passed ends with a clean stop; one that failed shows the server's log.
+    fn drop(&mut self) {
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", process.log());
+            return;
+        }
+        process.signal(Signal::TERM);
+        let status = process.wait_blocking();
+        assert!(
+            status.is_some_and(|s| s.success()),
+            "after SIGTERM at the end of the test: {status:?}\n{}",
+            process.log()
+        );
+    }
+}
