@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Account;
 use crate::{
-    auth::{Secret, check_new_password},
+    auth::{Secret, password},
     id::LogId,
     model::{Caller, DisplayName, Email, Refusal, User},
     store::Write,
@@ -61,7 +61,8 @@ impl Account {
         if let Some(retry_after) = self.limits.login_blocked(&name, caller.address) {
             return Err(Refusal::RateLimited { retry_after });
         }
-        check_new_password(&new, &user.name)?;
+        password::check_new(&new, user.name.as_str())
+            .map_err(|why| Refusal::field("new", why))?;
         let stored = user.password;
         let checked = self.passwords.verify(old, stored.clone()).await.map_err(|_| Refusal::Busy)?;
         if !checked.ok {

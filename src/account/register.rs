@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Account;
 use crate::{
-    auth::{Secret, check_new_password, parse_code},
+    auth::{OneTimeCode, Secret, password},
     config::Registration as Mode,
     id::{LogId, UserId},
     log::refuse,
@@ -79,7 +79,7 @@ impl Account {
                 return Err(Refusal::Forbidden("this server takes no new members".into()));
             }
         };
-        check_new_password(&new.password, &new.username)?;
+        check_password(&new.password, &new.username)?;
         let taken = self.store.user_by_name(&new.username).await.map_err(|e| refuse(&e))?;
         if taken.is_some() {
             // Said before the work of hashing, so that guessing names costs us nothing.
@@ -122,7 +122,7 @@ impl Account {
         let code = self.code(&claim.code, CodeKind::Claim).await?;
         let id = code.user.ok_or(Refusal::Internal)?;
         let user = self.user(id).await?;
-        check_new_password(&claim.password, &user.name)?;
+        check_password(&claim.password, &user.name)?;
         let hash = self.passwords.hash(claim.password).await.map_err(|_| Refusal::Busy)?;
         let actor = Actor { user: Some(id), ..visitor.actor.clone() };
         let done = self.log.append(&[id.into(), LogId::Control], None, move |draft| {
@@ -145,8 +145,13 @@ impl Account {
     /// A code that is good now.
     async fn code(&self, text: &str, kind: CodeKind) -> Result<Code, Refusal> {
         let wrong = || Refusal::Forbidden("this code is not valid, was used, or is too old".into());
-        let hash = parse_code(text).ok_or_else(wrong)?;
+        let hash = text.parse::<OneTimeCode>().map_err(|_| wrong())?.hash();
         let code = self.store.code(&hash).await.map_err(|e| refuse(&e))?.ok_or_else(wrong)?;
         if code.kind == kind && self.clock.now() < code.expires_at { Ok(code) } else { Err(wrong()) }
     }
+}
+
+/// Refuses a password that is too short or too easy to guess.
+pub(super) fn check_password(password: &Secret, name: &Username) -> Result<(), Refusal> {
+    password::check_new(password, name.as_str()).map_err(|why| Refusal::field("password", why))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Account, Visitor};
 use crate::{
-    auth::{Claims, Presented, Secret, Verdict, issue_refresh, present_refresh},
+    auth::{Secret, refresh::{self, Verdict}},
     clock::Millis,
     id::{LogId, SessionId, UserId},
     log::{Error, refuse},
@@ -39,7 +39,7 @@ pub struct Tokens {
     /// How long that is good.
     pub expires_in: Duration,
     /// For the next access token.
-    pub refresh_token: String,
+    pub refresh_token: Secret,
     /// The session they stand for.
     pub session: SessionId,
     /// Whose it is.
@@ -92,7 +92,7 @@ impl Account {
     ) -> Result<Tokens, Refusal> {
         let now = self.clock.now();
         let id = SessionId::new(now);
-        let refresh = issue_refresh(id);
+        let refresh = refresh::issue(id);
         let session = Session {
             id,
             user: user.id,
@@ -135,29 +135,27 @@ impl Account {
         });
         done.await?;
         self.stats.logins.up();
-        self.tokens(user.clone(), id, refresh.token)
+        Ok(self.tokens(user.clone(), id, refresh.token))
     }
 
     /// Gives the next pair of tokens for a refresh token. One that was used before, and whose successor was
     /// used too, is a stolen one or its victim's: the session ends.
     pub async fn refresh(&self, visitor: &Visitor, token: &str) -> Result<Tokens, Refusal> {
         let wrong = || Refusal::Unauthorized("this refresh token is not valid; log in again".into());
-        let presented = Presented::parse(token).ok_or_else(wrong)?;
+        let presented = refresh::parse(token).ok_or_else(wrong)?;
         for _ in 0..TRIES {
-            let found = self.store.session(presented.session()).await.map_err(|e| refuse(&e))?;
+            let found = self.store.session(presented.session).await.map_err(|e| refuse(&e))?;
             let session = found.ok_or_else(wrong)?;
             let now = self.clock.now();
-            let verdict = present_refresh(&session, &presented, now);
-            if session.ended_at.is_some() || session.expires_at <= now {
-                return Err(wrong());
-            }
+            let lifetime = self.config.auth.refresh_token.into();
+            let verdict = refresh::present(&session, &presented, now, lifetime);
             let user = self.user(session.user).await?;
             let (id, owner) = (session.id, session.user);
             match verdict {
                 Verdict::Wrong => return Err(wrong()),
                 Verdict::Repeat { token } => {
                     rights::may_act(&user)?;
-                    return self.tokens(user, id, token);
+                    return Ok(self.tokens(user, id, token));
                 }
                 Verdict::Reused => {
                     let actor = Actor { user: Some(owner), session: Some(id), ..visitor.actor.clone() };
@@ -167,27 +165,17 @@ impl Account {
                         _ => return Err(wrong()),
                     }
                 }
-                Verdict::Rotate { token, current, previous, seed } => {
+                Verdict::Rotate { token, next } => {
                     rights::may_act(&user)?;
-                    let next = Session {
-                        used_at: now,
-                        expires_at: now.plus(self.config.auth.refresh_token.into()),
-                        current,
-                        previous: Some(previous),
-                        seed,
-                        rotated_at: now,
-                        version: session.version + 1,
-                        ..session
-                    };
                     let done = self.log.append(&[owner.into()], None, move |draft| {
                         draft.user(owner)?.with(rights::may_act)?;
-                        draft.write(Write::UpdateSession(next.clone()));
+                        draft.write(Write::UpdateSession((*next).clone()));
                         Ok(())
                     });
                     match done.await {
                         Err(Error::Stale) => {}
                         Err(Error::Refused(refusal)) => return Err(refusal),
-                        Ok(_) => return self.tokens(user, id, token),
+                        Ok(_) => return Ok(self.tokens(user, id, token)),
                     }
                 }
             }
@@ -195,19 +183,10 @@ impl Account {
         Err(Refusal::Busy)
     }
 
-    fn tokens(&self, user: User, session: SessionId, refresh: String) -> Result<Tokens, Refusal> {
-        let now = self.clock.now();
+    fn tokens(&self, user: User, session: SessionId, refresh_token: Secret) -> Tokens {
         let expires_in: Duration = self.config.auth.access_token.into();
-        let claims = self.keys.claims(user.id, session, now, expires_in);
-        let access_token = self.sign(&claims)?;
-        Ok(Tokens { access_token, expires_in, refresh_token: refresh, session, user })
-    }
-
-    fn sign(&self, claims: &Claims) -> Result<String, Refusal> {
-        self.keys.sign(claims).map_err(|e| {
-            tracing::error!(error = %e, "cannot sign an access token");
-            Refusal::Internal
-        })
+        let (access_token, _) = self.keys.issue(user.id, session, expires_in);
+        Tokens { access_token, expires_in, refresh_token, session, user }
     }
 
     /// One's own sessions, the newest first.

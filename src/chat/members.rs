@@ -98,7 +98,7 @@ impl Chat {
         let (room, user) = self.seen(caller, id).await?;
         rights::may_in_room(&user, &room.facts(), InRoom::Read)?;
         let after = after.map(Username::parse).transpose();
-        let after = after.map_err(|_| Refusal::field("after", "use the `next` of the page before"))?;
+        let after = after.map_err(|_| Refusal::field("cursor", "use the `next` of the page before"))?;
         let rows = self.store.list_members(id, after.as_ref(), limit + 1).await;
         let mut items: Vec<_> = rows
             .map_err(|e| refuse(&e))?

@@ -251,5 +251,5 @@ fn parse_cursor(text: &str) -> Result<(RoomName, RoomId), Refusal> {
     let parsed = text.split_once(':').and_then(|(name, id)| {
         Some((RoomName::parse(name).ok()?, id.parse().ok()?))
     });
-    parsed.ok_or_else(|| Refusal::field("after", "use the `next` of the page before"))
+    parsed.ok_or_else(|| Refusal::field("cursor", "use the `next` of the page before"))
 }

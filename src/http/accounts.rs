@@ -98,7 +98,7 @@ impl From<Tokens> for TokensBody {
         Self {
             access_token: t.access_token,
             expires_in: t.expires_in.as_secs(),
-            refresh_token: t.refresh_token,
+            refresh_token: t.refresh_token.expose().to_owned(),
             session_id: t.session.to_string(),
             user: t.user.into(),
         }

@@ -47,7 +47,7 @@ pub(super) async fn list(
     QueryOf(page): QueryOf<PageQuery>,
 ) -> Result<Json<List<MemberBody>>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
-    let listed = app.chat.members(&caller, id, page.after.as_deref(), page.limit()?).await?;
+    let listed = app.chat.members(&caller, id, page.cursor.as_deref(), page.limit()?).await?;
     Ok(Json(List::of(listed)))
 }
 

@@ -37,7 +37,7 @@ pub(super) struct ListQuery {
     /// `mine` (the default) or `public`.
     scope: Option<String>,
     /// The `next` of the page before.
-    after: Option<String>,
+    cursor: Option<String>,
     /// How many items, 1 to 200; 50 when not said.
     limit: Option<usize>,
 }
@@ -58,7 +58,7 @@ pub(super) async fn list(
         Some(_) => return Err(Refusal::field("scope", "one of: mine, public").into()),
     };
     let limit = super::view::check_limit(query.limit)?;
-    let listed = app.chat.rooms(scope, query.after.as_deref(), limit).await?;
+    let listed = app.chat.rooms(scope, query.cursor.as_deref(), limit).await?;
     Ok(Json(List::of(listed)))
 }
 

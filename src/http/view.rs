@@ -185,7 +185,7 @@ impl SessionBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
-    /// Give it as `after` for the next page; null on the last.
+    /// Give it as `cursor` for the next page; null on the last.
     pub(super) next: Option<String>,
 }
 
@@ -200,7 +200,7 @@ impl<T> List<T> {
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// The `next` of the page before.
-    pub(super) after: Option<String>,
+    pub(super) cursor: Option<String>,
     /// How many items, 1 to 200; 50 when not said.
     limit: Option<usize>,
 }
