@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite database in the data directory, and the default.
 //!
-//! One thread writes ([`writer`]), a small pool reads ([`readers`]), a third party keeps the write-ahead
-//! log short ([`checkpoint`]). One process at a time has the store, which [`lock`] sees to. SQLite is named
+//! One thread writes (`writer`), a small pool reads (`readers`), a third party keeps the write-ahead
+//! log short (`checkpoint`). One process at a time has the store, which `lock` sees to. SQLite is named
 //! nowhere but here.
 
 mod apply;
