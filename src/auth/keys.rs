@@ -29,10 +29,10 @@ use crate::{
 
 /// The longest life an access token can have (`auth.access_token`): a key that was replaced longer ago has
 /// signed nothing that is still good, whatever the setting was at the time.
-const LONGEST_TOKEN: Duration = Duration::from_secs(86_400);
+const LONGEST_TOKEN: Duration = Duration::from_hours(24);
 
 /// How much later than due a key may be replaced: rotation is looked at hourly, and a node may be down.
-const LATENESS: Duration = Duration::from_secs(2 * 86_400);
+const LATENESS: Duration = Duration::from_hours(48);
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]

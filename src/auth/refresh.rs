@@ -17,7 +17,7 @@ use super::{Secret, random, sha256};
 use crate::{clock::Millis, id::SessionId, model::Session};
 
 /// How long the token before the newest is still answered, by the wire contract.
-pub const GRACE: Duration = Duration::from_secs(600);
+pub const GRACE: Duration = Duration::from_mins(10);
 
 const PREFIX: &str = "cr_";
 
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::id::UserId;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
     const START: Millis = Millis(1_795_000_000_000);
 
     /// A client with its token, and the session as the store has it.

@@ -49,7 +49,7 @@ pub(super) fn key_id(token: &str) -> Option<String> {
     decode_header(token).ok()?.kid
 }
 
-/// What a validation of this realm insists on: EdDSA and nothing else, every claim there. Time is not left
+/// What a validation of this realm insists on: `EdDSA` and nothing else, every claim there. Time is not left
 /// to the library, which asks the machine's clock.
 pub(super) fn validation(iss: &str, aud: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);

@@ -29,7 +29,7 @@ sections! {
 
     /// Where messages, rooms and accounts are stored.
     store: Store {
-        /// `sqlite:PATH` or `mongodb://…`. Empty for SQLite in `server.data_dir`.
+        /// `sqlite:PATH` or `mongodb://…`. Empty for the embedded store in `server.data_dir`.
         url: Url = "", restart;
         /// How large the embedded store may grow; beyond it sends are refused as when the disk is full.
         /// 0 for no limit.

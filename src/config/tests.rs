@@ -54,7 +54,7 @@ fn nothing_configured_is_the_defaults() {
     assert_eq!(loaded.config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(
         loaded.config.auth.refresh_token.get(),
-        Duration::from_secs(30 * 86_400)
+        Duration::from_hours(30 * 24)
     );
     assert_eq!(loaded.config.http.trusted_proxies.len(), 2);
     assert_eq!(loaded.config.limits.message, ByteSize(16 << 10));

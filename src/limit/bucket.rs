@@ -49,7 +49,7 @@ impl Bucket {
         let most = self.each * self.burst;
         if owed > most {
             return Err(Refusal::RateLimited {
-                retry_after: owed - most,
+                retry_after: owed.saturating_sub(most),
             });
         }
         self.even_at = Some(even_at);

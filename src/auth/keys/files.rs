@@ -94,7 +94,8 @@ fn check_mode(path: &Path) -> Result<(), Error> {
         .map_err(|e| io_error("read", path, e))?
         .permissions()
         .mode();
-    if mode & 0o077 == 0 {
+    // The lower six bits are what the group and others may do.
+    if mode.trailing_zeros() >= 6 {
         Ok(())
     } else {
         Err(Error::Exposed {
