@@ -60,10 +60,15 @@ impl Account {
     /// Who an access token stands for: it is signed by us, has not expired, its session has not been ended,
     /// and the account can be used.
     pub async fn authenticate(&self, token: &str) -> Result<Identity, Refusal> {
-        let claims = self.keys.verify(token, self.clock.now()).map_err(|e| match e {
-            TokenError::Expired => Refusal::TokenExpired,
-            TokenError::Invalid => Refusal::Unauthorized("this access token is not valid".into()),
-        })?;
+        let claims = self
+            .keys
+            .verify(token, self.clock.now())
+            .map_err(|e| match e {
+                TokenError::Expired => Refusal::TokenExpired,
+                TokenError::Invalid => {
+                    Refusal::Unauthorized("this access token is not valid".into())
+                }
+            })?;
         let gone = || Refusal::Unauthorized("this session has ended; log in again".into());
         let user = self.log.user(claims.sub).await?.ok_or_else(gone)?;
         if !user.has_session(claims.sid) {
@@ -71,11 +76,20 @@ impl Account {
         }
         user.with(rights::may_act)?;
         let expires_at = Millis(claims.exp.saturating_mul(1000));
-        Ok(Identity { user: claims.sub, session: claims.sid, expires_at })
+        Ok(Identity {
+            user: claims.sub,
+            session: claims.sid,
+            expires_at,
+        })
     }
 
     /// The account of this user.
     pub async fn user(&self, id: UserId) -> Result<User, Refusal> {
-        Ok(self.log.user(id).await?.ok_or(Refusal::NotFound("user"))?.user())
+        Ok(self
+            .log
+            .user(id)
+            .await?
+            .ok_or(Refusal::NotFound("user"))?
+            .user())
     }
 }

@@ -60,7 +60,11 @@ impl Chat {
             RoomRef::Id(id) => return Ok(*id),
             RoomRef::Name(name) => name,
         };
-        let mine = self.store.rooms_named(user, name).await.map_err(|e| refuse(&e))?;
+        let mine = self
+            .store
+            .rooms_named(user, name)
+            .await
+            .map_err(|e| refuse(&e))?;
         match mine.as_slice() {
             [one] => Ok(*one),
             [] => {
@@ -78,7 +82,11 @@ impl Chat {
         match user {
             UserRef::Id(id) => Ok(*id),
             UserRef::Name(name) => {
-                let user = self.store.user_by_name(name).await.map_err(|e| refuse(&e))?;
+                let user = self
+                    .store
+                    .user_by_name(name)
+                    .await
+                    .map_err(|e| refuse(&e))?;
                 user.map(|u| u.id).ok_or(Refusal::NotFound("user"))
             }
         }
@@ -118,7 +126,9 @@ impl Chat {
         }
         let rooms = self.store.room_ids_of(user).await.map_err(|e| refuse(&e))?;
         if rooms.len() >= most {
-            return Err(Refusal::Conflict(format!("one can be in {most} rooms at most")));
+            return Err(Refusal::Conflict(format!(
+                "one can be in {most} rooms at most"
+            )));
         }
         Ok(())
     }

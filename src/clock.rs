@@ -23,13 +23,19 @@ impl Millis {
     /// This moment and `d` more.
     #[must_use]
     pub fn plus(self, d: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment less `d`.
     #[must_use]
     pub fn minus(self, d: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long from `earlier` to this moment; zero when `earlier` is not earlier.
@@ -85,7 +91,9 @@ impl Clock {
         match &self.0 {
             Source::Set(now) => Millis(now.load(Ordering::Relaxed)),
             Source::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
                 Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
         }

@@ -14,12 +14,12 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
+use self::channel::Channel;
 pub use self::{
     channel::{Attached, Gap, Position},
     frame::Frame,
     outbox::{Close, CloseCode, Outbox, Taken},
 };
-use self::channel::Channel;
 use crate::{
     clock::Millis,
     id::{ConnId, LogId, SessionId, UserId},
@@ -54,12 +54,20 @@ pub struct Hub {
 impl Hub {
     /// A hub nobody listens to yet.
     pub fn new(stats: Arc<Stats>) -> Self {
-        Self { channels: RwLock::default(), connections: Mutex::default(), stats }
+        Self {
+            channels: RwLock::default(),
+            connections: Mutex::default(),
+            stats,
+        }
     }
 
     /// Takes a connection into the register, so that it can be found by user and closed.
     pub fn register(&self, connection: &Arc<Connection>) {
-        self.connections.lock().entry(connection.user).or_default().push(Arc::clone(connection));
+        self.connections
+            .lock()
+            .entry(connection.user)
+            .or_default()
+            .push(Arc::clone(connection));
         self.stats.connections.up();
     }
 
@@ -109,13 +117,17 @@ impl Hub {
 
     /// Ends a connection's listening to a log. True when it did listen.
     pub fn detach(&self, log: LogId, connection: &Arc<Connection>) -> bool {
-        self.with_channel(log, |c| c.remove(|s| Arc::ptr_eq(s, connection)).len()).unwrap_or(0) > 0
+        self.with_channel(log, |c| c.remove(|s| Arc::ptr_eq(s, connection)).len())
+            .unwrap_or(0)
+            > 0
     }
 
     /// Tells a log's listeners what happened. Only the entry right after the last one is taken: an earlier
     /// one was told before, and a later one means that something is missing, which has to be told first.
     pub fn publish(&self, log: LogId, position: Position, frame: &Frame) -> Result<(), Gap> {
-        let Some(channel) = self.channels.read().get(&log).map(Arc::clone) else { return Ok(()) };
+        let Some(channel) = self.channels.read().get(&log).map(Arc::clone) else {
+            return Ok(());
+        };
         let delivered = channel.lock().publish(log, position, frame)?;
         self.stats.deliveries.add(delivered);
         Ok(())
@@ -151,7 +163,13 @@ impl Hub {
 
     /// Closes every connection; each is told when to be back.
     pub fn close_all(&self, close: impl Fn() -> Close) {
-        let all: Vec<_> = self.connections.lock().values().flatten().map(Arc::clone).collect();
+        let all: Vec<_> = self
+            .connections
+            .lock()
+            .values()
+            .flatten()
+            .map(Arc::clone)
+            .collect();
         for connection in all {
             connection.outbox.close(close());
         }

@@ -19,13 +19,13 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
+use self::appender::{Appender, Command};
 pub use self::{
     chain::{chain_hash, personal_digest},
     draft::Draft,
     event::encode,
     memory::{LiveRoom, LiveUser, Memory},
 };
-use self::appender::{Appender, Command};
 use crate::{
     clock::Clock,
     hub::Hub,
@@ -92,10 +92,20 @@ impl Log {
     ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
         let memory = Arc::new(Memory::default());
-        let appender =
-            Appender::new(Arc::clone(&store), hub, Arc::clone(&memory), clock, stats, queue);
+        let appender = Appender::new(
+            Arc::clone(&store),
+            hub,
+            Arc::clone(&memory),
+            clock,
+            stats,
+            queue,
+        );
         tasks.spawn(appender.run());
-        Self { commands, memory, store }
+        Self {
+            commands,
+            memory,
+            store,
+        }
     }
 
     /// Hands in a request. `touches` are the logs it appends to or whose state it decides by; those that
@@ -113,17 +123,23 @@ impl Log {
         }
     }
 
-    /// Hands in a request and waits for the answer.
-    pub async fn append(
+    /// Hands in a request, at once, and lets the caller wait for the answer.
+    pub fn append<D>(
         &self,
         touches: &[LogId],
         fresh: Option<LogId>,
-        decide: impl FnMut(&mut Draft<'_>) -> Result<(), Refusal> + Send + 'static,
-    ) -> Result<Done, Error> {
+        decide: D,
+    ) -> impl Future<Output = Result<Done, Error>> + Send + use<D>
+    where
+        D: FnMut(&mut Draft<'_>) -> Result<(), Refusal> + Send + 'static,
+    {
         let (tx, rx) = oneshot::channel();
         let reply = Box::new(move |done| drop(tx.send(done)));
         self.submit(touches, fresh, Box::new(decide), reply);
-        rx.await.unwrap_or(Err(Error::Refused(Refusal::Unavailable)))
+        async move {
+            rx.await
+                .unwrap_or(Err(Error::Refused(Refusal::Unavailable)))
+        }
     }
 
     /// A room as it stands, from memory or else from the store; none when there is none.

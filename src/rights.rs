@@ -87,7 +87,9 @@ pub fn may_act(user: &User) -> Result<(), Refusal> {
     match user.status {
         Status::Active => Ok(()),
         Status::Disabled => Err(Refusal::Locked),
-        Status::Invited => Err(Refusal::Unauthorized("claim this account with its code first".into())),
+        Status::Invited => Err(Refusal::Unauthorized(
+            "claim this account with its code first".into(),
+        )),
     }
 }
 
@@ -98,14 +100,20 @@ pub fn may(user: &User, permission: Permission) -> Result<(), Refusal> {
         return Ok(());
     }
     let (role, needed) = (user.role, permission.as_str());
-    Err(Refusal::Forbidden(format!("your role {role} does not include {needed}")))
+    Err(Refusal::Forbidden(format!(
+        "your role {role} does not include {needed}"
+    )))
 }
 
 /// Whether a room is there for this user: it is not deleted, and public or theirs.
 pub fn may_see(user: UserId, facts: &Facts) -> Result<(), Refusal> {
     let there = facts.room.deleted_at.is_none()
         && (facts.room.kind == RoomKind::Public || facts.members.contains_key(&user));
-    if there { Ok(()) } else { Err(Refusal::NotFound("room")) }
+    if there {
+        Ok(())
+    } else {
+        Err(Refusal::NotFound("room"))
+    }
 }
 
 /// Whether a user may do this in this room; answers their membership, if they have one.
@@ -124,7 +132,9 @@ pub fn may_in_room(user: &User, facts: &Facts, what: InRoom) -> Result<Option<Me
         Some(m) if m.role >= what.lowest() => Ok(member),
         Some(m) => {
             let (role, what) = (m.role, what.what());
-            Err(Refusal::Forbidden(format!("as {role} of this room you may not {what}")))
+            Err(Refusal::Forbidden(format!(
+                "as {role} of this room you may not {what}"
+            )))
         }
         None => Err(Refusal::Forbidden("join this room first".into())),
     }
@@ -137,12 +147,16 @@ pub fn may_grant(user: &User, facts: &Facts, role: RoomRole) -> Result<(), Refus
     let own = member.map_or(RoomRole::Viewer, |m| m.role);
     let all = facts.room.kind == RoomKind::Public && may(user, Permission::RoomManage).is_ok();
     if role == RoomRole::Owner {
-        return Err(Refusal::Conflict("a room has one owner; pass it on with transfer".into()));
+        return Err(Refusal::Conflict(
+            "a room has one owner; pass it on with transfer".into(),
+        ));
     }
     if all || role < own {
         return Ok(());
     }
-    Err(Refusal::Forbidden(format!("as {own} of this room you may not decide about a {role}")))
+    Err(Refusal::Forbidden(format!(
+        "as {own} of this room you may not decide about a {role}"
+    )))
 }
 
 /// The first `seq` that a member may read.
@@ -190,7 +204,18 @@ mod tests {
             deleted_at: None,
         };
         let members = member
-            .map(|(u, role)| (u.id, Member { room: id, user: u.id, role, since: 1, at: Millis(1) }))
+            .map(|(u, role)| {
+                (
+                    u.id,
+                    Member {
+                        room: id,
+                        user: u.id,
+                        role,
+                        since: 1,
+                        at: Millis(1),
+                    },
+                )
+            })
             .into_iter()
             .collect();
         Facts { room, members }
@@ -208,10 +233,14 @@ mod tests {
         ];
         for (role, expected) in table {
             let user = user(role, Status::Active);
-            let got = [RoomCreate, RoomJoin, MessageSend, RoomManage].map(|p| may(&user, p).is_ok());
+            let got =
+                [RoomCreate, RoomJoin, MessageSend, RoomManage].map(|p| may(&user, p).is_ok());
             assert_eq!(got, expected, "{role}");
         }
-        assert_eq!(may(&user(Role::Admin, Status::Disabled), RoomJoin), Err(Refusal::Locked));
+        assert_eq!(
+            may(&user(Role::Admin, Status::Disabled), RoomJoin),
+            Err(Refusal::Locked)
+        );
     }
 
     #[test]
@@ -228,7 +257,11 @@ mod tests {
             for (role, expected) in table {
                 let user = user(Role::Member, Status::Active);
                 let facts = facts(kind, Some((&user, role)));
-                assert_eq!(all.map(|w| may_in_room(&user, &facts, w).is_ok()), expected, "{role}");
+                assert_eq!(
+                    all.map(|w| may_in_room(&user, &facts, w).is_ok()),
+                    expected,
+                    "{role}"
+                );
             }
         }
     }
@@ -241,7 +274,10 @@ mod tests {
             let answer = may_in_room(&user, &closed, InRoom::Read);
             assert_eq!(answer, Err(Refusal::NotFound("room")), "{role}");
             let open = facts(RoomKind::Public, None);
-            assert!(matches!(may_in_room(&user, &open, InRoom::Read), Err(Refusal::Forbidden(_))));
+            assert!(matches!(
+                may_in_room(&user, &open, InRoom::Read),
+                Err(Refusal::Forbidden(_))
+            ));
         }
     }
 
@@ -253,6 +289,9 @@ mod tests {
         assert!(may_grant(&user, &moderator, RoomRole::Moderator).is_err());
         let owner = facts(RoomKind::Private, Some((&user, RoomRole::Owner)));
         assert!(may_grant(&user, &owner, RoomRole::Moderator).is_ok());
-        assert!(matches!(may_grant(&user, &owner, RoomRole::Owner), Err(Refusal::Conflict(_))));
+        assert!(matches!(
+            may_grant(&user, &owner, RoomRole::Owner),
+            Err(Refusal::Conflict(_))
+        ));
     }
 }

@@ -13,6 +13,8 @@ pub mod sqlite;
 #[cfg(test)]
 mod contract;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -223,7 +225,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// change that does not happen, later changes to the same logs are [`Outcome::Conflict`], the others go
     /// on. An error means that none of the batch is known to have happened ([`Error::Unavailable`]) or that
     /// none did (every other).
-    async fn commit(&self, batch: std::sync::Arc<Vec<Change>>) -> Result<Vec<Outcome>, Error>;
+    async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, Error>;
 
     /// A room with its members and head, in one snapshot; deleted rooms too.
     async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error>;

@@ -69,7 +69,9 @@ fn into_tcp(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     let has = |name, word: &str| {
         let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-        values.flat_map(|v| v.split(',')).any(|v| v.trim().eq_ignore_ascii_case(word))
+        values
+            .flat_map(|v| v.split(','))
+            .any(|v| v.trim().eq_ignore_ascii_case(word))
     };
     if !has(header::CONNECTION, "upgrade") || !has(header::UPGRADE, "websocket") {
         let why = Refusal::field("upgrade", "connect with a WebSocket client");
@@ -79,9 +81,12 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
         let why = Refusal::field("sec-websocket-version", "only version 13 is spoken here");
         return Err(Problem::with_status(StatusCode::UPGRADE_REQUIRED, why));
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .map(HeaderValue::as_bytes);
     let key = key.filter(|k| k.len() == 24 && k.ends_with(b"=="));
-    let key = key.ok_or_else(|| Refusal::field("sec-websocket-key", "must be 16 bytes in base64"))?;
+    let key =
+        key.ok_or_else(|| Refusal::field("sec-websocket-key", "must be 16 bytes in base64"))?;
     HeaderValue::from_str(&derive_accept_key(key))
         .map_err(|_| Refusal::field("sec-websocket-key", "must be 16 bytes in base64").into())
 }
@@ -89,5 +94,7 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }

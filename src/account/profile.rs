@@ -23,28 +23,36 @@ impl Account {
     /// Changes one's own account.
     pub async fn change(&self, caller: &Caller, changes: Changes) -> Result<User, Refusal> {
         let (me, actor) = (caller.user, caller.actor());
-        let done = self.log.append(&[me.into(), LogId::Control], None, move |draft| {
-            let before = draft.user(me)?.user();
-            let mut after = before.clone();
-            if let Some(name) = &changes.display_name {
-                after.display_name.clone_from(name);
-            }
-            if let Some(email) = &changes.email
-                && *email != after.email
-            {
-                after.email.clone_from(email);
-                after.email_login = false;
-            }
-            if after == before {
-                return Ok(());
-            }
-            let name = after.display_name.as_ref().map_or("", DisplayName::as_str);
-            let email = after.email.as_ref().map_or("", Email::as_str);
-            let personal = [("display_name", name), ("email", email)];
-            draft.act("user.edit", &actor, Some(me.to_string()), json!(null), &personal);
-            draft.write(Write::UpdateUser(after));
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[me.into(), LogId::Control], None, move |draft| {
+                let before = draft.user(me)?.user();
+                let mut after = before.clone();
+                if let Some(name) = &changes.display_name {
+                    after.display_name.clone_from(name);
+                }
+                if let Some(email) = &changes.email
+                    && *email != after.email
+                {
+                    after.email.clone_from(email);
+                    after.email_login = false;
+                }
+                if after == before {
+                    return Ok(());
+                }
+                let name = after.display_name.as_ref().map_or("", DisplayName::as_str);
+                let email = after.email.as_ref().map_or("", Email::as_str);
+                let personal = [("display_name", name), ("email", email)];
+                draft.act(
+                    "user.edit",
+                    &actor,
+                    Some(me.to_string()),
+                    json!(null),
+                    &personal,
+                );
+                draft.write(Write::UpdateUser(after));
+                Ok(())
+            });
         done.await?;
         self.user(me).await
     }
@@ -61,28 +69,45 @@ impl Account {
         if let Some(retry_after) = self.limits.login_blocked(&name, caller.address) {
             return Err(Refusal::RateLimited { retry_after });
         }
-        password::check_new(&new, user.name.as_str())
-            .map_err(|why| Refusal::field("new", why))?;
+        password::check_new(&new, user.name.as_str()).map_err(|why| Refusal::field("new", why))?;
         let stored = user.password;
-        let checked = self.passwords.verify(old, stored.clone()).await.map_err(|_| Refusal::Busy)?;
+        let checked = self
+            .passwords
+            .verify(old, stored.clone())
+            .await
+            .map_err(|_| Refusal::Busy)?;
         if !checked.ok {
             self.limits.login_failed(&name, caller.address);
             return Err(Refusal::Forbidden("the old password is wrong".into()));
         }
         let hash = self.passwords.hash(new).await.map_err(|_| Refusal::Busy)?;
         let (me, session, actor) = (caller.user, caller.session, caller.actor());
-        let done = self.log.append(&[me.into(), LogId::Control], None, move |draft| {
-            let mut user = draft.user(me)?.user();
-            if user.password != stored {
-                return Err(Refusal::Conflict("the password was changed at the same time".into()));
-            }
-            user.password = Some(hash.clone());
-            draft.act("user.password", &actor, Some(me.to_string()), json!(null), &[]);
-            draft.write(Write::UpdateUser(user));
-            let at = draft.now();
-            draft.write(Write::EndSessions { user: me, except: Some(session), at });
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[me.into(), LogId::Control], None, move |draft| {
+                let mut user = draft.user(me)?.user();
+                if user.password != stored {
+                    return Err(Refusal::Conflict(
+                        "the password was changed at the same time".into(),
+                    ));
+                }
+                user.password = Some(hash.clone());
+                draft.act(
+                    "user.password",
+                    &actor,
+                    Some(me.to_string()),
+                    json!(null),
+                    &[],
+                );
+                draft.write(Write::UpdateUser(user));
+                let at = draft.now();
+                draft.write(Write::EndSessions {
+                    user: me,
+                    except: Some(session),
+                    at,
+                });
+                Ok(())
+            });
         done.await.map(drop).map_err(Into::into)
     }
 }

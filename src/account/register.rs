@@ -8,9 +8,7 @@ use crate::{
     config::Registration as Mode,
     id::{LogId, UserId},
     log::refuse,
-    model::{
-        Actor, Code, CodeKind, DisplayName, Email, Refusal, Role, Status, User, Username,
-    },
+    model::{Actor, Code, CodeKind, DisplayName, Email, Refusal, Role, Status, User, Username},
     store::Write,
 };
 
@@ -56,7 +54,11 @@ impl Account {
         match self.config.auth.registration {
             Mode::Auto => {
                 let home = server.listen.ip().is_loopback() && server.public_url.is_empty();
-                if home && direct { Mode::Open } else { Mode::Invite }
+                if home && direct {
+                    Mode::Open
+                } else {
+                    Mode::Invite
+                }
             }
             mode => mode,
         }
@@ -73,21 +75,37 @@ impl Account {
                         "this server takes new members by invitation: add the `invite` code".into(),
                     )
                 };
-                Some(self.code(new.invite.as_deref().ok_or_else(needed)?, CodeKind::Invite).await?)
+                Some(
+                    self.code(new.invite.as_deref().ok_or_else(needed)?, CodeKind::Invite)
+                        .await?,
+                )
             }
             Mode::Closed => {
-                return Err(Refusal::Forbidden("this server takes no new members".into()));
+                return Err(Refusal::Forbidden(
+                    "this server takes no new members".into(),
+                ));
             }
         };
         check_password(&new.password, &new.username)?;
-        let taken = self.store.user_by_name(&new.username).await.map_err(|e| refuse(&e))?;
+        let taken = self
+            .store
+            .user_by_name(&new.username)
+            .await
+            .map_err(|e| refuse(&e))?;
         if taken.is_some() {
             // Said before the work of hashing, so that guessing names costs us nothing.
             return Err(Refusal::Conflict("this username is taken".into()));
         }
-        let hash = self.passwords.hash(new.password).await.map_err(|_| Refusal::Busy)?;
+        let hash = self
+            .passwords
+            .hash(new.password)
+            .await
+            .map_err(|_| Refusal::Busy)?;
         let id = UserId::new(self.clock.now());
-        let actor = Actor { user: Some(id), ..visitor.actor.clone() };
+        let actor = Actor {
+            user: Some(id),
+            ..visitor.actor.clone()
+        };
         let user = User {
             id,
             name: new.username,
@@ -101,17 +119,25 @@ impl Account {
         };
         let made = user.clone();
         let taken = invite.map(|i| i.hash);
-        let done = self.log.append(&[LogId::Control], Some(id.into()), move |draft| {
-            let email = user.email.as_ref().map_or("", Email::as_str);
-            let personal = [("username", user.name.as_str()), ("email", email)];
-            let detail = json!({"role": user.role, "by": "registration"});
-            draft.act("user.create", &actor, Some(id.to_string()), detail, &personal);
-            draft.write(Write::InsertUser(user.clone()));
-            if let Some(code) = taken {
-                draft.write(Write::TakeCode(code));
-            }
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[LogId::Control], Some(id.into()), move |draft| {
+                let email = user.email.as_ref().map_or("", Email::as_str);
+                let personal = [("username", user.name.as_str()), ("email", email)];
+                let detail = json!({"role": user.role, "by": "registration"});
+                draft.act(
+                    "user.create",
+                    &actor,
+                    Some(id.to_string()),
+                    detail,
+                    &personal,
+                );
+                draft.write(Write::InsertUser(user.clone()));
+                if let Some(code) = taken {
+                    draft.write(Write::TakeCode(code));
+                }
+                Ok(())
+            });
         done.await?;
         Ok(made)
     }
@@ -123,21 +149,34 @@ impl Account {
         let id = code.user.ok_or(Refusal::Internal)?;
         let user = self.user(id).await?;
         check_password(&claim.password, &user.name)?;
-        let hash = self.passwords.hash(claim.password).await.map_err(|_| Refusal::Busy)?;
-        let actor = Actor { user: Some(id), ..visitor.actor.clone() };
-        let done = self.log.append(&[id.into(), LogId::Control], None, move |draft| {
-            let mut user = draft.user(id)?.user();
-            if user.status == Status::Disabled {
-                return Err(Refusal::Locked);
-            }
-            user.status = Status::Active;
-            user.password = Some(hash.clone());
-            draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
-            draft.write(Write::TakeCode(code.hash));
-            draft.write(Write::UpdateUser(user));
-            draft.write(Write::EndSessions { user: id, except: None, at: draft.now() });
-            Ok(())
-        });
+        let hash = self
+            .passwords
+            .hash(claim.password)
+            .await
+            .map_err(|_| Refusal::Busy)?;
+        let actor = Actor {
+            user: Some(id),
+            ..visitor.actor.clone()
+        };
+        let done = self
+            .log
+            .append(&[id.into(), LogId::Control], None, move |draft| {
+                let mut user = draft.user(id)?.user();
+                if user.status == Status::Disabled {
+                    return Err(Refusal::Locked);
+                }
+                user.status = Status::Active;
+                user.password = Some(hash.clone());
+                draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
+                draft.write(Write::TakeCode(code.hash));
+                draft.write(Write::UpdateUser(user));
+                draft.write(Write::EndSessions {
+                    user: id,
+                    except: None,
+                    at: draft.now(),
+                });
+                Ok(())
+            });
         done.await?;
         self.user(id).await
     }
@@ -146,8 +185,17 @@ impl Account {
     async fn code(&self, text: &str, kind: CodeKind) -> Result<Code, Refusal> {
         let wrong = || Refusal::Forbidden("this code is not valid, was used, or is too old".into());
         let hash = text.parse::<OneTimeCode>().map_err(|_| wrong())?.hash();
-        let code = self.store.code(&hash).await.map_err(|e| refuse(&e))?.ok_or_else(wrong)?;
-        if code.kind == kind && self.clock.now() < code.expires_at { Ok(code) } else { Err(wrong()) }
+        let code = self
+            .store
+            .code(&hash)
+            .await
+            .map_err(|e| refuse(&e))?
+            .ok_or_else(wrong)?;
+        if code.kind == kind && self.clock.now() < code.expires_at {
+            Ok(code)
+        } else {
+            Err(wrong())
+        }
     }
 }
 

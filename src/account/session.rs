@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::{Account, Visitor};
 use crate::{
-    auth::{Secret, refresh::{self, Verdict}},
+    auth::{
+        Secret,
+        refresh::{self, Verdict},
+    },
     clock::Millis,
     id::{LogId, SessionId, UserId},
     log::{Error, refuse},
@@ -57,7 +60,10 @@ impl Account {
         }
         let user = self.find(&login.login).await?;
         let stored = user.as_ref().and_then(|u| u.password.clone());
-        let checked = self.passwords.verify(login.password.clone(), stored.clone()).await;
+        let checked = self
+            .passwords
+            .verify(login.password.clone(), stored.clone())
+            .await;
         let checked = checked.map_err(|_| Refusal::Busy)?;
         let Some(user) = user.filter(|_| checked.ok) else {
             self.limits.login_failed(&login.login, address);
@@ -69,7 +75,8 @@ impl Account {
             true => self.passwords.hash(login.password).await.ok(),
             false => None,
         };
-        self.open(visitor, &user, login.device, stored.zip(better)).await
+        self.open(visitor, &user, login.device, stored.zip(better))
+            .await
     }
 
     async fn find(&self, login: &str) -> Result<Option<User>, Refusal> {
@@ -109,30 +116,46 @@ impl Account {
             rotated_at: now,
             version: 1,
         };
-        let sessions = self.store.sessions_of(user.id, now).await.map_err(|e| refuse(&e))?;
+        let sessions = self
+            .store
+            .sessions_of(user.id, now)
+            .await
+            .map_err(|e| refuse(&e))?;
         let oldest = sessions.iter().min_by_key(|s| s.used_at).cloned();
         let crowded_out = oldest.filter(|_| sessions.len() >= MOST_SESSIONS);
-        let actor = Actor { user: Some(user.id), session: Some(id), ..visitor.actor.clone() };
+        let actor = Actor {
+            user: Some(user.id),
+            session: Some(id),
+            ..visitor.actor.clone()
+        };
         let user_id = user.id;
         let seen = user.password.clone();
-        let done = self.log.append(&[user_id.into(), LogId::Control], None, move |draft| {
-            let mut user = draft.user(user_id)?.user();
-            rights::may_act(&user)?;
-            if user.password != seen {
-                // Changed between the check and this turn: the old one opens nothing any more.
-                return Err(Refusal::Unauthorized("wrong user name or password".into()));
-            }
-            if let Some((_, better)) = &rehashed {
-                user.password = Some(better.clone());
-                draft.write(Write::UpdateUser(user));
-            }
-            if let Some(old) = &crowded_out {
-                draft.write(Write::UpdateSession(ended(old, draft.now())));
-            }
-            draft.act("session.open", &actor, Some(id.to_string()), json!(null), &[]);
-            draft.write(Write::InsertSession(session.clone()));
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[user_id.into(), LogId::Control], None, move |draft| {
+                let mut user = draft.user(user_id)?.user();
+                rights::may_act(&user)?;
+                if user.password != seen {
+                    // Changed between the check and this turn: the old one opens nothing any more.
+                    return Err(Refusal::Unauthorized("wrong user name or password".into()));
+                }
+                if let Some((_, better)) = &rehashed {
+                    user.password = Some(better.clone());
+                    draft.write(Write::UpdateUser(user));
+                }
+                if let Some(old) = &crowded_out {
+                    draft.write(Write::UpdateSession(ended(old, draft.now())));
+                }
+                draft.act(
+                    "session.open",
+                    &actor,
+                    Some(id.to_string()),
+                    json!(null),
+                    &[],
+                );
+                draft.write(Write::InsertSession(session.clone()));
+                Ok(())
+            });
         done.await?;
         self.stats.logins.up();
         Ok(self.tokens(user.clone(), id, refresh.token))
@@ -141,10 +164,15 @@ impl Account {
     /// Gives the next pair of tokens for a refresh token. One that was used before, and whose successor was
     /// used too, is a stolen one or its victim's: the session ends.
     pub async fn refresh(&self, visitor: &Visitor, token: &str) -> Result<Tokens, Refusal> {
-        let wrong = || Refusal::Unauthorized("this refresh token is not valid; log in again".into());
+        let wrong =
+            || Refusal::Unauthorized("this refresh token is not valid; log in again".into());
         let presented = refresh::parse(token).ok_or_else(wrong)?;
         for _ in 0..TRIES {
-            let found = self.store.session(presented.session).await.map_err(|e| refuse(&e))?;
+            let found = self
+                .store
+                .session(presented.session)
+                .await
+                .map_err(|e| refuse(&e))?;
             let session = found.ok_or_else(wrong)?;
             let now = self.clock.now();
             let lifetime = self.config.auth.refresh_token.into();
@@ -158,7 +186,11 @@ impl Account {
                     return Ok(self.tokens(user, id, token));
                 }
                 Verdict::Reused => {
-                    let actor = Actor { user: Some(owner), session: Some(id), ..visitor.actor.clone() };
+                    let actor = Actor {
+                        user: Some(owner),
+                        session: Some(id),
+                        ..visitor.actor.clone()
+                    };
                     let reason = json!({"reason": "an old refresh token was used again"});
                     match self.end(session, &actor, reason).await {
                         Err(Error::Stale) => continue,
@@ -186,12 +218,21 @@ impl Account {
     fn tokens(&self, user: User, session: SessionId, refresh_token: Secret) -> Tokens {
         let expires_in: Duration = self.config.auth.access_token.into();
         let (access_token, _) = self.keys.issue(user.id, session, expires_in);
-        Tokens { access_token, expires_in, refresh_token, session, user }
+        Tokens {
+            access_token,
+            expires_in,
+            refresh_token,
+            session,
+            user,
+        }
     }
 
     /// One's own sessions, the newest first.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Refusal> {
-        self.store.sessions_of(user, self.clock.now()).await.map_err(|e| refuse(&e))
+        self.store
+            .sessions_of(user, self.clock.now())
+            .await
+            .map_err(|e| refuse(&e))
     }
 
     /// Ends one of one's own sessions.
@@ -216,15 +257,27 @@ impl Account {
         reason: serde_json::Value,
     ) -> Result<(), Error> {
         let (owner, id, actor) = (session.user, session.id, actor.clone());
-        let done = self.log.append(&[owner.into(), LogId::Control], None, move |draft| {
-            draft.act("session.end", &actor, Some(id.to_string()), reason.clone(), &[]);
-            draft.write(Write::UpdateSession(ended(&session, draft.now())));
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[owner.into(), LogId::Control], None, move |draft| {
+                draft.act(
+                    "session.end",
+                    &actor,
+                    Some(id.to_string()),
+                    reason.clone(),
+                    &[],
+                );
+                draft.write(Write::UpdateSession(ended(&session, draft.now())));
+                Ok(())
+            });
         done.await.map(drop)
     }
 }
 
 fn ended(session: &Session, at: Millis) -> Session {
-    Session { ended_at: Some(at), version: session.version + 1, ..session.clone() }
+    Session {
+        ended_at: Some(at),
+        version: session.version + 1,
+        ..session.clone()
+    }
 }

@@ -39,26 +39,32 @@ impl Chat {
             self.check_room_count(caller.user).await?;
         }
         let (me, most) = (caller.user, self.config.limits.room_members);
-        let done = self.log.append(&[id.into(), me.into()], None, move |draft| {
-            let (room, user) = (draft.room(id)?, draft.user(me)?);
-            let (name, role) = {
-                let facts = room.facts();
-                rights::may_see(me, &facts)?;
-                user.with(|u| rights::may(u, Permission::RoomJoin))?;
-                if facts.members.contains_key(&me) {
-                    return Ok(());
-                }
-                if facts.room.kind == RoomKind::Private {
-                    return Err(Refusal::NotFound("room"));
-                }
-                check_size(&facts, most)?;
-                let talks = user.with(|u| u.role >= Role::Member);
-                let role = if talks { RoomRole::Member } else { RoomRole::Viewer };
-                (facts.room.name.clone(), role)
-            };
-            enter(draft, id, me, me, role, name);
-            Ok(())
-        });
+        let done = self
+            .log
+            .append(&[id.into(), me.into()], None, move |draft| {
+                let (room, user) = (draft.room(id)?, draft.user(me)?);
+                let (name, role) = {
+                    let facts = room.facts();
+                    rights::may_see(me, &facts)?;
+                    user.with(|u| rights::may(u, Permission::RoomJoin))?;
+                    if facts.members.contains_key(&me) {
+                        return Ok(());
+                    }
+                    if facts.room.kind == RoomKind::Private {
+                        return Err(Refusal::NotFound("room"));
+                    }
+                    check_size(&facts, most)?;
+                    let talks = user.with(|u| u.role >= Role::Member);
+                    let role = if talks {
+                        RoomRole::Member
+                    } else {
+                        RoomRole::Viewer
+                    };
+                    (facts.room.name.clone(), role)
+                };
+                enter(draft, id, me, me, role, name);
+                Ok(())
+            });
         done.await?;
         self.room(caller, id).await
     }
@@ -67,23 +73,25 @@ impl Chat {
     pub async fn leave(&self, caller: &Caller, id: RoomId) -> Result<(), Refusal> {
         self.seen(caller, id).await?;
         let me = caller.user;
-        let done = self.log.append(&[id.into(), me.into()], None, move |draft| {
-            let room = draft.room(id)?;
-            {
-                let facts = room.facts();
-                rights::may_see(me, &facts)?;
-                match facts.members.get(&me) {
-                    None => return Ok(()),
-                    Some(m) if m.role == RoomRole::Owner => {
-                        let what = "you own this room: pass it on with transfer, or delete it";
-                        return Err(Refusal::Conflict(what.into()));
+        let done = self
+            .log
+            .append(&[id.into(), me.into()], None, move |draft| {
+                let room = draft.room(id)?;
+                {
+                    let facts = room.facts();
+                    rights::may_see(me, &facts)?;
+                    match facts.members.get(&me) {
+                        None => return Ok(()),
+                        Some(m) if m.role == RoomRole::Owner => {
+                            let what = "you own this room: pass it on with transfer, or delete it";
+                            return Err(Refusal::Conflict(what.into()));
+                        }
+                        Some(_) => {}
                     }
-                    Some(_) => {}
                 }
-            }
-            exit(draft, id, me, Some(me), "left");
-            Ok(())
-        });
+                exit(draft, id, me, Some(me), "left");
+                Ok(())
+            });
         done.await.map(drop).map_err(Into::into)
     }
 
@@ -98,7 +106,8 @@ impl Chat {
         let (room, user) = self.seen(caller, id).await?;
         rights::may_in_room(&user, &room.facts(), InRoom::Read)?;
         let after = after.map(Username::parse).transpose();
-        let after = after.map_err(|_| Refusal::field("cursor", "use the `next` of the page before"))?;
+        let after =
+            after.map_err(|_| Refusal::field("cursor", "use the `next` of the page before"))?;
         let rows = self.store.list_members(id, after.as_ref(), limit + 1).await;
         let mut items: Vec<_> = rows
             .map_err(|e| refuse(&e))?
@@ -152,7 +161,10 @@ impl Chat {
                     }
                     rights::may_in_room(&asker, &facts, InRoom::Configure)?;
                     drop(facts);
-                    let changed = Payload::Membership { user, role: Some(role) };
+                    let changed = Payload::Membership {
+                        user,
+                        role: Some(role),
+                    };
                     draft.entry(id.into(), Some(me), changed);
                     draft.write(Write::PutMember(Member { role, ..m }));
                 }
@@ -188,9 +200,14 @@ impl Chat {
             {
                 let facts = room.facts();
                 rights::may_in_room(&asker, &facts, InRoom::Invite)?;
-                let member = facts.members.get(&user).ok_or(Refusal::NotFound("member"))?;
+                let member = facts
+                    .members
+                    .get(&user)
+                    .ok_or(Refusal::NotFound("member"))?;
                 if member.role == RoomRole::Owner {
-                    return Err(Refusal::Conflict("the owner of a room cannot be removed".into()));
+                    return Err(Refusal::Conflict(
+                        "the owner of a room cannot be removed".into(),
+                    ));
                 }
                 rights::may_grant(&asker, &facts, member.role)?;
             }
@@ -216,15 +233,29 @@ impl Chat {
                 return Ok(());
             }
             let heir = facts.members.get(&to).copied();
-            let heir = heir.ok_or_else(|| Refusal::Conflict("only a member can become owner".into()))?;
+            let heir =
+                heir.ok_or_else(|| Refusal::Conflict("only a member can become owner".into()))?;
             if let Some(old) = facts.members.get(&previous) {
-                draft.write(Write::PutMember(Member { role: RoomRole::Moderator, ..*old }));
+                draft.write(Write::PutMember(Member {
+                    role: RoomRole::Moderator,
+                    ..*old
+                }));
             }
-            draft.write(Write::PutMember(Member { role: RoomRole::Owner, ..heir }));
+            draft.write(Write::PutMember(Member {
+                role: RoomRole::Owner,
+                ..heir
+            }));
             let mut after = facts.room.clone();
             after.owner = to;
             draft.write(Write::UpdateRoom(after));
-            draft.entry(id.into(), Some(me), Payload::Owner { owner: to, previous });
+            draft.entry(
+                id.into(),
+                Some(me),
+                Payload::Owner {
+                    owner: to,
+                    previous,
+                },
+            );
             let detail = json!({"before": previous, "after": to});
             draft.act("room.transfer", &actor, Some(id.to_string()), detail, &[]);
             Ok(())
@@ -235,7 +266,9 @@ impl Chat {
 
 fn check_size(facts: &Facts, most: usize) -> Result<(), Refusal> {
     if facts.members.len() >= most {
-        return Err(Refusal::Conflict(format!("this room is full: it has {most} members")));
+        return Err(Refusal::Conflict(format!(
+            "this room is full: it has {most} members"
+        )));
     }
     Ok(())
 }
@@ -249,10 +282,27 @@ fn enter(
     name: crate::model::RoomName,
 ) {
     let at = draft.now();
-    let came = Payload::Membership { user, role: Some(role) };
+    let came = Payload::Membership {
+        user,
+        role: Some(role),
+    };
     let since = draft.entry(room.into(), Some(by), came);
-    draft.entry(user.into(), Some(by), Payload::Added { target: room, name, role });
-    draft.write(Write::PutMember(Member { room, user, role, since, at }));
+    draft.entry(
+        user.into(),
+        Some(by),
+        Payload::Added {
+            target: room,
+            name,
+            role,
+        },
+    );
+    draft.write(Write::PutMember(Member {
+        room,
+        user,
+        role,
+        since,
+        at,
+    }));
 }
 
 fn exit(draft: &mut Draft<'_>, room: RoomId, user: UserId, by: Option<UserId>, why: &str) {

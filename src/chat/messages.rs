@@ -11,9 +11,7 @@ use crate::{
 };
 
 /// The most messages in one page, by the wire contract.
-pub const PAGE_MOST: usize = 200;
-/// As many as come when nobody says how many.
-pub const PAGE_USUAL: usize = 50;
+const PAGE_MOST: usize = 200;
 
 /// A message to be sent.
 #[derive(Clone, Debug)]
@@ -93,7 +91,11 @@ impl Chat {
             return reply(Err(refusal));
         }
         let me = caller.user;
-        let NewMessage { body, txn, reply_to } = new;
+        let NewMessage {
+            body,
+            txn,
+            reply_to,
+        } = new;
         let once = txn.map(|txn| {
             let to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
             let digest = self.digest(&["send", body.as_str(), &to]);
@@ -102,18 +104,31 @@ impl Chat {
         let mut body = Some(String::from(body));
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
-            draft.user(me)?.with(|u| rights::may_in_room(u, &live.facts(), InRoom::Send))?;
+            draft
+                .user(me)?
+                .with(|u| rights::may_in_room(u, &live.facts(), InRoom::Send))?;
             if reply_to.is_some_and(|to| to == 0 || to > live.head().seq) {
-                return Err(Refusal::field("reply_to", "there is no such message in this room"));
+                return Err(Refusal::field(
+                    "reply_to",
+                    "there is no such message in this room",
+                ));
             }
             // Kept for the rare second turn only when there may be one: under a txn.
-            let body = if once.is_some() { body.clone() } else { body.take() };
-            let said = Payload::Message { body: body.unwrap_or_default(), reply_to };
+            let body = if once.is_some() {
+                body.clone()
+            } else {
+                body.take()
+            };
+            let said = Payload::Message {
+                body: body.unwrap_or_default(),
+                reply_to,
+            };
             draft.entry_once(room.into(), Some(me), once.clone(), said);
             Ok(())
         });
         let reply = Box::new(move |done| reply(sent(room, done)));
-        self.log.submit(&[room.into(), me.into()], None, decide, reply);
+        self.log
+            .submit(&[room.into(), me.into()], None, decide, reply);
     }
 
     fn check_message(&self, caller: &Caller, new: &NewMessage) -> Result<(), Refusal> {
@@ -134,14 +149,27 @@ impl Chat {
         limit: usize,
     ) -> Result<HistoryPage, Refusal> {
         let floor = self.may_read(caller, id).await?;
-        let read = self.store.messages(id, page, floor, limit.min(PAGE_MOST)).await;
+        let read = self
+            .store
+            .messages(id, page, floor, limit.min(PAGE_MOST))
+            .await;
         let entries = read.map_err(|e| refuse(&e))?;
         let items = self.views(caller, entries).await?;
         // Whoever was taken out meanwhile does not get to see it.
         let floor_now = self.may_read(caller, id).await?;
         let items = items.into_iter().filter(|m| m.seq >= floor_now).collect();
-        let head = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?.head();
-        Ok(HistoryPage { items, head: head.seq, n: head.n, epoch: self.store.epoch() })
+        let head = self
+            .log
+            .room(id)
+            .await?
+            .ok_or(Refusal::NotFound("room"))?
+            .head();
+        Ok(HistoryPage {
+            items,
+            head: head.seq,
+            n: head.n,
+            epoch: self.store.epoch(),
+        })
     }
 
     /// One message.
@@ -152,7 +180,11 @@ impl Chat {
         seq: u64,
     ) -> Result<MessageView, Refusal> {
         let floor = self.may_read(caller, id).await?;
-        let entry = self.store.entry(id.into(), seq).await.map_err(|e| refuse(&e))?;
+        let entry = self
+            .store
+            .entry(id.into(), seq)
+            .await
+            .map_err(|e| refuse(&e))?;
         let entry = entry.filter(|e| e.seq >= floor && e.payload.is_message());
         let views = self.views(caller, entry.into_iter().collect()).await?;
         self.may_read(caller, id).await?;
@@ -172,9 +204,14 @@ impl Chat {
         caller: &Caller,
         entries: Vec<Entry>,
     ) -> Result<Vec<MessageView>, Refusal> {
-        let names = self.log.names(entries.iter().filter_map(|e| e.from)).await?;
+        let names = self
+            .log
+            .names(entries.iter().filter_map(|e| e.from))
+            .await?;
         let view = |entry: Entry| {
-            let Payload::Message { body, reply_to } = entry.payload else { return None };
+            let Payload::Message { body, reply_to } = entry.payload else {
+                return None;
+            };
             Some(MessageView {
                 seq: entry.seq,
                 n: entry.n,
@@ -195,5 +232,12 @@ fn sent(room: RoomId, done: Result<Done, Error>) -> Result<Sent, Refusal> {
     let done = done?;
     let entry = done.entries.first().ok_or(Refusal::Internal)?;
     let (seq, n, message, at) = (entry.seq, entry.n, entry.id, entry.at);
-    Ok(Sent { room, seq, n, message, at, dup: done.dup })
+    Ok(Sent {
+        room,
+        seq,
+        n,
+        message,
+        at,
+        dup: done.dup,
+    })
 }

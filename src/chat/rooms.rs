@@ -63,7 +63,12 @@ pub struct RoomView {
 impl From<RoomRow> for RoomView {
     fn from(row: RoomRow) -> Self {
         let role = row.member.map(|m| m.role);
-        Self { room: row.room, role, members: row.members, head: row.head }
+        Self {
+            room: row.room,
+            role,
+            members: row.members,
+            head: row.head,
+        }
     }
 }
 
@@ -79,14 +84,24 @@ impl Chat {
         let id = RoomId::new(self.clock.now());
         let touches = [me.into(), LogId::Control];
         let done = self.log.append(&touches, Some(id.into()), move |draft| {
-            draft.user(me)?.with(|u| rights::may(u, Permission::RoomCreate))?;
+            draft
+                .user(me)?
+                .with(|u| rights::may(u, Permission::RoomCreate))?;
             let at = draft.now();
             let role = RoomRole::Owner;
             let (name, target) = (new.name.clone(), id);
-            let created = Payload::Created { name: name.clone(), owner: me };
+            let created = Payload::Created {
+                name: name.clone(),
+                owner: me,
+            };
             let since = draft.entry(id.into(), Some(me), created);
             let added = Payload::Added { target, name, role };
-            draft.entry_once(me.into(), Some(me), new.txn.clone().map(|t| (t, digest)), added);
+            draft.entry_once(
+                me.into(),
+                Some(me),
+                new.txn.clone().map(|t| (t, digest)),
+                added,
+            );
             let detail = json!({"kind": new.kind, "name": new.name});
             draft.act("room.create", &actor, Some(id.to_string()), detail, &[]);
             draft.write(Write::InsertRoom(Room {
@@ -100,7 +115,13 @@ impl Chat {
                 created_at: at,
                 deleted_at: None,
             }));
-            draft.write(Write::PutMember(Member { room: id, user: me, role, since, at }));
+            draft.write(Write::PutMember(Member {
+                room: id,
+                user: me,
+                role,
+                since,
+                at,
+            }));
             Ok(())
         });
         let done = done.await?;
@@ -127,7 +148,11 @@ impl Chat {
     ) -> Result<Listed<RoomView>, Refusal> {
         let after = after.map(parse_cursor).transpose()?;
         let after = after.as_ref().map(|(name, id)| (name, *id));
-        let rows = self.store.list_rooms(scope, after, limit + 1).await.map_err(|e| refuse(&e))?;
+        let rows = self
+            .store
+            .list_rooms(scope, after, limit + 1)
+            .await
+            .map_err(|e| refuse(&e))?;
         let mut items: Vec<RoomView> = rows.into_iter().map(Into::into).collect();
         let more = items.len() > limit;
         items.truncate(limit);
@@ -151,7 +176,11 @@ impl Chat {
             let mut after = {
                 let (facts, user) = (room.facts(), draft.user(me)?);
                 let settings = changes.name.is_some() || changes.history.is_some();
-                let what = if settings { InRoom::Configure } else { InRoom::Describe };
+                let what = if settings {
+                    InRoom::Configure
+                } else {
+                    InRoom::Describe
+                };
                 user.with(|u| rights::may_in_room(u, &facts, what))?;
                 facts.room.clone()
             };
@@ -169,10 +198,10 @@ impl Chat {
             if after == before {
                 return Ok(());
             }
-            let cleared_title = (after.title != before.title)
-                .then(|| Cleared::from_option(after.title.as_ref()));
-            let cleared_topic = (after.topic != before.topic)
-                .then(|| Cleared::from_option(after.topic.as_ref()));
+            let cleared_title =
+                (after.title != before.title).then(|| Cleared::from_option(after.title.as_ref()));
+            let cleared_topic =
+                (after.topic != before.topic).then(|| Cleared::from_option(after.topic.as_ref()));
             let settings = Payload::Settings {
                 name: (after.name != before.name).then(|| after.name.clone()),
                 title: cleared_title,
@@ -206,7 +235,13 @@ impl Chat {
             };
             gone.deleted_at = Some(draft.now());
             draft.entry(id.into(), Some(me), Payload::Deleted);
-            draft.act("room.delete", &actor, Some(id.to_string()), json!({"name": gone.name}), &[]);
+            draft.act(
+                "room.delete",
+                &actor,
+                Some(id.to_string()),
+                json!({"name": gone.name}),
+                &[],
+            );
             draft.write(Write::UpdateRoom(gone));
             Ok(())
         });
@@ -220,8 +255,11 @@ impl Chat {
         let members: Vec<_> = room.facts().members.keys().copied().collect();
         for slice in members.chunks(SLICE) {
             let slice = slice.to_vec();
-            let touches: Vec<LogId> =
-                slice.iter().map(|u| LogId::from(*u)).chain([id.into()]).collect();
+            let touches: Vec<LogId> = slice
+                .iter()
+                .map(|u| LogId::from(*u))
+                .chain([id.into()])
+                .collect();
             let done = self.log.append(&touches, None, move |draft| {
                 for user in &slice {
                     let why = "deleted".to_owned();
@@ -248,8 +286,8 @@ pub(super) fn view(room: &LiveRoom, caller: &Caller) -> RoomView {
 }
 
 fn parse_cursor(text: &str) -> Result<(RoomName, RoomId), Refusal> {
-    let parsed = text.split_once(':').and_then(|(name, id)| {
-        Some((RoomName::parse(name).ok()?, id.parse().ok()?))
-    });
+    let parsed = text
+        .split_once(':')
+        .and_then(|(name, id)| Some((RoomName::parse(name).ok()?, id.parse().ok()?)));
     parsed.ok_or_else(|| Refusal::field("cursor", "use the `next` of the page before"))
 }

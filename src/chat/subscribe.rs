@@ -60,11 +60,20 @@ impl Chat {
                 return Ok(());
             }
         }
-        let admit = || self.admit(connection.user, log).map(|(position, _)| position);
-        let mut welcome = |position, _| {
-            answer(Subscribed { position, recovered: false, events: Vec::new() });
+        let admit = || {
+            self.admit(connection.user, log)
+                .map(|(position, _)| position)
         };
-        self.hub.attach(log, connection, None, admit, &mut welcome).map(drop)
+        let mut welcome = |position, _| {
+            answer(Subscribed {
+                position,
+                recovered: false,
+                events: Vec::new(),
+            });
+        };
+        self.hub
+            .attach(log, connection, None, admit, &mut welcome)
+            .map(drop)
     }
 
     /// Reads what was missed and begins to listen; false when that is too much, or not to be had.
@@ -75,8 +84,10 @@ impl Chat {
         after: u64,
         answer: &mut (dyn FnMut(Subscribed) + Send),
     ) -> Result<bool, Refusal> {
-        let (most, most_bytes) =
-            (self.config.ws.replay_entries, self.config.ws.replay_bytes.as_u64());
+        let (most, most_bytes) = (
+            self.config.ws.replay_entries,
+            self.config.ws.replay_bytes.as_u64(),
+        );
         let mut reached = after;
         let mut events: Vec<Bytes> = Vec::new();
         let mut bytes = 0_u64;
@@ -85,10 +96,18 @@ impl Chat {
                 let mut welcome = |position, recent| {
                     events.extend::<Vec<Bytes>>(recent);
                     let events = std::mem::take(&mut events);
-                    answer(Subscribed { position, recovered: true, events });
+                    answer(Subscribed {
+                        position,
+                        recovered: true,
+                        events,
+                    });
                 };
-                let admit = || self.admit(connection.user, log).map(|(position, _)| position);
-                self.hub.attach(log, connection, Some(reached), admit, &mut welcome)?
+                let admit = || {
+                    self.admit(connection.user, log)
+                        .map(|(position, _)| position)
+                };
+                self.hub
+                    .attach(log, connection, Some(reached), admit, &mut welcome)?
             };
             let position = match attached {
                 Attached::Live => return Ok(true),
@@ -99,9 +118,14 @@ impl Chat {
                 return Ok(false);
             }
             let left = usize::try_from(most_bytes.saturating_sub(bytes)).unwrap_or(usize::MAX);
-            let read = self.store.entries(log, reached, position.seq, most, left).await;
+            let read = self
+                .store
+                .entries(log, reached, position.seq, most, left)
+                .await;
             let entries = read.map_err(|e| refuse(&e))?;
-            let Some(last) = entries.last().map(|e| e.seq) else { return Ok(false) };
+            let Some(last) = entries.last().map(|e| e.seq) else {
+                return Ok(false);
+            };
             for event in self.events(&entries).await? {
                 bytes += event.len() as u64;
                 events.push(event);
@@ -122,7 +146,8 @@ impl Chat {
                 let room = self.log.room_in_memory(id).ok_or(Refusal::Unavailable)?;
                 let facts = room.facts();
                 let member = who.with(|u| rights::may_in_room(u, &facts, InRoom::Read))?;
-                let member = member.ok_or_else(|| Refusal::Forbidden("join this room first".into()))?;
+                let member =
+                    member.ok_or_else(|| Refusal::Forbidden("join this room first".into()))?;
                 Ok((room.head().into(), rights::floor(&facts.room, member)))
             }
             LogId::User(id) if id == user => {
@@ -151,6 +176,9 @@ impl Chat {
             e.from.into_iter().chain(subject)
         });
         let names = self.log.names(mentioned).await?;
-        Ok(entries.iter().map(|e| encode(e, |id| names.get(&id)).payload()).collect())
+        Ok(entries
+            .iter()
+            .map(|e| encode(e, |id| names.get(&id)).payload())
+            .collect())
     }
 }

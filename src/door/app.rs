@@ -12,7 +12,8 @@ use crate::{
     hub::Hub,
     limit::Limits,
     model::User,
-    stats::Stats, store::Store,
+    stats::Stats,
+    store::Store,
 };
 
 /// What the doors are given; made once, by `server`.

@@ -31,7 +31,9 @@ pub fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
             Refusal::field("body", format!("not JSON: {inner}"))
         }
     })?;
-    reader.end().map_err(|e| Refusal::field("body", format!("not JSON: {e}")))?;
+    reader
+        .end()
+        .map_err(|e| Refusal::field("body", format!("not JSON: {e}")))?;
     Ok(parsed)
 }
 
@@ -46,24 +48,43 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let headers = request.headers();
         if headers.contains_key(header::CONTENT_ENCODING) {
             let why = Refusal::field("content-encoding", "compressed bodies are not accepted");
-            return Err(Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response());
+            return Err(
+                Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response(),
+            );
         }
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("");
+        let kind = kind
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase();
         if kind != "application/json" && !kind.ends_with("+json") {
-            let why = Refusal::field("content-type", "send JSON with Content-Type: application/json");
-            return Err(Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response());
+            let why = Refusal::field(
+                "content-type",
+                "send JSON with Content-Type: application/json",
+            );
+            return Err(
+                Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response(),
+            );
         }
-        let text = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let refusal = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    Refusal::TooLarge("the body of this request is too large".into())
-                }
-                _ => Refusal::field("body", "the body broke off"),
-            };
-            Problem::from(refusal).into_response()
-        })?;
-        parse_json(&text).map(Self).map_err(|r| Problem::from(r).into_response())
+        let text = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                let refusal = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => {
+                        Refusal::TooLarge("the body of this request is too large".into())
+                    }
+                    _ => Refusal::field("body", "the body broke off"),
+                };
+                Problem::from(refusal).into_response()
+            })?;
+        parse_json(&text)
+            .map(Self)
+            .map_err(|r| Problem::from(r).into_response())
     }
 }
 
@@ -75,13 +96,16 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryOf<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        axum::extract::Query::try_from_uri(&parts.uri).map(|q| Self(q.0)).map_err(|e| {
-            let why = std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
-            let (field, why) = match why.split_once(": ") {
-                Some((field, why)) => (field.to_owned(), why.to_owned()),
-                None => ("query".to_owned(), why),
-            };
-            Problem::from(Refusal::field(field, why)).into_response()
-        })
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|q| Self(q.0))
+            .map_err(|e| {
+                let why = std::error::Error::source(&e)
+                    .map_or_else(|| e.to_string(), ToString::to_string);
+                let (field, why) = match why.split_once(": ") {
+                    Some((field, why)) => (field.to_owned(), why.to_owned()),
+                    None => ("query".to_owned(), why),
+                };
+                Problem::from(Refusal::field(field, why)).into_response()
+            })
     }
 }

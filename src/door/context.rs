@@ -29,11 +29,19 @@ pub struct Context {
     pub direct: bool,
 }
 
-const FORWARDING: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host"];
+const FORWARDING: [&str; 4] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-real-ip",
+    "x-forwarded-host",
+];
 
 /// Middleware: puts the [`Context`] on a request, and the request's id on the answer and into a problem.
 pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |p| p.0.ip());
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::from([127, 0, 0, 1]), |p| p.0.ip());
     let forwarded: Vec<String> = request
         .headers()
         .get_all("x-forwarded-for")
@@ -41,7 +49,9 @@ pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next)
         .filter_map(|v| v.to_str().ok().map(ToOwned::to_owned))
         .collect();
     let hops: Vec<&str> = forwarded.iter().map(String::as_str).collect();
-    let named = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
+    let named = FORWARDING
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
     let context = Context {
         request_id: Uuid::now_v7().simple().to_string(),
         address: client_address(peer, &hops, trusted),

@@ -29,7 +29,11 @@ fn visitor(context: Context) -> Visitor {
         request: Some(context.request_id),
         address: Some(context.address),
     };
-    Visitor { actor, address: context.address, direct: context.direct }
+    Visitor {
+        actor,
+        address: context.address,
+        direct: context.direct,
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +73,10 @@ pub(super) async fn register(
         invite: body.invite,
     };
     let user = app.account.register(&visitor(context), new).await?;
-    Ok((StatusCode::CREATED, Json(UserEnvelope { user: user.into() })))
+    Ok((
+        StatusCode::CREATED,
+        Json(UserEnvelope { user: user.into() }),
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -115,8 +122,14 @@ pub(super) async fn login(
     context: Context,
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Json<TokensBody>, Problem> {
-    let login = Login { login: body.login, password: body.password, device: body.device };
-    Ok(Json(app.account.login(&visitor(context), login).await?.into()))
+    let login = Login {
+        login: body.login,
+        password: body.password,
+        device: body.device,
+    };
+    Ok(Json(
+        app.account.login(&visitor(context), login).await?.into(),
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -135,7 +148,12 @@ pub(super) async fn token(
     context: Context,
     JsonBody(body): JsonBody<RefreshBody>,
 ) -> Result<Json<TokensBody>, Problem> {
-    Ok(Json(app.account.refresh(&visitor(context), &body.refresh_token).await?.into()))
+    Ok(Json(
+        app.account
+            .refresh(&visitor(context), &body.refresh_token)
+            .await?
+            .into(),
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -156,7 +174,10 @@ pub(super) async fn claim(
     context: Context,
     JsonBody(body): JsonBody<ClaimBody>,
 ) -> Result<Json<UserEnvelope>, Problem> {
-    let claim = Claim { code: body.code, password: body.password };
+    let claim = Claim {
+        code: body.code,
+        password: body.password,
+    };
     let user = app.account.claim(&visitor(context), claim).await?;
     Ok(Json(UserEnvelope { user: user.into() }))
 }
@@ -208,7 +229,10 @@ pub(super) async fn edit_me(
     Asker(caller): Asker,
     JsonBody(body): JsonBody<EditMeBody>,
 ) -> Result<Json<UserBody>, Problem> {
-    let changes = Changes { display_name: body.display_name, email: body.email };
+    let changes = Changes {
+        display_name: body.display_name,
+        email: body.email,
+    };
     Ok(Json(app.account.change(&caller, changes).await?.into()))
 }
 
@@ -230,7 +254,9 @@ pub(super) async fn password(
     Asker(caller): Asker,
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
-    app.account.change_password(&caller, body.old, body.new).await?;
+    app.account
+        .change_password(&caller, body.old, body.new)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -248,7 +274,10 @@ pub(super) async fn sessions(
         let current = s.id == caller.session;
         SessionBody::new(s, current)
     };
-    Ok(Json(List { items: sessions.into_iter().map(body).collect(), next: None }))
+    Ok(Json(List {
+        items: sessions.into_iter().map(body).collect(),
+        next: None,
+    }))
 }
 
 /// Ends one of my sessions.

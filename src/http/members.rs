@@ -47,7 +47,10 @@ pub(super) async fn list(
     QueryOf(page): QueryOf<PageQuery>,
 ) -> Result<Json<List<MemberBody>>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
-    let listed = app.chat.members(&caller, id, page.cursor.as_deref(), page.limit()?).await?;
+    let listed = app
+        .chat
+        .members(&caller, id, page.cursor.as_deref(), page.limit()?)
+        .await?;
     Ok(Json(List::of(listed)))
 }
 
@@ -73,7 +76,9 @@ pub(super) async fn put(
     JsonBody(body): JsonBody<AddBody>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
-    app.chat.put_member(&caller, id, user, body.role, true).await?;
+    app.chat
+        .put_member(&caller, id, user, body.role, true)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -98,7 +103,9 @@ pub(super) async fn patch(
     JsonBody(body): JsonBody<RoleBody>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
-    app.chat.put_member(&caller, id, user, Some(body.role), false).await?;
+    app.chat
+        .put_member(&caller, id, user, Some(body.role), false)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

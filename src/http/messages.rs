@@ -44,7 +44,10 @@ impl HistoryQuery {
             (Some(seq), None, None) => Ok(Page::Before(seq)),
             (None, Some(seq), None) => Ok(Page::After(seq)),
             (None, None, Some(seq)) => Ok(Page::Around(seq)),
-            _ => Err(Refusal::field("before", "give one of before, after and around")),
+            _ => Err(Refusal::field(
+                "before",
+                "give one of before, after and around",
+            )),
         }
     }
 }
@@ -129,9 +132,14 @@ pub(super) async fn send(
     JsonBody(body): JsonBody<SendBody>,
 ) -> Result<(StatusCode, Json<SentBody>), Problem> {
     let id = room_of(&app, &caller, &room).await?;
-    let new = NewMessage { body: body.body, txn: body.txn, reply_to: body.reply_to };
+    let new = NewMessage {
+        body: body.body,
+        txn: body.txn,
+        reply_to: body.reply_to,
+    };
     let (tx, rx) = oneshot::channel();
-    app.chat.send(&caller, id, new, move |sent| drop(tx.send(sent)));
+    app.chat
+        .send(&caller, id, new, move |sent| drop(tx.send(sent)));
     let sent = rx.await.unwrap_or(Err(Refusal::Unavailable))?;
     let body = SentBody {
         room: sent.room.to_string(),

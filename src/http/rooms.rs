@@ -18,9 +18,7 @@ use crate::{
     chat::{NewRoom, RoomChanges},
     door::{App, JsonBody, Problem, QueryOf},
     id::RoomId,
-    model::{
-        Caller, History, Refusal, RoomKind, RoomName, RoomRef, Title, Topic, Txn, UserRef,
-    },
+    model::{Caller, History, Refusal, RoomKind, RoomName, RoomRef, Title, Topic, Txn, UserRef},
     store::Scope,
 };
 
@@ -58,7 +56,10 @@ pub(super) async fn list(
         Some(_) => return Err(Refusal::field("scope", "one of: mine, public").into()),
     };
     let limit = super::view::check_limit(query.limit)?;
-    let listed = app.chat.rooms(scope, query.cursor.as_deref(), limit).await?;
+    let listed = app
+        .chat
+        .rooms(scope, query.cursor.as_deref(), limit)
+        .await?;
     Ok(Json(List::of(listed)))
 }
 
@@ -149,7 +150,9 @@ pub(super) async fn edit(
         topic: body.topic.map(|t| t.filter(|t| !t.as_str().is_empty())),
         history: body.history,
     };
-    Ok(Json(app.chat.change_room(&caller, id, changes).await?.into()))
+    Ok(Json(
+        app.chat.change_room(&caller, id, changes).await?.into(),
+    ))
 }
 
 /// Deletes a room, for everyone and at once.
@@ -220,4 +223,3 @@ pub(super) async fn transfer(
     app.chat.transfer(&caller, id, to).await?;
     Ok(Json(app.chat.room(&caller, id).await?.into()))
 }
-

@@ -17,7 +17,7 @@ struct Info {
     /// The WebSocket protocol spoken.
     protocol: u32,
     /// Who may register, as asked from here: `open`, `invite` or `closed`.
-    registration: String,
+    registration: &'static str,
     limits: InfoLimits,
     /// What this server can do beyond the basics.
     features: Vec<&'static str>,
@@ -40,7 +40,7 @@ pub(super) async fn info(State(app): State<Arc<App>>, context: Context) -> impl 
         name: "chatd",
         version: env!("CARGO_PKG_VERSION"),
         protocol: 1,
-        registration: app.account.registration(context.direct).to_string(),
+        registration: app.account.registration(context.direct).as_str(),
         limits: InfoLimits {
             message_bytes: config.limits.message.as_u64(),
             frame_bytes: config.ws.frame.as_u64(),
@@ -69,7 +69,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
     }
     match app.store.ping().await {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n".to_owned()),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer\n".to_owned(),
+        ),
     }
 }
 

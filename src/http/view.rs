@@ -108,8 +108,17 @@ struct MemberUser {
 impl From<MemberView> for MemberBody {
     fn from(m: MemberView) -> Self {
         let (id, name) = (m.user.to_string(), m.name.into());
-        let user = MemberUser { id, name, display_name: m.display_name.map(Into::into) };
-        Self { user, role: m.role, since: m.since, at: m.at }
+        let user = MemberUser {
+            id,
+            name,
+            display_name: m.display_name.map(Into::into),
+        };
+        Self {
+            user,
+            role: m.role,
+            since: m.since,
+            at: m.at,
+        }
     }
 }
 
@@ -191,7 +200,10 @@ pub(super) struct List<T> {
 
 impl<T> List<T> {
     pub(super) fn of<U: Into<T>>(listed: Listed<U>) -> Self {
-        Self { items: listed.items.into_iter().map(Into::into).collect(), next: listed.next }
+        Self {
+            items: listed.items.into_iter().map(Into::into).collect(),
+            next: listed.next,
+        }
     }
 }
 

@@ -23,7 +23,10 @@ pub struct Position {
 
 impl From<Head> for Position {
     fn from(head: Head) -> Self {
-        Self { seq: head.seq, n: head.n }
+        Self {
+            seq: head.seq,
+            n: head.n,
+        }
     }
 }
 
@@ -74,7 +77,11 @@ impl Channel {
                     Some((first, _)) if *first <= after + 1 => {}
                     _ => return Attached::Behind(position),
                 }
-                self.recent.iter().filter(|(s, _)| *s > after).map(|(_, b)| b.clone()).collect()
+                self.recent
+                    .iter()
+                    .filter(|(s, _)| *s > after)
+                    .map(|(_, b)| b.clone())
+                    .collect()
             }
             _ => Vec::new(),
         };
@@ -113,7 +120,11 @@ impl Channel {
         }
         self.position = Some(position);
         self.remember(position.seq, frame);
-        Ok(self.subscribers.iter().map(|s| u64::from(s.outbox.publish(log, frame))).sum())
+        Ok(self
+            .subscribers
+            .iter()
+            .map(|s| u64::from(s.outbox.publish(log, frame)))
+            .sum())
     }
 
     fn remember(&mut self, seq: u64, frame: &Frame) {
@@ -121,7 +132,9 @@ impl Channel {
         self.recent_bytes += event.len();
         self.recent.push_back((seq, event));
         while self.recent.len() > RECENT_EVENTS || self.recent_bytes > RECENT_BYTES {
-            let Some((_, oldest)) = self.recent.pop_front() else { break };
+            let Some((_, oldest)) = self.recent.pop_front() else {
+                break;
+            };
             self.recent_bytes -= oldest.len();
         }
     }

@@ -79,7 +79,16 @@ impl Frame {
         let start = HEADER - used;
         buffer[start..HEADER].copy_from_slice(&header[..used]);
         let bytes = buffer.freeze().slice(start..);
-        Self { bytes, payload: if used == 10 { 10 } else if used == 4 { 4 } else { 2 } }
+        Self {
+            bytes,
+            payload: if used == 10 {
+                10
+            } else if used == 4 {
+                4
+            } else {
+                2
+            },
+        }
     }
 
     /// The frame as it is written to the socket.
@@ -118,12 +127,22 @@ mod tests {
         ] {
             let payload = vec![b'x'; length];
             let frame = Frame::text(&[&payload]);
-            assert_eq!(&frame.bytes()[..header.len()], header.as_slice(), "{length}");
+            assert_eq!(
+                &frame.bytes()[..header.len()],
+                header.as_slice(),
+                "{length}"
+            );
             assert_eq!(frame.payload().as_ref(), payload.as_slice());
         }
         assert_eq!(Frame::ping().bytes().as_ref(), [0x89, 0]);
-        assert_eq!(Frame::close(4001, "bye").bytes().as_ref(), b"\x88\x05\x0f\xa1bye");
+        assert_eq!(
+            Frame::close(4001, "bye").bytes().as_ref(),
+            b"\x88\x05\x0f\xa1bye"
+        );
         assert_eq!(Frame::close(4001, &"é".repeat(100)).len(), 2 + 2 + 122);
-        assert_eq!(Frame::json(&serde_json::json!({"a": 1})).payload().as_ref(), br#"{"a":1}"#);
+        assert_eq!(
+            Frame::json(&serde_json::json!({"a": 1})).payload().as_ref(),
+            br#"{"a":1}"#
+        );
     }
 }

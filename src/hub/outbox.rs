@@ -120,7 +120,11 @@ pub struct Outbox {
 impl Outbox {
     /// An empty outbox that holds `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit }
+        Self {
+            queue: Mutex::default(),
+            waker: AtomicWaker::new(),
+            limit,
+        }
     }
 
     /// Adds an answer.
@@ -143,7 +147,10 @@ impl Outbox {
         let room = queue.bytes <= self.limit;
         if room {
             queue.bytes += frame.len();
-            queue.frames.push_back(Queued { log: Some(log), frame: frame.clone() });
+            queue.frames.push_back(Queued {
+                log: Some(log),
+                frame: frame.clone(),
+            });
         } else {
             Self::end(&mut queue, Close::now(CloseCode::SlowConsumer));
         }
@@ -181,8 +188,10 @@ impl Outbox {
 
     fn end(queue: &mut Queue, close: Close) {
         queue.close = Some(close);
-        let told = matches!(close.code, CloseCode::ShuttingDown | CloseCode::TokenExpired)
-            || close.code == CloseCode::ProtocolAbuse
+        let told = matches!(
+            close.code,
+            CloseCode::ShuttingDown | CloseCode::TokenExpired
+        ) || close.code == CloseCode::ProtocolAbuse
             || close.code == CloseCode::BadToken;
         if !told {
             let freed: usize = queue.frames.drain(..).map(|q| q.frame.len()).sum();
@@ -263,7 +272,10 @@ mod tests {
         outbox.push(frame(&"x".repeat(98)));
         let mut taken = VecDeque::new();
         outbox.take(&mut taken, 10);
-        assert_eq!((taken.len(), outbox.bytes(), outbox.has_room()), (1, 100, false));
+        assert_eq!(
+            (taken.len(), outbox.bytes(), outbox.has_room()),
+            (1, 100, false)
+        );
         outbox.written(100);
         assert!(outbox.has_room());
     }

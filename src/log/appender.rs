@@ -59,7 +59,9 @@ pub(super) struct Append {
 
 impl fmt::Debug for Append {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Append").field("touches", &self.touches).finish_non_exhaustive()
+        f.debug_struct("Append")
+            .field("touches", &self.touches)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +78,13 @@ impl Command {
         decide: Decide,
         reply: Reply,
     ) -> Self {
-        Self::Append(Append { touches: touches.to_vec(), fresh, decide, reply, tries: 0 })
+        Self::Append(Append {
+            touches: touches.to_vec(),
+            fresh,
+            decide,
+            reply,
+            tries: 0,
+        })
     }
 }
 
@@ -185,7 +193,8 @@ impl Appender {
         if sweep {
             let (hub, ready) = (&self.hub, &self.ready);
             let wanted = |log| ready.iter().any(|a: &Append| a.touches.contains(&log));
-            self.memory.sweep(|log| hub.position(log).is_some() || wanted(log));
+            self.memory
+                .sweep(|log| hub.position(log).is_some() || wanted(log));
         }
     }
 
@@ -209,9 +218,18 @@ impl Appender {
                 && loaded.head().seq > told.seq
             {
                 let upto = loaded.head().seq;
-                match store.entries(log, told.seq, upto, usize::MAX, usize::MAX).await {
+                match store
+                    .entries(log, told.seq, upto, usize::MAX, usize::MAX)
+                    .await
+                {
                     Ok(entries) => untold = entries,
-                    Err(e) => return Read { log, found: Err(e), untold },
+                    Err(e) => {
+                        return Read {
+                            log,
+                            found: Err(e),
+                            untold,
+                        };
+                    }
                 }
             }
             Read { log, found, untold }
@@ -221,7 +239,9 @@ impl Appender {
     async fn on_read(&mut self, read: Option<Read>) {
         // A read that panicked tells nothing; what waits for it is dropped with its reply, which the
         // waiting side sees as `unavailable`.
-        let Some(Read { log, found, untold }) = read else { return };
+        let Some(Read { log, found, untold }) = read else {
+            return;
+        };
         let parked = self.parked.remove(&log).unwrap_or_default();
         let refusal = match found {
             Ok(Some(loaded)) => {
@@ -258,8 +278,9 @@ impl Appender {
     async fn tell_again(&mut self, entries: Vec<Entry>) {
         for entry in entries {
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();
-            let frame =
-                encode(&entry, |id| names.iter().find(|u| u.id == id).map(|u| &u.name));
+            let frame = encode(&entry, |id| {
+                names.iter().find(|u| u.id == id).map(|u| &u.name)
+            });
             let _next_read_tells_the_rest = self.hub.publish(entry.log, position(&entry), &frame);
         }
     }
@@ -293,7 +314,10 @@ impl Appender {
                 Ok(()) => {
                     let (change, added) = draft.finish();
                     if change.entries.is_empty() && change.writes.is_empty() {
-                        append.answer(Ok(Done { entries: Vec::new(), dup: false }));
+                        append.answer(Ok(Done {
+                            entries: Vec::new(),
+                            dup: false,
+                        }));
                         continue;
                     }
                     heads.heads.extend(added.heads);
@@ -320,7 +344,9 @@ impl Appender {
         if log == LogId::Control {
             heads.hash = self.memory.control().map(|c| c.hash);
         }
-        heads.heads.insert(log, self.memory.head(log).unwrap_or_default());
+        heads
+            .heads
+            .insert(log, self.memory.head(log).unwrap_or_default());
     }
 
     async fn commit(&mut self, batch: Vec<(Append, Change)>) {
@@ -376,7 +402,11 @@ impl Appender {
     fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
         let refusal = refuse(error);
         if !matches!(error, store::Error::Full) {
-            let logs: HashSet<_> = changes.iter().flat_map(|c| &c.entries).map(|e| e.log).collect();
+            let logs: HashSet<_> = changes
+                .iter()
+                .flat_map(|c| &c.entries)
+                .map(|e| e.log)
+                .collect();
             let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
             for log in logs.into_iter().chain(closed) {
                 self.memory.forget(log);
@@ -395,7 +425,11 @@ impl Appender {
             self.memory.apply(write.clone());
         }
         for entry in &change.entries {
-            let head = Head { seq: entry.seq, n: entry.n, at: entry.at };
+            let head = Head {
+                seq: entry.seq,
+                n: entry.n,
+                at: entry.at,
+            };
             let hash = match &entry.payload {
                 Payload::Act(act) => Some(act.hash.as_str()),
                 _ => None,
@@ -420,13 +454,19 @@ impl Appender {
             let frame = heard.then(|| self.event(entry));
             events.push((entry.log, position(entry), frame, expels(entry)));
         }
-        append.answer(Ok(Done { entries, dup: false }));
+        append.answer(Ok(Done {
+            entries,
+            dup: false,
+        }));
         for (log, position, frame, expels) in events {
             if let Some(frame) = frame
                 && let Err(gap) = self.hub.publish(log, position, &frame)
             {
                 let most = usize::MAX;
-                let missed = self.store.entries(log, gap.last, position.seq, most, most).await;
+                let missed = self
+                    .store
+                    .entries(log, gap.last, position.seq, most, most)
+                    .await;
                 self.tell_again(missed.unwrap_or_default()).await;
             }
             if let Some((room, user, why)) = expels {
@@ -443,7 +483,12 @@ impl Appender {
             .into_iter()
             .filter_map(|id| self.memory.user(id).map(|u| (id, u.name())))
             .collect();
-        encode(entry, |id| names.iter().find(|(user, _)| *user == id).map(|(_, name)| name))
+        encode(entry, |id| {
+            names
+                .iter()
+                .find(|(user, _)| *user == id)
+                .map(|(_, name)| name)
+        })
     }
 
     /// Closes the sockets that a write has taken the ground from.
@@ -451,13 +496,16 @@ impl Appender {
         let revoked = Close::now(CloseCode::SessionRevoked);
         match write {
             Write::UpdateSession(session) if session.ended_at.is_some() => {
-                self.hub.kick(session.user, revoked, |c| c.session == session.id);
+                self.hub
+                    .kick(session.user, revoked, |c| c.session == session.id);
             }
             Write::EndSessions { user, except, .. } => {
-                self.hub.kick(*user, revoked, |c| Some(c.session) != *except);
+                self.hub
+                    .kick(*user, revoked, |c| Some(c.session) != *except);
             }
             Write::UpdateUser(user) if user.status != Status::Active => {
-                self.hub.kick(user.id, Close::now(CloseCode::Banned), |_| true);
+                self.hub
+                    .kick(user.id, Close::now(CloseCode::Banned), |_| true);
             }
             _ => {}
         }
@@ -474,7 +522,10 @@ async fn read(
         LogId::User(id) => match store.load_user(id).await? {
             Some(state) => {
                 let sessions = store.sessions_of(id, now).await?;
-                Some(Loaded::User(state, sessions.into_iter().map(|s| s.id).collect()))
+                Some(Loaded::User(
+                    state,
+                    sessions.into_iter().map(|s| s.id).collect(),
+                ))
             }
             None => None,
         },
@@ -484,16 +535,25 @@ async fn read(
 
 /// The answer to a request whose `txn` was seen before.
 fn answer_repeat(change: &Change, original: Entry) -> Result<Done, Error> {
-    let asked = change.entries.iter().find(|e| e.txn.is_some() && e.txn == original.txn);
+    let asked = change
+        .entries
+        .iter()
+        .find(|e| e.txn.is_some() && e.txn == original.txn);
     if asked.is_some_and(|e| e.digest == original.digest) {
-        Ok(Done { entries: vec![original], dup: true })
+        Ok(Done {
+            entries: vec![original],
+            dup: true,
+        })
     } else {
         Err(Refusal::TxnReused.into())
     }
 }
 
 fn position(entry: &Entry) -> Position {
-    Position { seq: entry.seq, n: entry.n }
+    Position {
+        seq: entry.seq,
+        n: entry.n,
+    }
 }
 
 /// Everyone whose name the entry's event shows.

@@ -9,7 +9,11 @@ use crate::model::{Act, Head, Personal};
 /// It covers everything of the act but the values in `personal`, of which it covers the salted digest: so
 /// that erasing a person's particulars leaves the chain whole.
 pub fn chain_hash(previous: &str, head: Head, act: &Act) -> String {
-    let bare = Act { personal: None, hash: String::new(), ..act.clone() };
+    let bare = Act {
+        personal: None,
+        hash: String::new(),
+        ..act.clone()
+    };
     let mut hash = Sha256::new();
     hash.update(previous.as_bytes());
     hash.update(head.seq.to_be_bytes());
@@ -30,10 +34,12 @@ pub fn personal_digest(personal: &Personal) -> String {
 /// Bytes as lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
-        let _infallible = write!(text, "{b:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
+            let _infallible = write!(text, "{b:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -43,7 +49,10 @@ mod tests {
 
     fn act() -> Act {
         let fields = [("address".to_owned(), "192.0.2.1".to_owned())].into();
-        let personal = Personal { salt: "00ff".into(), fields };
+        let personal = Personal {
+            salt: "00ff".into(),
+            fields,
+        };
         Act {
             act: "user.create".into(),
             actor: Actor::server(),
@@ -57,9 +66,16 @@ mod tests {
 
     #[test]
     fn erasing_particulars_keeps_the_hash_and_changing_them_does_not_pass() {
-        let head = Head { seq: 7, n: 0, at: Millis(9) };
+        let head = Head {
+            seq: 7,
+            n: 0,
+            at: Millis(9),
+        };
         let hash = chain_hash("before", head, &act());
-        let erased = Act { personal: None, ..act() };
+        let erased = Act {
+            personal: None,
+            ..act()
+        };
         assert_eq!(chain_hash("before", head, &erased), hash);
         let mut changed = act();
         changed.personal_digest = Some("other".into());
@@ -68,12 +84,29 @@ mod tests {
 
     #[test]
     fn every_part_counts() {
-        let head = Head { seq: 7, n: 0, at: Millis(9) };
+        let head = Head {
+            seq: 7,
+            n: 0,
+            at: Millis(9),
+        };
         let hash = chain_hash("before", head, &act());
-        let other = Act { target: Some("y".into()), ..act() };
+        let other = Act {
+            target: Some("y".into()),
+            ..act()
+        };
         assert_ne!(chain_hash("after", head, &act()), hash);
         assert_ne!(chain_hash("before", Head { seq: 8, ..head }, &act()), hash);
-        assert_ne!(chain_hash("before", Head { at: Millis(1), ..head }, &act()), hash);
+        assert_ne!(
+            chain_hash(
+                "before",
+                Head {
+                    at: Millis(1),
+                    ..head
+                },
+                &act()
+            ),
+            hash
+        );
         assert_ne!(chain_hash("before", head, &other), hash);
     }
 }

@@ -33,7 +33,13 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(memory: &'a Memory, now: Millis, heads: &'a Heads) -> Self {
-        Self { memory, now, heads, added: Heads::default(), change: Change::default() }
+        Self {
+            memory,
+            now,
+            heads,
+            added: Heads::default(),
+            change: Change::default(),
+        }
     }
 
     pub(super) fn finish(self) -> (Change, Heads) {
@@ -72,7 +78,17 @@ impl<'a> Draft<'a> {
         let (txn, digest) = txn.unzip();
         let id = EntryId::new(head.at);
         let (seq, n, at) = (head.seq, head.n, head.at);
-        self.change.entries.push(Entry { log, seq, n, at, id, from, txn, digest, payload });
+        self.change.entries.push(Entry {
+            log,
+            seq,
+            n,
+            at,
+            id,
+            from,
+            txn,
+            digest,
+            payload,
+        });
         seq
     }
 
@@ -85,12 +101,17 @@ impl<'a> Draft<'a> {
         detail: serde_json::Value,
         personal: &[(&str, &str)],
     ) {
-        let mut fields: std::collections::BTreeMap<_, _> =
-            personal.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut fields: std::collections::BTreeMap<_, _> = personal
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         if let Some(address) = actor.address {
             fields.insert("address".into(), address.to_string());
         }
-        let personal = (!fields.is_empty()).then(|| Personal { salt: salt(), fields });
+        let personal = (!fields.is_empty()).then(|| Personal {
+            salt: salt(),
+            fields,
+        });
         let digest = personal.as_ref().map(personal_digest);
         let mut act = Act {
             act: act.into(),
@@ -126,8 +147,12 @@ impl<'a> Draft<'a> {
 
     /// The place of a log's next entry: `at` never goes back, however the clock is set.
     fn next(&mut self, log: LogId, message: bool) -> Head {
-        let last =
-            self.added.heads.get(&log).or_else(|| self.heads.heads.get(&log)).copied();
+        let last = self
+            .added
+            .heads
+            .get(&log)
+            .or_else(|| self.heads.heads.get(&log))
+            .copied();
         let last = last.unwrap_or_default();
         let head = Head {
             seq: last.seq + 1,

@@ -66,14 +66,21 @@ impl Serialize for Place {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum What<'a> {
-    Created { room_name: &'a str, owner: UserId },
+    Created {
+        room_name: &'a str,
+        owner: UserId,
+    },
     Membership {
         user: UserId,
         #[serde(skip_serializing_if = "Option::is_none")]
         user_name: Option<&'a Username>,
         role: Option<&'static str>,
     },
-    Added { target: String, room_name: &'a str, role: &'static str },
+    Added {
+        target: String,
+        room_name: &'a str,
+        role: &'static str,
+    },
     Settings {
         #[serde(skip_serializing_if = "Option::is_none")]
         room_name: Option<&'a str>,
@@ -108,9 +115,10 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
         });
     }
     let what = match &entry.payload {
-        Payload::Created { name, owner } => {
-            What::Created { room_name: name.as_str(), owner: *owner }
-        }
+        Payload::Created { name, owner } => What::Created {
+            room_name: name.as_str(),
+            owner: *owner,
+        },
         Payload::Membership { user, role } => What::Membership {
             user: *user,
             user_name: name(*user),
@@ -124,11 +132,25 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
         Payload::Settings { name, .. } => {
             let mut rest = plain(&entry.payload);
             rest.remove("name");
-            What::Settings { room_name: name.as_ref().map(crate::model::RoomName::as_str), rest }
+            What::Settings {
+                room_name: name.as_ref().map(crate::model::RoomName::as_str),
+                rest,
+            }
         }
         other => What::Other(plain(other)),
     };
-    Frame::json(&Event { ev, room, seq, n, message: None, from, name: sender, what, at, txn })
+    Frame::json(&Event {
+        ev,
+        room,
+        seq,
+        n,
+        message: None,
+        from,
+        name: sender,
+        what,
+        at,
+        txn,
+    })
 }
 
 /// A payload's own members as they are stored. Unknown kinds show nothing but that they exist.

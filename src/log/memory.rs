@@ -106,14 +106,16 @@ impl Memory {
     /// A room, if it is here.
     pub fn room(&self, id: RoomId) -> Option<Arc<LiveRoom>> {
         let room = self.rooms.read().get(&id).map(Arc::clone)?;
-        room.used.store(self.sweeps.load(Ordering::Relaxed), Ordering::Relaxed);
+        room.used
+            .store(self.sweeps.load(Ordering::Relaxed), Ordering::Relaxed);
         Some(room)
     }
 
     /// A user, if they are here.
     pub fn user(&self, id: UserId) -> Option<Arc<LiveUser>> {
         let user = self.users.read().get(&id).map(Arc::clone)?;
-        user.used.store(self.sweeps.load(Ordering::Relaxed), Ordering::Relaxed);
+        user.used
+            .store(self.sweeps.load(Ordering::Relaxed), Ordering::Relaxed);
         Some(user)
     }
 
@@ -137,7 +139,11 @@ impl Memory {
 
     pub(super) fn insert(&self, loaded: Loaded) {
         match loaded {
-            Loaded::Room(RoomState { room, members, head }) => {
+            Loaded::Room(RoomState {
+                room,
+                members,
+                head,
+            }) => {
                 self.insert_room(room, members, head);
             }
             Loaded::User(UserState { user, head }, sessions) => {
@@ -151,14 +157,22 @@ impl Memory {
         let id = room.id;
         let members = members.into_iter().map(|m| (m.user, m)).collect();
         let facts = RwLock::new(Facts { room, members });
-        let live = LiveRoom { facts, head: Mutex::new(head), used: self.used_now() };
+        let live = LiveRoom {
+            facts,
+            head: Mutex::new(head),
+            used: self.used_now(),
+        };
         self.rooms.write().insert(id, Arc::new(live));
     }
 
     fn insert_user(&self, user: User, sessions: Vec<SessionId>, head: Head) {
         let id = user.id;
         let facts = RwLock::new((user, sessions));
-        let live = LiveUser { facts, head: Mutex::new(head), used: self.used_now() };
+        let live = LiveUser {
+            facts,
+            head: Mutex::new(head),
+            used: self.used_now(),
+        };
         self.users.write().insert(id, Arc::new(live));
     }
 
@@ -175,8 +189,12 @@ impl Memory {
     pub(super) fn sweep(&self, in_use: impl Fn(LogId) -> bool) {
         let now = self.sweeps.fetch_add(1, Ordering::Relaxed) + 1;
         let idle = |used: &AtomicU64| used.load(Ordering::Relaxed) + KEEP < now;
-        self.rooms.write().retain(|id, r| !idle(&r.used) || in_use(LogId::Room(*id)));
-        self.users.write().retain(|id, u| !idle(&u.used) || in_use(LogId::User(*id)));
+        self.rooms
+            .write()
+            .retain(|id, r| !idle(&r.used) || in_use(LogId::Room(*id)));
+        self.users
+            .write()
+            .retain(|id, u| !idle(&u.used) || in_use(LogId::User(*id)));
     }
 
     fn used_now(&self) -> AtomicU64 {

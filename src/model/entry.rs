@@ -262,6 +262,12 @@ pub enum Origin {
 impl Actor {
     /// The server itself.
     pub fn server() -> Self {
-        Self { origin: Origin::Server, user: None, session: None, request: None, address: None }
+        Self {
+            origin: Origin::Server,
+            user: None,
+            session: None,
+            request: None,
+            address: None,
+        }
     }
 }

@@ -94,6 +94,9 @@ impl Refusal {
 
     /// A field of the request is wrong.
     pub fn field(field: impl Into<String>, why: impl ToString) -> Self {
-        Self::InvalidField { field: field.into(), why: why.to_string() }
+        Self::InvalidField {
+            field: field.into(),
+            why: why.to_string(),
+        }
     }
 }

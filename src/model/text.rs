@@ -111,7 +111,7 @@ text!(
 );
 text!(
     /// The text of a message: not blank, no control characters but newline and tab. Its length limit is a
-    /// setting (`limits.message_bytes`), checked where the setting is known.
+    /// setting (`limits.message`), checked where the setting is known.
     Body,
     parse_body
 );
@@ -119,8 +119,9 @@ text!(
 fn parse_name(s: &str) -> Result<String, Invalid> {
     let rule = "2 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";
     let first_ok = s.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let rest_ok =
-        s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    let rest_ok = s
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
     if !(2..=32).contains(&s.len()) || !first_ok || !rest_ok {
         return Err(Invalid(format!("a name is {rule}")));
     }
@@ -138,7 +139,9 @@ fn parse_line(s: &str, min: usize, max: usize) -> Result<String, Invalid> {
     }
     let s: String = s.trim().nfc().collect();
     if s.chars().any(is_unsafe) {
-        return Err(Invalid("control and text-direction characters are not allowed".into()));
+        return Err(Invalid(
+            "control and text-direction characters are not allowed".into(),
+        ));
     }
     match s.chars().count() {
         count if count < min => Err(Invalid("must not be empty".into())),
@@ -150,7 +153,9 @@ fn parse_line(s: &str, min: usize, max: usize) -> Result<String, Invalid> {
 fn parse_email(s: &str) -> Result<String, Invalid> {
     let wrong = || Invalid("an e-mail address looks like name@example.org".into());
     let (local, domain) = s.rsplit_once('@').ok_or_else(wrong)?;
-    let plain = s.chars().all(|c| !c.is_control() && !c.is_whitespace() && !is_unsafe(c));
+    let plain = s
+        .chars()
+        .all(|c| !c.is_control() && !c.is_whitespace() && !is_unsafe(c));
     if local.is_empty() || domain.is_empty() || s.len() > 254 || !plain || local.contains('@') {
         return Err(wrong());
     }
@@ -161,7 +166,9 @@ fn parse_txn(s: &str) -> Result<String, Invalid> {
     if (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(s.to_owned())
     } else {
-        Err(Invalid("a txn is 1 to 64 printable ASCII characters, best a UUID".into()))
+        Err(Invalid(
+            "a txn is 1 to 64 printable ASCII characters, best a UUID".into(),
+        ))
     }
 }
 
@@ -170,7 +177,9 @@ fn parse_body(s: &str) -> Result<String, Invalid> {
         return Err(Invalid("a message must not be blank".into()));
     }
     if s.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(Invalid("control characters other than newline and tab are not allowed".into()));
+        return Err(Invalid(
+            "control characters other than newline and tab are not allowed".into(),
+        ));
     }
     Ok(s.to_owned())
 }
@@ -178,7 +187,10 @@ fn parse_body(s: &str) -> Result<String, Invalid> {
 /// Characters that could move a cursor or reorder a line: C0, C1, line separators, bidi controls.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' | '\u{feff}'
+        )
         || ('\u{202a}'..='\u{202e}').contains(&c)
         || ('\u{2066}'..='\u{2069}').contains(&c)
 }
@@ -189,12 +201,24 @@ mod tests {
 
     #[test]
     fn names_follow_the_rule() {
-        for good in ["ana", "a1", "general", "x.y_z-9", "0day", &"a".repeat(32)] {
+        for good in ["ana", "a1", "general", "x.y_z-9", "0day", &"g".repeat(32)] {
             assert!(RoomName::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "a", "Ana", "-ana", ".ana", "ana ", "a na", "аna", "ana\n", "ana\u{202e}", "@me",
-            &"a".repeat(33), "0197c0de000070008000000000000000", "admin\u{0}",
+            "",
+            "a",
+            "Ana",
+            "-ana",
+            ".ana",
+            "ana ",
+            "a na",
+            "аna",
+            "ana\n",
+            "ana\u{202e}",
+            "@me",
+            &"a".repeat(33),
+            "0197c0de000070008000000000000000",
+            "admin\u{0}",
         ] {
             assert!(Username::parse(bad).is_err(), "{bad:?}");
         }
@@ -202,8 +226,19 @@ mod tests {
 
     #[test]
     fn free_text_is_one_safe_line() {
-        assert_eq!(Title::parse("  Cafe\u{301} ").unwrap().as_str(), "Caf\u{e9}");
-        for bad in ["", "   ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "a\u{9b}", &"x".repeat(129)] {
+        assert_eq!(
+            Title::parse("  Cafe\u{301} ").unwrap().as_str(),
+            "Caf\u{e9}"
+        );
+        for bad in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{1b}[31m",
+            "a\u{202e}b",
+            "a\u{9b}",
+            &"x".repeat(129),
+        ] {
             assert!(Title::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Topic::parse("").is_ok());
@@ -219,7 +254,10 @@ mod tests {
 
     #[test]
     fn an_email_is_lower_case_and_has_two_sides() {
-        assert_eq!(Email::parse("Ana@Example.org").unwrap().as_str(), "ana@example.org");
+        assert_eq!(
+            Email::parse("Ana@Example.org").unwrap().as_str(),
+            "ana@example.org"
+        );
         for bad in ["", "ana", "@x", "ana@", "a b@c", "a@b@c", "a\n@b"] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }

@@ -101,7 +101,13 @@ fn room(name: &str, kind: RoomKind) -> Room {
 }
 
 fn member(room: RoomId, user: UserId) -> Member {
-    Member { room, user, role: RoomRole::Member, since: 1, at: NOW }
+    Member {
+        room,
+        user,
+        role: RoomRole::Member,
+        since: 1,
+        at: NOW,
+    }
 }
 
 fn txn(text: &str) -> Txn {
@@ -119,27 +125,41 @@ fn message(log: impl Into<LogId>, seq: u64, body: &str) -> Entry {
         from: None,
         txn: None,
         digest: None,
-        payload: Payload::Message { body: body.to_owned(), reply_to: None },
+        payload: Payload::Message {
+            body: body.to_owned(),
+            reply_to: None,
+        },
     }
 }
 
 /// The same, said by somebody under a txn.
 fn said(log: impl Into<LogId>, seq: u64, from: UserId, name: &str) -> Entry {
     let (txn, digest) = (Some(txn(name)), Some([7; 16]));
-    Entry { from: Some(from), txn, digest, ..message(log, seq, name) }
+    Entry {
+        from: Some(from),
+        txn,
+        digest,
+        ..message(log, seq, name)
+    }
 }
 
 fn entries(entries: impl Into<Vec<Entry>>) -> Change {
-    Change { entries: entries.into(), writes: Vec::new() }
+    Change {
+        entries: entries.into(),
+        writes: Vec::new(),
+    }
 }
 
 fn writes(writes: impl Into<Vec<Write>>) -> Change {
-    Change { entries: Vec::new(), writes: writes.into() }
+    Change {
+        entries: Vec::new(),
+        writes: writes.into(),
+    }
 }
 
 /// Commits one change alone.
 async fn commit(store: &dyn Store, change: Change) -> Outcome {
-    let mut outcomes = store.commit(vec![change]).await.unwrap();
+    let mut outcomes = store.commit(vec![change].into()).await.unwrap();
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
@@ -156,5 +176,7 @@ async fn append(store: &dyn Store, list: impl Into<Vec<Entry>>) {
 
 /// All of a log.
 async fn read(store: &dyn Store, log: impl Into<LogId>) -> Result<Vec<Entry>, Error> {
-    store.entries(log.into(), 0, u64::MAX, 1_000, usize::MAX).await
+    store
+        .entries(log.into(), 0, u64::MAX, 1_000, usize::MAX)
+        .await
 }

@@ -32,9 +32,10 @@ struct Message<T> {
 /// The JSON of a payload without its kind.
 pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
     match payload {
-        Payload::Message { body, reply_to } => {
-            serde_json::to_string(&Message { body: body.as_str(), reply_to: *reply_to })
-        }
+        Payload::Message { body, reply_to } => serde_json::to_string(&Message {
+            body: body.as_str(),
+            reply_to: *reply_to,
+        }),
         Payload::Unknown { data, .. } => Ok(data.clone()),
         other => {
             let mut value = serde_json::to_value(other)?;
@@ -50,7 +51,10 @@ pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
 /// [`Payload::Unknown`], anything else that does not read is an error.
 pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, serde_json::Error> {
     if version > FORMAT || !KNOWN.contains(&kind) {
-        return Ok(Payload::Unknown { kind: kind.to_owned(), data: data.to_owned() });
+        return Ok(Payload::Unknown {
+            kind: kind.to_owned(),
+            data: data.to_owned(),
+        });
     }
     if kind == "message" {
         let Message { body, reply_to } = serde_json::from_str(data)?;

@@ -21,6 +21,7 @@ mod tests;
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     sync::{Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -76,7 +77,13 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the store, makes it when there is none, and brings it to the newest schema.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let Options { path, max_size, min_free, readers, clock } = options;
+        let Options {
+            path,
+            max_size,
+            min_free,
+            readers,
+            clock,
+        } = options;
         let lock = Lock::take(&path)?;
         let identity = schema::prepare(&path, clock.now())?;
         let dir = match path.parent() {
@@ -117,7 +124,9 @@ impl Sqlite {
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Sqlite")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,22 +141,29 @@ impl Drop for Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn commit(&self, batch: Vec<Change>) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
         let gone = || Error::Unavailable("its writer is gone".into());
         let (answer, answered) = oneshot::channel();
-        self.jobs()?.send(Job { batch, answer }).await.map_err(|_| gone())?;
+        self.jobs()?
+            .send(Job { batch, answer })
+            .await
+            .map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 
     async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error> {
-        self.readers.read(move |conn| logs::load_room(conn, id)).await
+        self.readers
+            .read(move |conn| logs::load_room(conn, id))
+            .await
     }
 
     async fn load_user(&self, id: UserId) -> Result<Option<UserState>, Error> {
-        self.readers.read(move |conn| logs::load_user(conn, id)).await
+        self.readers
+            .read(move |conn| logs::load_user(conn, id))
+            .await
     }
 
     async fn load_control(&self) -> Result<ControlState, Error> {
@@ -166,11 +182,15 @@ impl Store for Sqlite {
         limit: usize,
         bytes: usize,
     ) -> Result<Vec<Entry>, Error> {
-        self.readers.read(move |conn| logs::entries(conn, log, (after, upto), limit, bytes)).await
+        self.readers
+            .read(move |conn| logs::entries(conn, log, (after, upto), limit, bytes))
+            .await
     }
 
     async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
-        self.readers.read(move |conn| logs::entry(conn, log, seq)).await
+        self.readers
+            .read(move |conn| logs::entry(conn, log, seq))
+            .await
     }
 
     async fn entry_by_txn(
@@ -180,7 +200,9 @@ impl Store for Sqlite {
         txn: &Txn,
     ) -> Result<Option<Entry>, Error> {
         let txn = txn.clone();
-        self.readers.read(move |conn| logs::entry_by_txn(conn, log, from, &txn)).await
+        self.readers
+            .read(move |conn| logs::entry_by_txn(conn, log, from, &txn))
+            .await
     }
 
     async fn messages(
@@ -190,37 +212,51 @@ impl Store for Sqlite {
         floor: u64,
         limit: usize,
     ) -> Result<Vec<Entry>, Error> {
-        self.readers.read(move |conn| logs::messages(conn, room, page, floor, limit)).await
+        self.readers
+            .read(move |conn| logs::messages(conn, room, page, floor, limit))
+            .await
     }
 
     async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error> {
         let name = name.clone();
-        self.readers.read(move |conn| records::user_by_name(conn, &name)).await
+        self.readers
+            .read(move |conn| records::user_by_name(conn, &name))
+            .await
     }
 
     async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Error> {
         let email = email.clone();
-        self.readers.read(move |conn| records::user_by_email(conn, &email)).await
+        self.readers
+            .read(move |conn| records::user_by_email(conn, &email))
+            .await
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
         let ids = ids.to_vec();
-        self.readers.read(move |conn| records::users(conn, &ids)).await
+        self.readers
+            .read(move |conn| records::users(conn, &ids))
+            .await
     }
 
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
         let after = after.cloned();
-        self.readers.read(move |conn| records::list_users(conn, after.as_ref(), limit)).await
+        self.readers
+            .read(move |conn| records::list_users(conn, after.as_ref(), limit))
+            .await
     }
 
     async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error> {
         let name = name.clone();
-        self.readers.read(move |conn| records::public_room(conn, &name)).await
+        self.readers
+            .read(move |conn| records::public_room(conn, &name))
+            .await
     }
 
     async fn rooms_named(&self, user: UserId, name: &RoomName) -> Result<Vec<RoomId>, Error> {
         let name = name.clone();
-        self.readers.read(move |conn| records::rooms_named(conn, user, &name)).await
+        self.readers
+            .read(move |conn| records::rooms_named(conn, user, &name))
+            .await
     }
 
     async fn list_rooms(
@@ -240,7 +276,9 @@ impl Store for Sqlite {
 
     async fn all_rooms_named(&self, name: &RoomName) -> Result<Vec<RoomId>, Error> {
         let name = name.clone();
-        self.readers.read(move |conn| records::all_rooms_named(conn, &name)).await
+        self.readers
+            .read(move |conn| records::all_rooms_named(conn, &name))
+            .await
     }
 
     async fn list_members(
@@ -256,24 +294,34 @@ impl Store for Sqlite {
     }
 
     async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error> {
-        self.readers.read(move |conn| records::room_ids_of(conn, user)).await
+        self.readers
+            .read(move |conn| records::room_ids_of(conn, user))
+            .await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>, Error> {
-        self.readers.read(move |conn| records::session(conn, id)).await
+        self.readers
+            .read(move |conn| records::session(conn, id))
+            .await
     }
 
     async fn sessions_of(&self, user: UserId, now: Millis) -> Result<Vec<Session>, Error> {
-        self.readers.read(move |conn| records::sessions_of(conn, user, now)).await
+        self.readers
+            .read(move |conn| records::sessions_of(conn, user, now))
+            .await
     }
 
     async fn ended_sessions(&self, since: Millis) -> Result<Vec<SessionId>, Error> {
-        self.readers.read(move |conn| records::ended_sessions(conn, since)).await
+        self.readers
+            .read(move |conn| records::ended_sessions(conn, since))
+            .await
     }
 
     async fn code(&self, hash: &CodeHash) -> Result<Option<Code>, Error> {
         let hash = *hash;
-        self.readers.read(move |conn| records::code(conn, &hash)).await
+        self.readers
+            .read(move |conn| records::code(conn, &hash))
+            .await
     }
 
     async fn keys(&self) -> Result<Vec<Key>, Error> {
@@ -282,7 +330,9 @@ impl Store for Sqlite {
 
     async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
         let name = name.to_owned();
-        self.readers.read(move |conn| records::setting(conn, &name)).await
+        self.readers
+            .read(move |conn| records::setting(conn, &name))
+            .await
     }
 
     async fn info(&self) -> Result<Info, Error> {
@@ -315,7 +365,9 @@ impl Store for Sqlite {
 
     async fn ping(&self) -> Result<(), Error> {
         self.jobs()?;
-        self.readers.read(|conn| conn.query_row("SELECT 1", [], |_| Ok(()))).await
+        self.readers
+            .read(|conn| conn.query_row("SELECT 1", [], |_| Ok(())))
+            .await
     }
 
     async fn close(&self) {

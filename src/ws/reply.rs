@@ -51,7 +51,16 @@ pub(super) fn err(id: Id, refusal: &Refusal, room: Option<&str>) -> Frame {
     let retry = refusal.retry_after();
     let retry_after_ms = retry.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     let (code, message) = (refusal.code(), refusal.to_string());
-    Frame::json(&Err { id, err: ErrBody { code, message, field, room, retry_after_ms } })
+    Frame::json(&Err {
+        id,
+        err: ErrBody {
+            code,
+            message,
+            field,
+            room,
+            retry_after_ms,
+        },
+    })
 }
 
 #[derive(Serialize)]
@@ -69,7 +78,17 @@ pub(super) fn sent(id: Id, sent: Result<Sent, Refusal>) -> Frame {
     match sent {
         Result::Ok(s) => {
             let (room, seq, n) = (s.room.to_string(), s.seq, s.n);
-            ok(id, SentBody { room, seq, n, message: s.message, at: s.at, dup: s.dup })
+            ok(
+                id,
+                SentBody {
+                    room,
+                    seq,
+                    n,
+                    message: s.message,
+                    at: s.at,
+                    dup: s.dup,
+                },
+            )
         }
         Result::Err(refusal) => err(id, &refusal, None),
     }
@@ -91,7 +110,17 @@ pub(super) fn subscribed(id: Id, log: LogId, epoch: Epoch, s: &Subscribed) -> Fr
         LogId::User(_) | LogId::Control => "@me".to_owned(),
     };
     let (head, n, recovered) = (s.position.seq, s.position.n, s.recovered);
-    let body = ok(id, SubscribedBody { room, head, n, epoch, recovered }).payload();
+    let body = ok(
+        id,
+        SubscribedBody {
+            room,
+            head,
+            n,
+            epoch,
+            recovered,
+        },
+    )
+    .payload();
     // Two closing braces end the envelope; the events go before them.
     let open = body.strip_suffix(b"}}").unwrap_or(&body);
     let mut parts: Vec<&[u8]> = vec![open, br#","events":["#];
@@ -109,7 +138,9 @@ pub(super) fn subscribed(id: Id, log: LogId, epoch: Epoch, s: &Subscribed) -> Fr
 pub(super) fn closing(close: Close) -> [Frame; 2] {
     let number = close.code.number();
     let reason = close.code.reason();
-    let reconnect_ms = close.reconnect.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    let reconnect_ms = close
+        .reconnect
+        .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     let event = serde_json::json!({
         "ev": "closing", "code": number, "reason": reason, "reconnect_ms": reconnect_ms,
     });
@@ -129,8 +160,15 @@ mod tests {
     #[test]
     fn events_are_joined_into_the_answer() {
         let position = Position { seq: 3, n: 2 };
-        let events = vec![Bytes::from_static(b"{\"seq\":2}"), Bytes::from_static(b"{\"seq\":3}")];
-        let said = Subscribed { position, recovered: true, events };
+        let events = vec![
+            Bytes::from_static(b"{\"seq\":2}"),
+            Bytes::from_static(b"{\"seq\":3}"),
+        ];
+        let said = Subscribed {
+            position,
+            recovered: true,
+            events,
+        };
         let log = LogId::Room(RoomId::new(Millis(1)));
         let frame = subscribed(Some(7), log, Epoch::new(Millis(1)), &said);
         let answer: serde_json::Value = serde_json::from_slice(&frame.payload()).unwrap();

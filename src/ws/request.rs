@@ -102,7 +102,13 @@ pub(super) fn parse(text: &str) -> (Id, Result<Request, Refusal>) {
     };
     match envelope.id.as_u64() {
         Some(id) => (Some(id), parse_op(&envelope.op, text.as_bytes())),
-        None => (None, Err(Refusal::field("id", "must be a whole number, your own for this request"))),
+        None => (
+            None,
+            Err(Refusal::field(
+                "id",
+                "must be a whole number, your own for this request",
+            )),
+        ),
     }
 }
 
@@ -125,12 +131,23 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
 
 fn parse_subscribe(asked: Subscribe) -> Result<Request, Refusal> {
     let places = match (asked.room, asked.rooms) {
-        (Some(room), None) => vec![Place { room, after: asked.after }],
+        (Some(room), None) => vec![Place {
+            room,
+            after: asked.after,
+        }],
         (None, Some(rooms)) if rooms.len() <= ROOMS_MOST => rooms,
         (None, Some(_)) => {
-            return Err(Refusal::field("rooms", format!("at most {ROOMS_MOST} at once")));
+            return Err(Refusal::field(
+                "rooms",
+                format!("at most {ROOMS_MOST} at once"),
+            ));
         }
-        _ => return Err(Refusal::field("room", "name one `room`, or several in `rooms`")),
+        _ => {
+            return Err(Refusal::field(
+                "room",
+                "name one `room`, or several in `rooms`",
+            ));
+        }
     };
     Ok(Request::Subscribe(places, asked.epoch))
 }

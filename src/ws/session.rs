@@ -124,7 +124,9 @@ impl Session {
 
     /// Runs until either side ends it.
     pub(super) async fn run(mut self, mut socket: TcpStream) {
-        let Some(mut reader) = self.reader.take() else { return };
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
         let mut writer = Writer::new();
         let (mut incoming, outgoing) = socket.split();
         let mut timer = Box::pin(sleep_until(self.heard + self.hello_within()));
@@ -166,7 +168,14 @@ impl Session {
             if close.code == CloseCode::SlowConsumer {
                 self.app.stats.slow_consumers.up();
             }
-            writer.finish(reply::closing(close), &mut incoming, &outgoing, &self.outbox).await;
+            writer
+                .finish(
+                    reply::closing(close),
+                    &mut incoming,
+                    &outgoing,
+                    &self.outbox,
+                )
+                .await;
         }
     }
 
@@ -181,7 +190,9 @@ impl Session {
     fn part(&mut self) {
         self.work = None;
         if let Some(known) = self.known.take() {
-            self.app.hub.unregister(&known.connection, self.listening.drain());
+            self.app
+                .hub
+                .unregister(&known.connection, self.listening.drain());
         }
     }
 
@@ -194,11 +205,16 @@ impl Session {
     }
 
     fn next_tick(&self) -> Instant {
-        let Some(known) = &self.known else { return self.heard + self.hello_within() };
+        let Some(known) = &self.known else {
+            return self.heard + self.hello_within();
+        };
         let expiry = if known.told_expiry {
             known.expires
         } else {
-            known.expires.checked_sub(EXPIRY_NOTICE).unwrap_or(known.expires)
+            known
+                .expires
+                .checked_sub(EXPIRY_NOTICE)
+                .unwrap_or(known.expires)
         };
         (Instant::now() + self.ping_every()).min(expiry.max(Instant::now()))
     }
@@ -267,12 +283,18 @@ impl Session {
         let Some(known) = &self.known else {
             return match request {
                 Request::Hello(hello) => self.hello(id, hello),
-                _ => self.refuse(id, &Refusal::Unauthorized("say hello first, with a token".into())),
+                _ => self.refuse(
+                    id,
+                    &Refusal::Unauthorized("say hello first, with a token".into()),
+                ),
             };
         };
         match request {
             Request::Hello(_) => {
-                self.refuse(id, &Refusal::Conflict("this connection has said hello".into()));
+                self.refuse(
+                    id,
+                    &Refusal::Conflict("this connection has said hello".into()),
+                );
             }
             Request::Subscribe(places, epoch) => {
                 let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
@@ -280,7 +302,8 @@ impl Session {
                     self.app.stats.rate_limited.up();
                     return self.refuse(id, &refusal);
                 }
-                self.pending.extend(places.into_iter().map(|place| Pending { id, place, epoch }));
+                self.pending
+                    .extend(places.into_iter().map(|place| Pending { id, place, epoch }));
             }
             Request::Unsubscribe(room) => {
                 let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
@@ -288,7 +311,9 @@ impl Session {
                 self.work = Some(Box::pin(async move {
                     let log = match known_name {
                         Some(id) => Ok(LogId::Room(id)),
-                        None => locate(&app, &connection, &room.room).await.map(|(log, _)| log),
+                        None => locate(&app, &connection, &room.room)
+                            .await
+                            .map(|(log, _)| log),
                     };
                     match log {
                         Ok(log) => {
@@ -398,7 +423,11 @@ impl Session {
 
     fn send(&mut self, id: Id, send: request::Send) {
         let Some(known) = &self.known else { return };
-        let new = NewMessage { body: send.body, txn: send.txn, reply_to: send.reply_to };
+        let new = NewMessage {
+            body: send.body,
+            txn: send.txn,
+            reply_to: send.reply_to,
+        };
         let (outbox, sends) = (Arc::clone(&self.outbox), Arc::clone(&self.sends));
         sends.fetch_add(1, Ordering::Relaxed);
         let acknowledge = move |sent| {
@@ -435,7 +464,9 @@ impl Session {
         self.work = Some(Box::pin(async move {
             let done = async {
                 let (log, _) = locate(&app, &connection, &room).await?;
-                let LogId::Room(room) = log else { return Err(Refusal::NotFound("room")) };
+                let LogId::Room(room) = log else {
+                    return Err(Refusal::NotFound("room"));
+                };
                 if join {
                     let view = app.chat.join(&caller, room).await?;
                     let role = view.role;
@@ -462,7 +493,11 @@ impl Session {
             let same = |i: &Identity| i.user == connection.user && i.session == connection.session;
             let found = app.account.authenticate(&token).await.and_then(|identity| {
                 let other = || Refusal::Forbidden("this token is of another session".into());
-                if same(&identity) { Ok(identity) } else { Err(other()) }
+                if same(&identity) {
+                    Ok(identity)
+                } else {
+                    Err(other())
+                }
             });
             match found {
                 Ok(identity) => {
@@ -484,7 +519,9 @@ impl Session {
         if self.work.is_some() || !self.outbox.has_room() {
             return;
         }
-        let Some(Pending { id, place, epoch }) = self.pending.pop_front() else { return };
+        let Some(Pending { id, place, epoch }) = self.pending.pop_front() else {
+            return;
+        };
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
         let full = self.listening.len() >= app.config.ws.subscriptions;
         let known_name = self.named(&place.room);
@@ -499,10 +536,15 @@ impl Session {
                     Some(id) => (LogId::Room(id), None),
                     None => locate(&app, &connection, &place.room).await?,
                 };
-                let resume = Resume { after: place.after, epoch };
+                let resume = Resume {
+                    after: place.after,
+                    epoch,
+                };
                 let outbox = &connection.outbox;
                 let mut answer = |s| outbox.push(reply::subscribed(id, log, app.store.epoch(), &s));
-                app.chat.subscribe(&connection, log, resume, &mut answer).await?;
+                app.chat
+                    .subscribe(&connection, log, resume, &mut answer)
+                    .await?;
                 Ok((log, name))
             };
             match subscribed.await {
@@ -514,7 +556,9 @@ impl Session {
                     Then::Listening(log, named)
                 }
                 Err(refusal) => {
-                    connection.outbox.push(reply::err(id, &refusal, Some(&place.room)));
+                    connection
+                        .outbox
+                        .push(reply::err(id, &refusal, Some(&place.room)));
                     Then::Nothing
                 }
             }

@@ -102,7 +102,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { pending: VecDeque::new(), offset: 0, closing: None, progress: Instant::now() }
+        Self {
+            pending: VecDeque::new(),
+            offset: 0,
+            closing: None,
+            progress: Instant::now(),
+        }
     }
 
     /// Waits for something to write and writes it; answers how the connection is to be closed once it is.
@@ -158,7 +163,11 @@ impl Writer {
 
     /// How long what is to be written has been stuck.
     pub(super) fn stuck(&self) -> Duration {
-        if self.pending.is_empty() { Duration::ZERO } else { self.progress.elapsed() }
+        if self.pending.is_empty() {
+            Duration::ZERO
+        } else {
+            self.progress.elapsed()
+        }
     }
 
     /// Says goodbye: the last frames, then waits for the other side to close, so that they arrive.
@@ -191,4 +200,3 @@ impl Writer {
         .await;
     }
 }
-

@@ -17,17 +17,32 @@ pub(in crate::store) async fn appends_in_order(place: &impl Place) {
     let store = place.open().await;
     let room = RoomId::new(NOW);
     assert_eq!(store.head(room.into()).await.unwrap(), Head::default());
-    let all: Vec<_> = (1..=5).map(|seq| message(room, seq, &format!("m{seq}"))).collect();
+    let all: Vec<_> = (1..=5)
+        .map(|seq| message(room, seq, &format!("m{seq}")))
+        .collect();
     append(&*store, &all[..1]).await;
     append(&*store, &all[1..3]).await;
     let batch = all[3..].iter().map(|e| entries([e.clone()])).collect();
-    assert_eq!(store.commit(batch).await.unwrap(), [Outcome::Committed, Outcome::Committed]);
+    assert_eq!(
+        store.commit(batch.into()).await.unwrap(),
+        [Outcome::Committed, Outcome::Committed]
+    );
 
     assert_eq!(read(&*store, room).await.unwrap(), all);
-    assert_eq!(store.head(room.into()).await.unwrap(), Head { seq: 5, n: 5, at: NOW });
-    assert_eq!(store.entry(room.into(), 2).await.unwrap().as_ref(), Some(&all[1]));
+    assert_eq!(
+        store.head(room.into()).await.unwrap(),
+        Head {
+            seq: 5,
+            n: 5,
+            at: NOW
+        }
+    );
+    assert_eq!(
+        store.entry(room.into(), 2).await.unwrap().as_ref(),
+        Some(&all[1])
+    );
     assert_eq!(store.entry(room.into(), 6).await.unwrap(), None);
-    assert_eq!(store.commit(Vec::new()).await.unwrap(), []);
+    assert_eq!(store.commit(Vec::new().into()).await.unwrap(), []);
 }
 
 pub(in crate::store) async fn takes_several_logs_in_one_batch(place: &impl Place) {
@@ -39,7 +54,7 @@ pub(in crate::store) async fn takes_several_logs_in_one_batch(place: &impl Place
     let batch: Vec<_> = (1..=2)
         .flat_map(|seq| logs.map(|log| entries([message(log, seq, &format!("{log:?}"))])))
         .collect();
-    let outcomes = store.commit(batch).await.unwrap();
+    let outcomes = store.commit(batch.into()).await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Committed; 6]);
     append(&*store, logs.map(|log| message(log, 3, "together"))).await;
     for log in logs {
@@ -61,11 +76,24 @@ pub(in crate::store) async fn answers_a_repeated_txn_with_the_original(place: &i
         assert_eq!(commit(&*store, again).await, duplicate);
     }
     // Another's, or another room's, is another.
-    append(&*store, [said(room, 2, ben, "t"), said(RoomId::new(NOW), 1, ana, "t")]).await;
+    append(
+        &*store,
+        [said(room, 2, ben, "t"), said(RoomId::new(NOW), 1, ana, "t")],
+    )
+    .await;
 
-    let found = store.entry_by_txn(room.into(), ana, &txn("t")).await.unwrap();
+    let found = store
+        .entry_by_txn(room.into(), ana, &txn("t"))
+        .await
+        .unwrap();
     assert_eq!(found, Some(original));
-    assert_eq!(store.entry_by_txn(room.into(), ana, &txn("u")).await.unwrap(), None);
+    assert_eq!(
+        store
+            .entry_by_txn(room.into(), ana, &txn("u"))
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(store.head(room.into()).await.unwrap().seq, 2);
 }
 
@@ -83,7 +111,15 @@ pub(in crate::store) async fn finds_a_txn_repeated_within_a_batch(place: &impl P
         .await
         .unwrap();
     let duplicate = Outcome::Duplicate(Box::new(first.clone()));
-    assert_eq!(outcomes, [Outcome::Committed, duplicate, Outcome::Conflict, Outcome::Committed]);
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::Committed,
+            duplicate,
+            Outcome::Conflict,
+            Outcome::Committed
+        ]
+    );
     assert_eq!(read(&*store, room).await.unwrap(), [first]);
 }
 
@@ -100,7 +136,10 @@ pub(in crate::store) async fn stops_only_the_logs_of_a_failed_change(place: &imp
         .await
         .unwrap();
     let conflict = || Outcome::Conflict;
-    assert_eq!(outcomes, [conflict(), conflict(), conflict(), Outcome::Committed]);
+    assert_eq!(
+        outcomes,
+        [conflict(), conflict(), conflict(), Outcome::Committed]
+    );
     for (room, last) in [(a, 0), (b, 0), (c, 1)] {
         assert_eq!(store.head(room.into()).await.unwrap().seq, last);
         append(&*store, [message(room, last + 1, "the next batch goes on")]).await;
@@ -143,9 +182,15 @@ pub(in crate::store) async fn pages_messages_between_other_entries(place: &impl 
         .map(|seq| Entry {
             n: seq / 2,
             payload: if seq % 2 == 0 {
-                Payload::Message { body: "hi".into(), reply_to: (seq > 2).then(|| seq - 2) }
+                Payload::Message {
+                    body: "hi".into(),
+                    reply_to: (seq > 2).then(|| seq - 2),
+                }
             } else {
-                Payload::Membership { user: UserId::new(NOW), role: Some(RoomRole::Viewer) }
+                Payload::Membership {
+                    user: UserId::new(NOW),
+                    role: Some(RoomRole::Viewer),
+                }
             },
             ..message(room, seq, "")
         })
@@ -169,7 +214,11 @@ pub(in crate::store) async fn pages_messages_between_other_entries(place: &impl 
     ];
     for (page, floor, limit, expected) in cases {
         let found = store.messages(room, page, floor, limit).await.unwrap();
-        assert_eq!(seqs(&found), expected, "{page:?} from {floor}, {limit} of them");
+        assert_eq!(
+            seqs(&found),
+            expected,
+            "{page:?} from {floor}, {limit} of them"
+        );
         assert!(found.iter().all(|entry| all.contains(entry)));
     }
 }
@@ -178,7 +227,13 @@ pub(in crate::store) async fn reads_entries_up_to_a_limit(place: &impl Place) {
     let store = place.open().await;
     let room = RoomId::new(NOW);
     let text = "x".repeat(1_000);
-    append(&*store, (1..=9).map(|seq| message(room, seq, &text)).collect::<Vec<_>>()).await;
+    append(
+        &*store,
+        (1..=9)
+            .map(|seq| message(room, seq, &text))
+            .collect::<Vec<_>>(),
+    )
+    .await;
     let max = usize::MAX;
     let cases: [(u64, u64, usize, usize, &[u64]); 7] = [
         (0, u64::MAX, 3, max, &[1, 2, 3]),
@@ -191,8 +246,15 @@ pub(in crate::store) async fn reads_entries_up_to_a_limit(place: &impl Place) {
         (0, 9, 100, 0, &[1]),
     ];
     for (after, upto, limit, bytes, expected) in cases {
-        let found = store.entries(room.into(), after, upto, limit, bytes).await.unwrap();
-        assert_eq!(seqs(&found), expected, "({after}, {upto}], {limit}, {bytes} bytes");
+        let found = store
+            .entries(room.into(), after, upto, limit, bytes)
+            .await
+            .unwrap();
+        assert_eq!(
+            seqs(&found),
+            expected,
+            "({after}, {upto}], {limit}, {bytes} bytes"
+        );
     }
 }
 
@@ -201,15 +263,36 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
     let room = RoomId::new(NOW);
     let (ana, ben) = (UserId::new(NOW), UserId::new(NOW));
     let name: crate::model::RoomName = "general".parse().unwrap();
-    let unknown = Payload::Unknown { kind: "poll".into(), data: r#"{"kind":"x","q":"?"}"#.into() };
+    let unknown = Payload::Unknown {
+        kind: "poll".into(),
+        data: r#"{"kind":"x","q":"?"}"#.into(),
+    };
     let payloads = [
-        Payload::Created { name: name.clone(), owner: ana },
-        Payload::Message { body: "\u{1f469}\u{200d}\u{1f680} \"hi\"\n".into(), reply_to: None },
-        Payload::Message { body: "re".into(), reply_to: Some((1 << 53) - 1) },
+        Payload::Created {
+            name: name.clone(),
+            owner: ana,
+        },
+        Payload::Message {
+            body: "\u{1f469}\u{200d}\u{1f680} \"hi\"\n".into(),
+            reply_to: None,
+        },
+        Payload::Message {
+            body: "re".into(),
+            reply_to: Some((1 << 53) - 1),
+        },
         unknown,
-        Payload::Membership { user: ben, role: Some(RoomRole::Moderator) },
-        Payload::Membership { user: ben, role: None },
-        Payload::Owner { owner: ben, previous: ana },
+        Payload::Membership {
+            user: ben,
+            role: Some(RoomRole::Moderator),
+        },
+        Payload::Membership {
+            user: ben,
+            role: None,
+        },
+        Payload::Owner {
+            owner: ben,
+            previous: ana,
+        },
         Payload::Settings {
             name: Some(name.clone()),
             title: Some(Cleared::Set("A title".parse().unwrap())),
@@ -222,15 +305,27 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             topic: Some(Cleared::Set("".parse().unwrap())),
             history: None,
         },
-        Payload::Added { target: room, name, role: RoomRole::Owner },
-        Payload::Removed { target: room, why: "left".into() },
-        Payload::Role { role: Role::Auditor },
+        Payload::Added {
+            target: room,
+            name,
+            role: RoomRole::Owner,
+        },
+        Payload::Removed {
+            target: room,
+            why: "left".into(),
+        },
+        Payload::Role {
+            role: Role::Auditor,
+        },
         Payload::Act(Box::new(act("hash"))),
         Payload::Deleted,
     ];
     let all: Vec<_> = (1..)
         .zip(payloads)
-        .map(|(seq, payload)| Entry { payload, ..message(room, seq, "") })
+        .map(|(seq, payload)| Entry {
+            payload,
+            ..message(room, seq, "")
+        })
         .collect();
     append(&*store, &all[..]).await;
     let found = read(&*store, room).await.unwrap();
@@ -272,7 +367,15 @@ pub(in crate::store) async fn tells_the_hash_of_the_last_act(place: &impl Place)
     assert_eq!((state.head, state.hash.as_str()), (Head::default(), ""));
     for (seq, hash) in [(1, "first"), (2, "second")] {
         let payload = Payload::Act(Box::new(act(hash)));
-        append(&*store, [Entry { n: 0, payload, ..message(LogId::Control, seq, "") }]).await;
+        append(
+            &*store,
+            [Entry {
+                n: 0,
+                payload,
+                ..message(LogId::Control, seq, "")
+            }],
+        )
+        .await;
         let state = store.load_control().await.unwrap();
         assert_eq!((state.head.seq, state.hash.as_str()), (seq, hash));
     }
@@ -286,7 +389,14 @@ pub(in crate::store) async fn keeps_everything_when_reopened(place: &impl Place)
     let store = place.open().await;
     let (room, ana) = (room("general", RoomKind::Public), user("ana"));
     let first = said(room.id, 1, ana.id, "t");
-    put(&*store, [Write::InsertRoom(room.clone()), Write::InsertUser(ana.clone())]).await;
+    put(
+        &*store,
+        [
+            Write::InsertRoom(room.clone()),
+            Write::InsertUser(ana.clone()),
+        ],
+    )
+    .await;
     append(&*store, [first.clone()]).await;
     let (epoch, secret) = (store.epoch(), store.secret());
     let schema = store.info().await.unwrap().schema;
@@ -296,12 +406,18 @@ pub(in crate::store) async fn keeps_everything_when_reopened(place: &impl Place)
     assert_eq!((store.epoch(), store.secret()), (epoch, secret));
     assert_ne!(secret, [0; 32]);
     let info = store.info().await.unwrap();
-    assert_eq!((info.epoch, info.schema, info.users, info.rooms), (epoch, schema, 1, 1));
+    assert_eq!(
+        (info.epoch, info.schema, info.users, info.rooms),
+        (epoch, schema, 1, 1)
+    );
     assert!(info.bytes > 0);
     assert_eq!(store.load_room(room.id).await.unwrap().unwrap().room, room);
     assert_eq!(store.load_user(ana.id).await.unwrap().unwrap().user, ana);
     assert_eq!(read(&*store, room.id).await.unwrap(), [first]);
-    assert_eq!(commit(&*store, entries([message(room.id, 1, "again")])).await, Outcome::Conflict);
+    assert_eq!(
+        commit(&*store, entries([message(room.id, 1, "again")])).await,
+        Outcome::Conflict
+    );
     append(&*store, [message(room.id, 2, "on")]).await;
 }
 
@@ -314,5 +430,8 @@ pub(in crate::store) async fn answers_nothing_once_closed(place: &impl Place) {
     assert!(matches!(store.ping().await, Err(Error::Unavailable(_))));
     assert!(matches!(store.head(log).await, Err(Error::Unavailable(_))));
     let change = entries([message(log, 1, "late")]);
-    assert!(matches!(store.commit(vec![change]).await, Err(Error::Unavailable(_))));
+    assert!(matches!(
+        store.commit(vec![change].into()).await,
+        Err(Error::Unavailable(_))
+    ));
 }

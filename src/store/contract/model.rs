@@ -126,7 +126,10 @@ impl Model {
     }
 
     fn change(&mut self, change: &Change) -> Result<(), Outcome> {
-        change.entries.iter().try_for_each(|entry| self.append(entry))?;
+        change
+            .entries
+            .iter()
+            .try_for_each(|entry| self.append(entry))?;
         change.writes.iter().try_for_each(|write| self.write(write))
     }
 
@@ -216,11 +219,20 @@ impl Model {
     fn plan(&self, steps: &[Step], planned: &mut BTreeMap<LogId, u64>) -> Change {
         let mut change = Change::default();
         for step in steps {
-            if let Step::Append { log, off, from, txn } = step {
+            if let Step::Append {
+                log,
+                off,
+                from,
+                txn,
+            } = step
+            {
                 let log = log_id(*log);
                 // Repeating one's own txn within one change would make no sense.
                 let txn = txn.map(|i| format!("t{i}")).filter(|name| {
-                    change.entries.iter().all(|e| e.txn.as_ref().map(Txn::as_str) != Some(name))
+                    change
+                        .entries
+                        .iter()
+                        .all(|e| e.txn.as_ref().map(Txn::as_str) != Some(name))
                 });
                 let head = self.logs.get(&log).map_or(0, |log| log.len() as u64);
                 let seq = planned.entry(log).or_insert(head);
@@ -253,29 +265,63 @@ fn write_of(step: &Step) -> Option<Write> {
     let session_id = |i: u8| SessionId::from_bytes([i; 16]);
     Some(match *step {
         Step::Append { .. } => return None,
-        Step::User { new, id, name, email } => {
+        Step::User {
+            new,
+            id,
+            name,
+            email,
+        } => {
             let user = User {
                 id: user_id(id),
                 email: email.map(|i| format!("{i}@example.org").parse().unwrap()),
                 email_login: name > 0,
                 ..user(&format!("user{name}"))
             };
-            if new { Write::InsertUser(user) } else { Write::UpdateUser(user) }
+            if new {
+                Write::InsertUser(user)
+            } else {
+                Write::UpdateUser(user)
+            }
         }
-        Step::Room { new, id, name, public, deleted } => {
-            let kind = if public { RoomKind::Public } else { RoomKind::Private };
+        Step::Room {
+            new,
+            id,
+            name,
+            public,
+            deleted,
+        } => {
+            let kind = if public {
+                RoomKind::Public
+            } else {
+                RoomKind::Private
+            };
             let room = Room {
                 id: room_id(id),
                 deleted_at: deleted.then_some(NOW),
                 ..room(&format!("room{name}"), kind)
             };
-            if new { Write::InsertRoom(room) } else { Write::UpdateRoom(room) }
+            if new {
+                Write::InsertRoom(room)
+            } else {
+                Write::UpdateRoom(room)
+            }
         }
-        Step::Member { out: true, room, user } => Write::DeleteMember(room_id(room), user_id(user)),
-        Step::Member { out: false, room, user } => {
-            Write::PutMember(member(room_id(room), user_id(user)))
-        }
-        Step::Session { new, id, user, version } => {
+        Step::Member {
+            out: true,
+            room,
+            user,
+        } => Write::DeleteMember(room_id(room), user_id(user)),
+        Step::Member {
+            out: false,
+            room,
+            user,
+        } => Write::PutMember(member(room_id(room), user_id(user))),
+        Step::Session {
+            new,
+            id,
+            user,
+            version,
+        } => {
             let session = Session {
                 id: session_id(id),
                 user: user_id(user),
@@ -292,11 +338,17 @@ fn write_of(step: &Step) -> Option<Write> {
                 rotated_at: NOW,
                 version: u64::from(version),
             };
-            if new { Write::InsertSession(session) } else { Write::UpdateSession(session) }
+            if new {
+                Write::InsertSession(session)
+            } else {
+                Write::UpdateSession(session)
+            }
         }
-        Step::EndSessions { user, except } => {
-            Write::EndSessions { user: user_id(user), except: except.map(session_id), at: NOW }
-        }
+        Step::EndSessions { user, except } => Write::EndSessions {
+            user: user_id(user),
+            except: except.map(session_id),
+            at: NOW,
+        },
         Step::Code { take: true, hash } => Write::TakeCode([hash; 32]),
         Step::Code { take: false, hash } => Write::InsertCode(Code {
             hash: [hash; 32],
@@ -326,22 +378,38 @@ async fn assert_same(store: &dyn Store, model: &Model) {
         assert_eq!(state.as_ref().map(|s| &s.room), model.rooms.get(&room));
         if let Some(state) = state {
             let of_room = model.members.range((room, UserId::from_bytes([0; 16]))..);
-            let members: Vec<_> = of_room.map(|(_, m)| *m).take_while(|m| m.room == room).collect();
+            let members: Vec<_> = of_room
+                .map(|(_, m)| *m)
+                .take_while(|m| m.room == room)
+                .collect();
             assert_eq!(state.members, members);
         }
         let session = SessionId::from_bytes([i; 16]);
         let stored = store.session(session).await.unwrap();
         assert_eq!(stored.as_ref(), model.sessions.get(&session));
         let hash = [i; 32];
-        assert_eq!(store.code(&hash).await.unwrap().as_ref(), model.codes.get(&hash));
+        assert_eq!(
+            store.code(&hash).await.unwrap().as_ref(),
+            model.codes.get(&hash)
+        );
         let name = i.to_string();
-        assert_eq!(store.setting(&name).await.unwrap().as_ref(), model.settings.get(&name));
+        assert_eq!(
+            store.setting(&name).await.unwrap().as_ref(),
+            model.settings.get(&name)
+        );
     }
 }
 
 pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> P) {
-    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let changes = vec(vec(step(), 1..4), 1..6);
     let checked = TestRunner::new(config).run(&vec(changes, 1..8), |batches| {
         runtime.block_on(async {
@@ -352,7 +420,7 @@ pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> P) {
                 let mut planned = BTreeMap::new();
                 let batch: Vec<_> = steps.iter().map(|s| model.plan(s, &mut planned)).collect();
                 let expected = model.commit(&batch);
-                prop_assert_eq!(store.commit(batch).await.unwrap(), expected);
+                prop_assert_eq!(store.commit(batch.into()).await.unwrap(), expected);
             }
             assert_same(&*store, &model).await;
             store.close().await;

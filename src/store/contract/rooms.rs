@@ -15,7 +15,10 @@ pub(in crate::store) async fn keeps_public_names_unique(place: &impl Place) {
     let exists = Outcome::Exists("room name");
     let second = Write::InsertRoom(room("general", RoomKind::Public));
     assert_eq!(commit(&*store, writes([second])).await, exists);
-    let opened = Room { kind: RoomKind::Public, ..private[0].clone() };
+    let opened = Room {
+        kind: RoomKind::Public,
+        ..private[0].clone()
+    };
     let open = writes([Write::UpdateRoom(opened.clone())]);
     assert_eq!(commit(&*store, open.clone()).await, exists);
     let missing = writes([Write::UpdateRoom(room("other", RoomKind::Public))]);
@@ -25,12 +28,22 @@ pub(in crate::store) async fn keeps_public_names_unique(place: &impl Place) {
     assert_eq!(store.public_room(name).await.unwrap(), Some(public.id));
     assert_eq!(store.all_rooms_named(name).await.unwrap().len(), 3);
 
-    let deleted = Room { deleted_at: Some(NOW), ..public.clone() };
+    let deleted = Room {
+        deleted_at: Some(NOW),
+        ..public.clone()
+    };
     put(&*store, [Write::UpdateRoom(deleted.clone())]).await;
     assert_eq!(store.public_room(name).await.unwrap(), None);
     assert_eq!(store.all_rooms_named(name).await.unwrap().len(), 2);
-    assert_eq!(store.load_room(public.id).await.unwrap().unwrap().room, deleted);
-    assert_eq!(commit(&*store, open).await, Outcome::Committed, "the name is free");
+    assert_eq!(
+        store.load_room(public.id).await.unwrap().unwrap().room,
+        deleted
+    );
+    assert_eq!(
+        commit(&*store, open).await,
+        Outcome::Committed,
+        "the name is free"
+    );
     assert_eq!(store.public_room(name).await.unwrap(), Some(opened.id));
 }
 
@@ -52,7 +65,10 @@ pub(in crate::store) async fn loads_a_room_whole(place: &impl Place) {
         ],
     };
     assert_eq!(commit(&*store, created).await, Outcome::Committed);
-    let promoted = Member { role: RoomRole::Owner, ..member(room.id, ana) };
+    let promoted = Member {
+        role: RoomRole::Owner,
+        ..member(room.id, ana)
+    };
     put(
         &*store,
         [
@@ -122,12 +138,24 @@ pub(in crate::store) async fn lists_rooms_in_every_scope(place: &impl Place) {
     same.sort_by_key(|room| room.id);
     let general = room("general", RoomKind::Public);
     let zoo = room("zoo", RoomKind::Public);
-    let gone = Room { deleted_at: Some(NOW), ..room("gone", RoomKind::Public) };
+    let gone = Room {
+        deleted_at: Some(NOW),
+        ..room("gone", RoomKind::Public)
+    };
     let rooms = [&zoo, &same[2], &same[0], &same[1], &general, &gone];
     put(&*store, rooms.map(|room| Write::InsertRoom(room.clone()))).await;
-    let memberships =
-        [(&zoo, ana), (&same[0], ana), (&same[1], ana), (&same[2], ana), (&gone, ana)];
-    put(&*store, memberships.map(|(room, user)| Write::PutMember(member(room.id, user)))).await;
+    let memberships = [
+        (&zoo, ana),
+        (&same[0], ana),
+        (&same[1], ana),
+        (&same[2], ana),
+        (&gone, ana),
+    ];
+    put(
+        &*store,
+        memberships.map(|(room, user)| Write::PutMember(member(room.id, user))),
+    )
+    .await;
     put(&*store, [Write::PutMember(member(zoo.id, ben))]).await;
     append(&*store, [message(zoo.id, 1, "roar")]).await;
 
@@ -138,7 +166,10 @@ pub(in crate::store) async fn lists_rooms_in_every_scope(place: &impl Place) {
         head: crate::model::Head::default(),
     };
     let head = store.head(zoo.id.into()).await.unwrap();
-    let zoo_row = |of| RoomRow { head, ..row(&zoo, of, 2) };
+    let zoo_row = |of| RoomRow {
+        head,
+        ..row(&zoo, of, 2)
+    };
     let [a, b, c] = &same;
     let mine = [a, b, c].map(|room| row(room, Some(ana), 1));
     let of_ana: Vec<_> = mine.iter().cloned().chain([zoo_row(Some(ana))]).collect();
@@ -146,10 +177,15 @@ pub(in crate::store) async fn lists_rooms_in_every_scope(place: &impl Place) {
     assert_eq!(pages(&*store, Scope::Of(ben)).await, [zoo_row(Some(ben))]);
     let public = [row(&general, None, 0), zoo_row(Some(ana))];
     assert_eq!(pages(&*store, Scope::Public(ana)).await, public);
-    let all: Vec<_> = [row(&general, None, 0), row(a, None, 1), row(b, None, 1), row(c, None, 1)]
-        .into_iter()
-        .chain([zoo_row(None)])
-        .collect();
+    let all: Vec<_> = [
+        row(&general, None, 0),
+        row(a, None, 1),
+        row(b, None, 1),
+        row(c, None, 1),
+    ]
+    .into_iter()
+    .chain([zoo_row(None)])
+    .collect();
     assert_eq!(pages(&*store, Scope::All).await, all);
 
     assert_eq!(
@@ -171,13 +207,35 @@ pub(in crate::store) async fn lists_members_by_name(place: &impl Place) {
     let room = RoomId::new(NOW);
     let users = ["ana", "ben", "cat", "dan", "eve"].map(user);
     for user in users.iter().rev() {
-        put(&*store, [Write::InsertUser(user.clone()), Write::PutMember(member(room, user.id))])
-            .await;
+        put(
+            &*store,
+            [
+                Write::InsertUser(user.clone()),
+                Write::PutMember(member(room, user.id)),
+            ],
+        )
+        .await;
     }
-    put(&*store, [Write::DeleteMember(room, users[1].id), Write::InsertUser(user("not-in"))]).await;
+    put(
+        &*store,
+        [
+            Write::DeleteMember(room, users[1].id),
+            Write::InsertUser(user("not-in")),
+        ],
+    )
+    .await;
     let row = |i: usize| (member(room, users[i].id), users[i].clone());
-    assert_eq!(store.list_members(room, None, 2).await.unwrap(), [row(0), row(2)]);
+    assert_eq!(
+        store.list_members(room, None, 2).await.unwrap(),
+        [row(0), row(2)]
+    );
     let after = Some(&users[2].name);
-    assert_eq!(store.list_members(room, after, 9).await.unwrap(), [row(3), row(4)]);
-    assert_eq!(store.list_members(RoomId::new(NOW), None, 9).await.unwrap(), []);
+    assert_eq!(
+        store.list_members(room, after, 9).await.unwrap(),
+        [row(3), row(4)]
+    );
+    assert_eq!(
+        store.list_members(RoomId::new(NOW), None, 9).await.unwrap(),
+        []
+    );
 }

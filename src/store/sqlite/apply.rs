@@ -133,7 +133,9 @@ fn repeated(conn: &Connection, entry: &Entry) -> rusqlite::Result<Halt> {
         (Some(from), Some(txn)) => logs::entry_by_txn(conn, entry.log, from, txn)?,
         _ => None,
     };
-    Ok(Halt::Not(original.map_or(Outcome::Conflict, |e| Outcome::Duplicate(Box::new(e)))))
+    Ok(Halt::Not(original.map_or(Outcome::Conflict, |e| {
+        Outcome::Duplicate(Box::new(e))
+    })))
 }
 
 fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
@@ -218,7 +220,11 @@ fn put_user(conn: &Connection, user: &User, sql: &str) -> Result<(), Halt> {
     match done {
         Err(e) if is_constraint(&e) => {
             let id = user.id.as_bytes();
-            let email = user.email.as_ref().filter(|_| user.email_login).map(Email::as_str);
+            let email = user
+                .email
+                .as_ref()
+                .filter(|_| user.email_login)
+                .map(Email::as_str);
             let outcome = if is_there(conn, NAME_TAKEN, params![user.name.as_str(), id])? {
                 Outcome::Exists("username")
             } else if is_there(conn, EMAIL_TAKEN, params![email, id])? {
@@ -249,7 +255,11 @@ fn put_room(conn: &Connection, room: &Room, sql: &str) -> Result<(), Halt> {
             let taken = params![room.name.as_str(), room.id.as_bytes()];
             let found = room.kind == RoomKind::Public && room.deleted_at.is_none();
             let taken = found && is_there(conn, ROOM_TAKEN, taken)?;
-            let outcome = if taken { Outcome::Exists("room name") } else { Outcome::Stale };
+            let outcome = if taken {
+                Outcome::Exists("room name")
+            } else {
+                Outcome::Stale
+            };
             Err(Halt::Not(outcome))
         }
         done => expect_row(done),
@@ -314,7 +324,12 @@ fn put_key(conn: &Connection, key: &Key) -> Result<(), Halt> {
          ON CONFLICT (kid) DO UPDATE SET public = excluded.public, created_at = excluded.created_at,
          expires_at = excluded.expires_at",
     )?
-    .execute(params![key.kid, key.public, key.created_at.0, key.expires_at.0])?;
+    .execute(params![
+        key.kid,
+        key.public,
+        key.created_at.0,
+        key.expires_at.0
+    ])?;
     Ok(())
 }
 

@@ -56,7 +56,11 @@ impl Checkpointer {
         let thread = thread::Builder::new()
             .name("store-wal".into())
             .spawn(move || run(&path, &wakes, &asked))?;
-        Ok(Self { wake: Some(wake), restart, thread: Some(thread) })
+        Ok(Self {
+            wake: Some(wake),
+            restart,
+            thread: Some(thread),
+        })
     }
 
     /// Has the thread look at the log; returns at once.
@@ -133,6 +137,9 @@ pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal>
     conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         // -1 when there is no log yet.
         let count = |column| row.get(column).map(|n: i64| u64::try_from(n).unwrap_or(0));
-        Ok(Wal { pages: count(1)?, copied: count(2)? })
+        Ok(Wal {
+            pages: count(1)?,
+            copied: count(2)?,
+        })
     })
 }

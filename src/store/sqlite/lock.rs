@@ -42,10 +42,16 @@ impl Lock {
     /// it is missing.
     pub(super) fn take(db: &Path) -> Result<Self, Error> {
         let path = lock_path(db);
-        let open_error =
-            |e: io::Error| Error::Open { path: path.display().to_string(), why: e.to_string() };
+        let open_error = |e: io::Error| Error::Open {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        };
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(open_error)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(open_error)?;
         }
         let file = OpenOptions::new()
             .read(true)
@@ -74,7 +80,10 @@ impl Lock {
 
     /// Writes who we are, for whoever finds the store locked.
     pub(super) fn write(&self, socket: Option<&Path>) -> io::Result<()> {
-        let holder = Holder { pid: std::process::id(), socket: socket.map(Path::to_owned) };
+        let holder = Holder {
+            pid: std::process::id(),
+            socket: socket.map(Path::to_owned),
+        };
         let mut line = serde_json::to_string(&holder)?;
         line.push('\n');
         // Written over, then cut: a reader takes the first line and finds it whole at any moment.
@@ -91,7 +100,11 @@ pub fn lock_holder(db: &Path) -> io::Result<Option<Holder>> {
         Err(e) => return Err(e),
     };
     // A lock taken here goes as the file is closed.
-    Ok(if try_lock(&file)? { None } else { Some(read_holder(&file)) })
+    Ok(if try_lock(&file)? {
+        None
+    } else {
+        Some(read_holder(&file))
+    })
 }
 
 fn lock_path(db: &Path) -> PathBuf {
@@ -113,5 +126,8 @@ fn read_holder(mut file: &File) -> Holder {
         Ok(_) => text.lines().next().unwrap_or_default(),
         Err(_) => "",
     };
-    serde_json::from_str(line).unwrap_or(Holder { pid: 0, socket: None })
+    serde_json::from_str(line).unwrap_or(Holder {
+        pid: 0,
+        socket: None,
+    })
 }

@@ -21,11 +21,17 @@ pub(super) const ENTRIES: &str = concat!(
     " FROM entry WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
 );
 
-pub(super) const ENTRY: &str =
-    concat!("SELECT ", entry_columns!(), " FROM entry WHERE log = ?1 AND seq = ?2");
+pub(super) const ENTRY: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND seq = ?2"
+);
 
-pub(super) const BY_TXN: &str =
-    concat!("SELECT ", entry_columns!(), " FROM entry WHERE log = ?1 AND sender = ?2 AND txn = ?3");
+pub(super) const BY_TXN: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entry WHERE log = ?1 AND sender = ?2 AND txn = ?3"
+);
 
 /// Messages with `?2 <= seq < ?3`, the last first.
 pub(super) const MESSAGES_BEFORE: &str = concat!(
@@ -49,8 +55,10 @@ pub(super) const LAST_ACT: &str = concat!(
 );
 
 pub(super) fn head(conn: &Connection, log: LogId) -> rusqlite::Result<Head> {
-    let head =
-        conn.prepare_cached(HEAD)?.query_row([log_key(log).as_bytes()], rows::head).optional()?;
+    let head = conn
+        .prepare_cached(HEAD)?
+        .query_row([log_key(log).as_bytes()], rows::head)
+        .optional()?;
     Ok(head.unwrap_or_default())
 }
 
@@ -63,8 +71,12 @@ pub(super) fn entries(
 ) -> rusqlite::Result<Vec<Entry>> {
     let key = log_key(log);
     let mut statement = conn.prepare_cached(ENTRIES)?;
-    let mut found =
-        statement.query(params![key.as_bytes(), int(after), int(upto), rows::limit(limit)])?;
+    let mut found = statement.query(params![
+        key.as_bytes(),
+        int(after),
+        int(upto),
+        rows::limit(limit)
+    ])?;
     let mut entries = Vec::new();
     let mut size = 0;
     while let Some(row) = found.next()? {
@@ -88,7 +100,12 @@ pub(super) fn entry_by_txn(
     txn: &Txn,
 ) -> rusqlite::Result<Option<Entry>> {
     let key = log_key(log);
-    one(conn, BY_TXN, log, params![key.as_bytes(), from.as_bytes(), txn.as_str()])
+    one(
+        conn,
+        BY_TXN,
+        log,
+        params![key.as_bytes(), from.as_bytes(), txn.as_str()],
+    )
 }
 
 pub(super) fn messages(
@@ -134,7 +151,12 @@ fn messages_from(
 ) -> rusqlite::Result<Vec<Entry>> {
     let log = LogId::Room(room);
     let key = log_key(log);
-    all(conn, MESSAGES_FROM, log, params![key.as_bytes(), int(from), rows::limit(limit)])
+    all(
+        conn,
+        MESSAGES_FROM,
+        log,
+        params![key.as_bytes(), int(from), rows::limit(limit)],
+    )
 }
 
 pub(super) fn load_room(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<RoomState>> {
@@ -144,7 +166,11 @@ pub(super) fn load_room(conn: &Connection, id: RoomId) -> rusqlite::Result<Optio
     };
     let members = records::members(&snapshot, id)?;
     let head = head(&snapshot, LogId::Room(id))?;
-    Ok(Some(RoomState { room, members, head }))
+    Ok(Some(RoomState {
+        room,
+        members,
+        head,
+    }))
 }
 
 pub(super) fn load_user(conn: &Connection, id: UserId) -> rusqlite::Result<Option<UserState>> {
@@ -174,7 +200,9 @@ fn one(
     log: LogId,
     params: impl Params,
 ) -> rusqlite::Result<Option<Entry>> {
-    conn.prepare_cached(sql)?.query_row(params, |row| rows::entry(log, row)).optional()
+    conn.prepare_cached(sql)?
+        .query_row(params, |row| rows::entry(log, row))
+        .optional()
 }
 
 fn all(
@@ -183,5 +211,7 @@ fn all(
     log: LogId,
     params: impl Params,
 ) -> rusqlite::Result<Vec<Entry>> {
-    conn.prepare_cached(sql)?.query_map(params, |row| rows::entry(log, row))?.collect()
+    conn.prepare_cached(sql)?
+        .query_map(params, |row| rows::entry(log, row))?
+        .collect()
 }

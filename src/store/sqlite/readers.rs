@@ -33,7 +33,12 @@ impl Readers {
     /// A pool of at most `size` connections, opened as they are needed.
     pub(super) fn new(path: PathBuf, size: usize) -> Self {
         let size = u32::try_from(size.clamp(1, 1024)).unwrap_or(1);
-        Self { path, size, turns: Arc::new(Semaphore::new(size as usize)), idle: Arc::default() }
+        Self {
+            path,
+            size,
+            turns: Arc::new(Semaphore::new(size as usize)),
+            idle: Arc::default(),
+        }
     }
 
     /// Runs `query` when it is its turn. It goes on to its end even when the caller does not wait for it.
@@ -56,7 +61,9 @@ impl Readers {
             let answer = query(&conn).map_err(store_error);
             // A connection that saw an error is not trusted again.
             if answer.is_ok() {
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+                idle.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(conn);
             }
             drop(turn);
             answer
@@ -71,6 +78,9 @@ impl Readers {
         let all = time::timeout(WAIT, self.turns.acquire_many(self.size)).await;
         self.turns.close();
         drop(all);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

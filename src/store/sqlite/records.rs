@@ -64,7 +64,9 @@ pub(super) fn user_by_email(conn: &Connection, email: &Email) -> rusqlite::Resul
 
 pub(super) fn users(conn: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<User>> {
     let snapshot = conn.unchecked_transaction()?;
-    ids.iter().filter_map(|id| user(&snapshot, *id).transpose()).collect()
+    ids.iter()
+        .filter_map(|id| user(&snapshot, *id).transpose())
+        .collect()
 }
 
 pub(super) fn list_users(
@@ -89,7 +91,12 @@ pub(super) fn rooms_named(
     user: UserId,
     name: &RoomName,
 ) -> rusqlite::Result<Vec<RoomId>> {
-    all(conn, ROOMS_NAMED_OF, params![user.as_bytes(), name.as_str()], room_id)
+    all(
+        conn,
+        ROOMS_NAMED_OF,
+        params![user.as_bytes(), name.as_str()],
+        room_id,
+    )
 }
 
 pub(super) fn all_rooms_named(conn: &Connection, name: &RoomName) -> rusqlite::Result<Vec<RoomId>> {
@@ -115,26 +122,46 @@ pub(super) fn list_rooms(
             let of = params![name, id, limit, user.as_bytes()];
             (all(&snapshot, ROOMS_OF, of, rows::room)?, Some(user))
         }
-        Scope::Public(user) => {
-            (all(&snapshot, ROOMS_PUBLIC, params![name, id, limit], rows::room)?, Some(user))
-        }
-        Scope::All => (all(&snapshot, ROOMS_ALL, params![name, id, limit], rows::room)?, None),
+        Scope::Public(user) => (
+            all(
+                &snapshot,
+                ROOMS_PUBLIC,
+                params![name, id, limit],
+                rows::room,
+            )?,
+            Some(user),
+        ),
+        Scope::All => (
+            all(&snapshot, ROOMS_ALL, params![name, id, limit], rows::room)?,
+            None,
+        ),
     };
-    rooms.into_iter().map(|room| room_row(&snapshot, room, asker)).collect()
+    rooms
+        .into_iter()
+        .map(|room| room_row(&snapshot, room, asker))
+        .collect()
 }
 
 fn room_row(conn: &Connection, room: Room, asker: Option<UserId>) -> rusqlite::Result<RoomRow> {
     let member = match asker {
-        Some(user) => {
-            one(conn, MEMBER, params![room.id.as_bytes(), user.as_bytes()], rows::member)?
-        }
+        Some(user) => one(
+            conn,
+            MEMBER,
+            params![room.id.as_bytes(), user.as_bytes()],
+            rows::member,
+        )?,
         None => None,
     };
     let members = conn
         .prepare_cached(MEMBER_COUNT)?
         .query_row([room.id.as_bytes()], |row| rows::number(row, 0))?;
     let head = logs::head(conn, LogId::Room(room.id))?;
-    Ok(RoomRow { room, member, members, head })
+    Ok(RoomRow {
+        room,
+        member,
+        members,
+        head,
+    })
 }
 
 pub(super) fn members(conn: &Connection, room: RoomId) -> rusqlite::Result<Vec<Member>> {
@@ -168,23 +195,45 @@ pub(super) fn sessions_of(
     user: UserId,
     now: Millis,
 ) -> rusqlite::Result<Vec<Session>> {
-    all(conn, SESSIONS_OF, params![user.as_bytes(), now.0], rows::session)
+    all(
+        conn,
+        SESSIONS_OF,
+        params![user.as_bytes(), now.0],
+        rows::session,
+    )
 }
 
 pub(super) fn ended_sessions(conn: &Connection, since: Millis) -> rusqlite::Result<Vec<SessionId>> {
-    all(conn, ENDED, [since.0], |row| Ok(SessionId::from_bytes(row.get(0)?)))
+    all(conn, ENDED, [since.0], |row| {
+        Ok(SessionId::from_bytes(row.get(0)?))
+    })
 }
 
 pub(super) fn code(conn: &Connection, hash: &CodeHash) -> rusqlite::Result<Option<Code>> {
-    one(conn, "SELECT * FROM code WHERE hash = ?1", [hash], rows::code)
+    one(
+        conn,
+        "SELECT * FROM code WHERE hash = ?1",
+        [hash],
+        rows::code,
+    )
 }
 
 pub(super) fn keys(conn: &Connection) -> rusqlite::Result<Vec<Key>> {
-    all(conn, "SELECT * FROM signing_key ORDER BY created_at, kid", [], rows::key)
+    all(
+        conn,
+        "SELECT * FROM signing_key ORDER BY created_at, kid",
+        [],
+        rows::key,
+    )
 }
 
 pub(super) fn setting(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
-    one(conn, "SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0))
+    one(
+        conn,
+        "SELECT value FROM setting WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )
 }
 
 /// How many users and undeleted rooms there are, and how many bytes the database takes.

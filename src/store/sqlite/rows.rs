@@ -105,7 +105,11 @@ pub(super) fn entry(log: LogId, row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 /// A head, from `seq, n, at`.
 pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
-    Ok(Head { seq: number(row, 0)?, n: number(row, 1)?, at: Millis(row.get(2)?) })
+    Ok(Head {
+        seq: number(row, 0)?,
+        n: number(row, 1)?,
+        at: Millis(row.get(2)?),
+    })
 }
 
 pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {

@@ -47,7 +47,10 @@ pub(super) fn version() -> u32 {
 
 /// Makes the file if there is none and brings it to the newest schema.
 pub(super) fn prepare(path: &Path, now: Millis) -> Result<Identity, Error> {
-    let open_error = |why: String| Error::Open { path: path.display().to_string(), why };
+    let open_error = |why: String| Error::Open {
+        path: path.display().to_string(),
+        why,
+    };
     if rusqlite::version_number() < OLDEST_SQLITE {
         let version = rusqlite::version();
         return Err(open_error(format!(
@@ -101,14 +104,21 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connect
 
 /// Makes an empty file that only we may read; SQLite gives its other files the same rights.
 fn create(path: &Path) -> io::Result<()> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
 }
 
 /// Runs what is missing, each step in a transaction of its own.
 fn migrate(conn: &mut Connection) -> Result<(), Error> {
     let known = version();
-    let found: u32 =
-        conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(store_error)?;
+    let found: u32 = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(store_error)?;
     if found > known {
         return Err(Error::Newer { found, known });
     }

@@ -42,7 +42,13 @@ impl Space {
             let pages = bytes / PAGE_BYTES;
             pages - (pages / RESERVED_PART).min(RESERVED_PAGES)
         });
-        Self { dir, min_free, pages, clock, looked: None }
+        Self {
+            dir,
+            min_free,
+            pages,
+            clock,
+            looked: None,
+        }
     }
 
     /// [`Error::Full`] when the batch has messages and there is no room for them.
@@ -55,7 +61,10 @@ impl Space {
             return Err(Error::Full);
         }
         if let Some(pages) = self.pages {
-            let count = |sql| conn.prepare_cached(sql)?.query_row([], |row| number(row, 0));
+            let count = |sql| {
+                conn.prepare_cached(sql)?
+                    .query_row([], |row| number(row, 0))
+            };
             let used = count("PRAGMA page_count").map_err(store_error)?;
             let free = count("PRAGMA freelist_count").map_err(store_error)?;
             if used.saturating_sub(free) >= pages {
@@ -74,8 +83,9 @@ impl Space {
             Some((at, room)) if (0..CHECK_MILLIS).contains(&(now.0 - at.0)) => room,
             _ => {
                 // A disk that does not tell is left to say so when it is written to.
-                let room = rustix::fs::statvfs(&self.dir)
-                    .map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= self.min_free);
+                let room = rustix::fs::statvfs(&self.dir).map_or(true, |fs| {
+                    fs.f_bavail.saturating_mul(fs.f_frsize) >= self.min_free
+                });
                 self.looked = Some((now, room));
                 room
             }

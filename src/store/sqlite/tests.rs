@@ -33,7 +33,13 @@ impl Dir {
 
     fn options(&self) -> Options {
         let clock = Clock::fixed(NOW);
-        Options { path: self.db(), max_size: None, min_free: 0, readers: 2, clock }
+        Options {
+            path: self.db(),
+            max_size: None,
+            min_free: 0,
+            readers: 2,
+            clock,
+        }
     }
 }
 
@@ -54,13 +60,22 @@ fn message(room: RoomId, seq: u64, body: &str) -> Change {
         from: Some(UserId::from_bytes([1; 16])),
         txn: None,
         digest: None,
-        payload: Payload::Message { body: body.into(), reply_to: None },
+        payload: Payload::Message {
+            body: body.into(),
+            reply_to: None,
+        },
     };
-    Change { entries: vec![entry], writes: Vec::new() }
+    Change {
+        entries: vec![entry],
+        writes: Vec::new(),
+    }
 }
 
 fn setting(name: &str) -> Change {
-    Change { entries: Vec::new(), writes: vec![Write::PutSetting(name.into(), "1".into())] }
+    Change {
+        entries: Vec::new(),
+        writes: vec![Write::PutSetting(name.into(), "1".into())],
+    }
 }
 
 #[tokio::test]
@@ -71,7 +86,10 @@ async fn a_second_open_is_told_who_has_the_store() {
     let me = std::process::id();
     let locked = |expected: Option<&str>| {
         let holder = lock_holder(&dir.db()).unwrap().unwrap();
-        assert_eq!((holder.pid, holder.socket.as_deref()), (me, expected.map(Path::new)));
+        assert_eq!(
+            (holder.pid, holder.socket.as_deref()),
+            (me, expected.map(Path::new))
+        );
         match Sqlite::open(dir.options()) {
             Err(Error::Locked { pid, socket, .. }) => {
                 assert_eq!((pid, socket.as_deref()), (me, expected.map(Path::new)));
@@ -80,7 +98,9 @@ async fn a_second_open_is_told_who_has_the_store() {
         }
     };
     locked(None);
-    store.announce(Path::new("/run/chatd/a-long-name.sock")).unwrap();
+    store
+        .announce(Path::new("/run/chatd/a-long-name.sock"))
+        .unwrap();
     locked(Some("/run/chatd/a-long-name.sock"));
     store.announce(Path::new("/run/s")).unwrap();
     locked(Some("/run/s"));
@@ -111,8 +131,17 @@ fn a_new_database_is_set_up_to_last() {
     drop(Sqlite::open(dir.options()).unwrap());
     for purpose in [schema::Purpose::Write(Some(1 << 20)), schema::Purpose::Read] {
         let db = schema::connect(&dir.db(), purpose).unwrap();
-        let get = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
-        let found = ["auto_vacuum", "synchronous", "wal_autocheckpoint", "page_size"].map(get);
+        let get = |name| {
+            db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        let found = [
+            "auto_vacuum",
+            "synchronous",
+            "wal_autocheckpoint",
+            "page_size",
+        ]
+        .map(get);
         // Incremental; full; never by itself.
         assert_eq!(found, [2, 2, 0, i64::try_from(schema::PAGE_BYTES).unwrap()]);
         let mode = db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
@@ -143,13 +172,19 @@ async fn what_is_no_database_is_not_opened() {
     let dir = Dir::new();
     fs::create_dir(dir.db().parent().unwrap()).unwrap();
     fs::write(dir.db(), "something else ".repeat(1_000)).unwrap();
-    assert!(matches!(Sqlite::open(dir.options()), Err(Error::Open { .. })));
+    assert!(matches!(
+        Sqlite::open(dir.options()),
+        Err(Error::Open { .. })
+    ));
 }
 
 #[tokio::test]
 async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     let dir = Dir::new();
-    let options = Options { max_size: Some(1 << 20), ..dir.options() };
+    let options = Options {
+        max_size: Some(1 << 20),
+        ..dir.options()
+    };
     let store = Sqlite::open(options).unwrap();
     let room = RoomId::new(NOW);
     let body = "x".repeat(3_000);
@@ -169,7 +204,10 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     // … and when that too is used up, reading goes on, and nothing was half done.
     let big = |i: u32| {
         let put = Write::PutSetting(format!("s{i}"), body.clone());
-        vec![Change { entries: Vec::new(), writes: vec![put] }]
+        vec![Change {
+            entries: Vec::new(),
+            writes: vec![put],
+        }]
     };
     let mut count = 0;
     let full = loop {
@@ -180,24 +218,40 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     };
     assert!(matches!(full, Error::Full), "{full}");
     assert_eq!(store.setting(&format!("s{count}")).await.unwrap(), None);
-    assert_eq!(store.setting(&format!("s{}", count - 1)).await.unwrap(), Some(body.clone()));
-    assert_eq!(store.entry(room.into(), seq).await.unwrap().unwrap().seq, seq);
+    assert_eq!(
+        store.setting(&format!("s{}", count - 1)).await.unwrap(),
+        Some(body.clone())
+    );
+    assert_eq!(
+        store.entry(room.into(), seq).await.unwrap().unwrap().seq,
+        seq
+    );
     store.close().await;
 
     let store = Sqlite::open(dir.options()).unwrap();
-    let outcomes = store.commit(vec![message(room, seq + 1, &body)]).await.unwrap();
+    let outcomes = store
+        .commit(vec![message(room, seq + 1, &body)])
+        .await
+        .unwrap();
     assert_eq!(outcomes, [Outcome::Committed]);
 }
 
 #[tokio::test]
 async fn a_disk_that_gets_full_refuses_messages_only() {
     let dir = Dir::new();
-    let store = Sqlite::open(Options { min_free: u64::MAX, ..dir.options() }).unwrap();
+    let store = Sqlite::open(Options {
+        min_free: u64::MAX,
+        ..dir.options()
+    })
+    .unwrap();
     let room = RoomId::new(NOW);
     let batch = vec![setting("a"), message(room, 1, "hi")];
     assert!(matches!(store.commit(batch).await, Err(Error::Full)));
     assert_eq!(store.setting("a").await.unwrap(), None);
-    assert_eq!(store.commit(vec![setting("a")]).await.unwrap(), [Outcome::Committed]);
+    assert_eq!(
+        store.commit(vec![setting("a")]).await.unwrap(),
+        [Outcome::Committed]
+    );
 }
 
 #[tokio::test]
@@ -205,14 +259,22 @@ async fn a_row_that_we_did_not_write_is_damage() {
     let dir = Dir::new();
     let store = Sqlite::open(dir.options()).unwrap();
     let room = RoomId::new(NOW);
-    store.commit(vec![message(room, 1, "hi"), message(room, 2, "ho")]).await.unwrap();
+    store
+        .commit(vec![message(room, 1, "hi"), message(room, 2, "ho")])
+        .await
+        .unwrap();
     let db = Connection::open(dir.db()).unwrap();
-    db.execute("UPDATE entry SET data = '{' WHERE seq = 1", []).unwrap();
+    db.execute("UPDATE entry SET data = '{' WHERE seq = 1", [])
+        .unwrap();
     let found = store.entry(room.into(), 1).await;
-    assert!(matches!(&found, Err(Error::Damaged(why)) if why.contains("entry 1 of")), "{found:?}");
+    assert!(
+        matches!(&found, Err(Error::Damaged(why)) if why.contains("entry 1 of")),
+        "{found:?}"
+    );
     assert_eq!(store.entry(room.into(), 2).await.unwrap().unwrap().seq, 2);
     // A format from the future is no damage.
-    db.execute("UPDATE entry SET v = 200 WHERE seq = 1", []).unwrap();
+    db.execute("UPDATE entry SET v = 200 WHERE seq = 1", [])
+        .unwrap();
     let found = store.entry(room.into(), 1).await.unwrap().unwrap();
     assert!(matches!(found.payload, Payload::Unknown { .. }));
 }
@@ -224,11 +286,15 @@ async fn a_writer_that_failed_comes_back() {
     let room = RoomId::new(NOW);
     store.commit(vec![message(room, 1, "hi")]).await.unwrap();
     let db = Connection::open(dir.db()).unwrap();
-    db.execute_batch("ALTER TABLE entry RENAME TO away").unwrap();
-    let failed = store.commit(vec![setting("a"), message(room, 2, "ho")]).await;
+    db.execute_batch("ALTER TABLE entry RENAME TO away")
+        .unwrap();
+    let failed = store
+        .commit(vec![setting("a"), message(room, 2, "ho")])
+        .await;
     assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
     assert_eq!(store.setting("a").await.unwrap(), None);
-    db.execute_batch("ALTER TABLE away RENAME TO entry").unwrap();
+    db.execute_batch("ALTER TABLE away RENAME TO entry")
+        .unwrap();
     let outcomes = store.commit(vec![message(room, 2, "ho")]).await.unwrap();
     assert_eq!(outcomes, [Outcome::Committed]);
 }
@@ -291,10 +357,17 @@ fn hot_queries_scan_no_table() {
         apply::END_SESSIONS,
     ] {
         let plan = plan(&db, sql);
-        assert!(plan.iter().all(|step| !step.contains("SCAN")), "{sql}: {plan:#?}");
+        assert!(
+            plan.iter().all(|step| !step.contains("SCAN")),
+            "{sql}: {plan:#?}"
+        );
         // Only what is joined is sorted: a user's rooms and a room's members, by name.
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
-        assert_eq!(sorts, sql.contains("CROSS JOIN") && sql.contains("LIMIT"), "{sql}: {plan:#?}");
+        assert_eq!(
+            sorts,
+            sql.contains("CROSS JOIN") && sql.contains("LIMIT"),
+            "{sql}: {plan:#?}"
+        );
     }
     assert!(plan(&db, "SELECT * FROM session WHERE device = ?1")[0].contains("SCAN"));
 }
@@ -303,5 +376,9 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
     let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let count = explain.parameter_count();
     let none = rusqlite::params_from_iter(vec![rusqlite::types::Null; count]);
-    explain.query_map(none, |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+    explain
+        .query_map(none, |row| row.get(3))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }

@@ -7,6 +7,7 @@ use std::{
     collections::HashSet,
     io,
     path::PathBuf,
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
@@ -34,7 +35,7 @@ const PAGES_A_STATEMENT: u64 = 2;
 
 /// A batch, and where its answer goes.
 pub(super) struct Job {
-    pub(super) batch: Vec<Change>,
+    pub(super) batch: Arc<Vec<Change>>,
     pub(super) answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
 }
 
@@ -56,12 +57,22 @@ impl Writer {
         let checkpointer = Checkpointer::start(path.clone())
             .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
         let heads = Heads::new();
-        Ok(Self { path, max_size, space, conn: Some(conn), heads, checkpointer, pages: 0 })
+        Ok(Self {
+            path,
+            max_size,
+            space,
+            conn: Some(conn),
+            heads,
+            checkpointer,
+            pages: 0,
+        })
     }
 
     /// Starts the thread. It ends when the last sender is gone and the queue is empty.
     pub(super) fn start(self, jobs: mpsc::Receiver<Job>) -> io::Result<JoinHandle<()>> {
-        thread::Builder::new().name("store-write".into()).spawn(move || self.run(jobs))
+        thread::Builder::new()
+            .name("store-write".into())
+            .spawn(move || self.run(jobs))
     }
 
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
@@ -70,7 +81,9 @@ impl Writer {
             let _ = answer.send(self.commit(&batch));
             self.tend_wal(&batch);
         }
-        let Self { conn, checkpointer, .. } = self;
+        let Self {
+            conn, checkpointer, ..
+        } = self;
         drop(checkpointer);
         if let Some(conn) = conn
             && let Err(e) = checkpoint(&conn, "TRUNCATE")
