@@ -32,3 +32,7 @@ pub mod door;
 pub mod admin;
 pub mod http;
 pub mod ws;
+
+// Floor 6: the wiring.
+pub mod lifecycle;
+pub mod server;

@@ -417,6 +417,7 @@ fn cursor() -> Refusal {
 
 fn parse_cursor(text: &str) -> Result<(RoomName, RoomId), Refusal> {
     let parsed = text.split_once(':');
-    let parsed = parsed.and_then(|(name, id)| Some((RoomName::parse(name).ok()?, id.parse().ok()?)));
+    let parsed =
+        parsed.and_then(|(name, id)| Some((RoomName::parse(name).ok()?, id.parse().ok()?)));
     parsed.ok_or_else(cursor)
 }

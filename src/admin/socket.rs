@@ -29,7 +29,9 @@ pub enum SocketError {
     #[error("another chatd answers at {0}; stop it, or set admin.socket to another path")]
     InUse(String),
     /// The kernel takes no path as long as this.
-    #[error("the path {0} is too long for a socket (107 bytes at most); set admin.socket to a shorter one")]
+    #[error(
+        "the path {0} is too long for a socket (107 bytes at most); set admin.socket to a shorter one"
+    )]
     TooLong(String),
     /// It cannot be made.
     #[error("cannot make the admin socket {path}: {source}")]
@@ -79,7 +81,10 @@ impl Listener {
             .create(parent)
             .map_err(&io)?;
         let _left_by_a_crash = fs::remove_dir_all(&private);
-        DirBuilder::new().mode(0o700).create(&private).map_err(&io)?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&private)
+            .map_err(&io)?;
         let made = UnixListener::bind(&inside).and_then(|socket| {
             fs::set_permissions(&inside, Permissions::from_mode(0o660))?;
             fs::rename(&inside, path)?;
@@ -96,7 +101,9 @@ impl Listener {
     pub async fn serve(self, router: Router, stop: CancellationToken, tasks: TaskTracker) {
         let places = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
         loop {
-            let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { break };
+            let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else {
+                break;
+            };
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -111,7 +118,9 @@ impl Listener {
                     continue;
                 }
             };
-            let Ok(cred) = stream.peer_cred() else { continue };
+            let Ok(cred) = stream.peer_cred() else {
+                continue;
+            };
             let peer = Peer {
                 uid: cred.uid(),
                 gid: cred.gid(),

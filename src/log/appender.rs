@@ -46,6 +46,8 @@ pub(super) enum Command {
     Append(Append),
     /// Bring a log into memory.
     Load(LogId, oneshot::Sender<Result<(), Refusal>>),
+    /// Take nothing more in; the sender is dropped when all is done.
+    Stop(oneshot::Sender<()>),
 }
 
 /// One request.
@@ -115,6 +117,8 @@ pub(super) struct Appender {
     reads: JoinSet<Read>,
     /// Logs with listeners that could not be read after a commit of unknown outcome; tried again.
     unsettled: HashSet<LogId>,
+    /// Held until the end, for whoever waits for it.
+    stopped: Vec<oneshot::Sender<()>>,
 }
 
 impl Appender {
@@ -137,6 +141,7 @@ impl Appender {
             parked: HashMap::new(),
             reads: JoinSet::new(),
             unsettled: HashSet::new(),
+            stopped: Vec::new(),
         }
     }
 
@@ -183,6 +188,10 @@ impl Appender {
                 let _gone = reply.send(Ok(()));
             }
             Command::Load(log, reply) => self.park(log, Parked::Load(reply)),
+            Command::Stop(reply) => {
+                self.stopped.push(reply);
+                self.queue.close();
+            }
         }
     }
 

@@ -70,8 +70,7 @@ impl Ops {
         let taken = self.store.user_by_name(&new.name).await;
         if taken.map_err(|e| refuse(&e))?.is_some() {
             let name = &new.name;
-            let what =
-                format!("there is a user {name} already; see `chatd user show {name}`");
+            let what = format!("there is a user {name} already; see `chatd user show {name}`");
             return Err(Refusal::Conflict(what));
         }
         let id = UserId::new(self.clock.now());
@@ -307,8 +306,7 @@ impl Ops {
             match slice.last() {
                 Some(last) => after = Some(last.name.clone()),
                 None => {
-                    let what =
-                        "this is the last admin; make another one first: `chatd user role NAME admin`";
+                    let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
                     return Err(Refusal::Conflict(what.into()));
                 }
             }
