@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How often rate limits forget who has not been seen.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 /// How many sweeps lie between two looks at the signing keys.
 const SWEEPS_PER_KEY_CHECK: u32 = 60;
 
@@ -96,7 +96,7 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
         .await
         .map_err(listen_error);
     let opened = match socket {
-        Ok(socket) => open_doors(&core, socket, ready).await,
+        Ok(socket) => open_doors(&core, socket, ready),
         Err(e) => Err(e),
     };
     if let Err(e) = opened {
@@ -113,7 +113,7 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     })
 }
 
-async fn open_doors(
+fn open_doors(
     core: &Core,
     socket: tokio::net::TcpListener,
     ready: impl FnOnce(Listening),

@@ -51,7 +51,7 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
         let _ticket = ticket;
         let Ok(upgraded) = upgrade.await else { return };
         if let Some((stream, early)) = into_tcp(upgraded) {
-            Session::new(app, context, token, early).run(stream).await;
+            Session::new(app, &context, token, early).run(stream).await;
         }
     });
     let mut response = Response::new(Body::empty());

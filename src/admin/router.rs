@@ -230,8 +230,12 @@ async fn add_user(
     let new = NewAccount {
         name: Username::parse(&body.name).map_err(|e| in_field("name", &e))?,
         role: body.role.unwrap_or(Role::Member),
-        display_name: optional(body.display_name, "display_name", DisplayName::parse)?,
-        email: optional(body.email, "email", Email::parse)?,
+        display_name: optional(
+            body.display_name.as_deref(),
+            "display_name",
+            DisplayName::parse,
+        )?,
+        email: optional(body.email.as_deref(), "email", Email::parse)?,
         password: body.password.map(Secret::from),
     };
     let Access { user, code, .. } = ops.add_user(&actor, new, body.dry_run).await?;
@@ -399,11 +403,11 @@ fn user_ref(text: &str) -> Result<UserRef, Refusal> {
 }
 
 fn optional<T>(
-    text: Option<String>,
+    text: Option<&str>,
     field: &str,
     parse: impl Fn(&str) -> Result<T, Invalid>,
 ) -> Result<Option<T>, Refusal> {
-    let parsed = text.as_deref().map(parse).transpose();
+    let parsed = text.map(parse).transpose();
     parsed.map_err(|e| in_field(field, &e))
 }
 

@@ -318,23 +318,22 @@ impl Appender {
                 self.seed(&mut heads, *log);
             }
             let mut draft = Draft::new(&self.memory, now, &heads);
-            match (append.decide)(&mut draft) {
-                Err(refusal) => append.answer(Err(refusal.into())),
-                Ok(()) => {
-                    let (change, added) = draft.finish();
-                    if change.entries.is_empty() && change.writes.is_empty() {
-                        append.answer(Ok(Done {
-                            entries: Vec::new(),
-                            dup: false,
-                        }));
-                        continue;
-                    }
-                    heads.heads.extend(added.heads);
-                    heads.hash = added.hash.or(heads.hash);
-                    closed.extend(change.writes.iter().filter_map(closes));
-                    batch.push((append, change));
-                }
+            if let Err(refusal) = (append.decide)(&mut draft) {
+                append.answer(Err(refusal.into()));
+                continue;
             }
+            let (change, added) = draft.finish();
+            if change.entries.is_empty() && change.writes.is_empty() {
+                append.answer(Ok(Done {
+                    entries: Vec::new(),
+                    dup: false,
+                }));
+                continue;
+            }
+            heads.heads.extend(added.heads);
+            heads.hash = added.hash.or(heads.hash);
+            closed.extend(change.writes.iter().filter_map(closes));
+            batch.push((append, change));
         }
         later.append(&mut self.ready);
         self.ready = later;
@@ -390,7 +389,9 @@ impl Appender {
                     append.tries += 1;
                     if !follows {
                         // Somebody else wrote to one of these logs: look where they stand now.
-                        logs.iter().for_each(|log| self.memory.forget(*log));
+                        for log in &logs {
+                            self.memory.forget(*log);
+                        }
                     }
                     again.push_back(append);
                     continue;

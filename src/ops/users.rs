@@ -303,13 +303,12 @@ impl Ops {
             if slice.iter().any(is_one) {
                 return Ok(());
             }
-            match slice.last() {
-                Some(last) => after = Some(last.name.clone()),
-                None => {
-                    let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
-                    return Err(Refusal::Conflict(what.into()));
-                }
-            }
+            let Some(last) = slice.last() else {
+                let what =
+                    "this is the last admin; make another one first: `chatd user role NAME admin`";
+                return Err(Refusal::Conflict(what.into()));
+            };
+            after = Some(last.name.clone());
         }
     }
 

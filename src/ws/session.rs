@@ -39,7 +39,7 @@ const PROTOCOL: u32 = 1;
 /// How many sends of one connection may wait for their acknowledgement; beyond it no more is read.
 const SENDS_IN_FLIGHT: u32 = 256;
 /// How long before it runs out a client is told that its access token does.
-const EXPIRY_NOTICE: Duration = Duration::from_secs(60);
+const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
 /// How many names of rooms a connection remembers.
 const NAMES: usize = 16;
 
@@ -96,7 +96,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         app: Arc<App>,
-        context: Context,
+        context: &Context,
         token: Option<String>,
         early: Vec<u8>,
     ) -> Self {
