@@ -41,6 +41,8 @@ const PROTOCOL: u32 = 1;
 const SENDS_IN_FLIGHT: u32 = 256;
 /// How long before it runs out a client is told that its access token does.
 const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
+/// How long the answer to a client's close may take to leave.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// How many names of rooms a connection remembers.
 const NAMES: usize = 16;
 
@@ -167,7 +169,8 @@ impl Session {
         if let Some(close) = close.filter(|c| c.code.lets_finish()) {
             let finishing = async {
                 if let Some(work) = self.work.take() {
-                    work.await;
+                    let then = work.await;
+                    self.go_on(then);
                 }
                 let sends = Arc::clone(&self.sends);
                 let done = || sends.load(Ordering::Acquire) == 0;
@@ -177,6 +180,11 @@ impl Session {
             if tokio::time::timeout(most, finishing).await.is_err() {
                 tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
             }
+        }
+        if close.is_none() {
+            // The answer to the client's own close; nobody there any more is fine, too.
+            let rest = writer.drain(&outgoing, &self.outbox, || true);
+            let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
         self.part();
         if let Some(close) = close {
