@@ -167,6 +167,7 @@ impl Session {
             }
         };
         if let Some(close) = close.filter(|c| c.code.lets_finish()) {
+            let most: Duration = self.app.config.server.drain.into();
             let finishing = async {
                 if let Some(work) = self.work.take() {
                     let then = work.await;
@@ -176,7 +177,6 @@ impl Session {
                 let done = || sends.load(Ordering::Acquire) == 0;
                 writer.drain(&outgoing, &self.outbox, done).await
             };
-            let most: Duration = self.app.config.server.drain.into();
             if tokio::time::timeout(most, finishing).await.is_err() {
                 tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
             }
