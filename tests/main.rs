@@ -15,6 +15,7 @@ mod cli_config;
 mod conversation;
 mod durability;
 mod floors;
+mod generated;
 mod idempotency;
 mod limits;
 mod liveness;
