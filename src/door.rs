@@ -5,6 +5,7 @@ mod body;
 mod context;
 mod origin;
 mod problem;
+mod ticket;
 
 pub use self::{
     app::App,
@@ -12,4 +13,5 @@ pub use self::{
     context::{Context, Peer, attach_context},
     origin::allows_origin,
     problem::Problem,
+    ticket::Ticket,
 };

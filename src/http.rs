@@ -28,7 +28,7 @@ use crate::{
     model::{Caller, Origin, Refusal},
 };
 
-/// What stands at the head of the OpenAPI document.
+/// What stands at the head of the `OpenAPI` document.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -80,7 +80,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(messages::show))
 }
 
-/// The OpenAPI document, made from the table.
+/// the `OpenAPI` document, made from the table.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     table().into_openapi()
 }
@@ -149,7 +149,7 @@ fn cors(app: &Arc<App>) -> CorsLayer {
         ])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
         .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_mins(10))
 }
 
 /// Who asks: an access token that is good, in `Authorization: Bearer`.

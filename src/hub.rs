@@ -136,8 +136,7 @@ impl Hub {
     /// Up to where a log was told to those who listen to it; none when nobody does.
     pub fn position(&self, log: LogId) -> Option<Position> {
         let channel = self.channels.read().get(&log).map(Arc::clone)?;
-        let position = channel.lock().position;
-        position
+        channel.lock().position
     }
 
     /// Ends listening to a log: of one user, or of everyone. What still waits for them from that log is

@@ -23,10 +23,16 @@ pub mod rights;
 // Floor 3: each use case once.
 pub mod account;
 pub mod chat;
+pub mod ops;
 
 // Floor 4: what the doors share.
 pub mod door;
 
 // Floor 5: the doors.
+pub mod admin;
 pub mod http;
 pub mod ws;
+
+// Floor 6: the wiring.
+pub mod lifecycle;
+pub mod server;

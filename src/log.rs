@@ -193,6 +193,16 @@ impl Log {
         Ok(names)
     }
 
+    /// Stops the appender: what was handed in is still done, what comes later is answered `unavailable`.
+    /// Returns when the last of it is durable and told.
+    pub async fn stop(&self) {
+        let (tx, rx) = oneshot::channel();
+        if self.commands.send(Command::Stop(tx)).await.is_ok() {
+            // Dropped when the appender ends.
+            let _ended = rx.await;
+        }
+    }
+
     async fn load(&self, log: LogId) -> Result<(), Refusal> {
         let (tx, rx) = oneshot::channel();
         // Waiting for a place is bounded: the appender always moves on.

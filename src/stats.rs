@@ -32,7 +32,7 @@ impl Count {
 /// All counters of one server.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Logged-in WebSockets that are open now.
+    /// Logged-in web sockets that are open now.
     pub connections: Count,
     /// Sockets that are open now, whatever they speak.
     pub sockets: Count,

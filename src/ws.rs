@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use self::session::Session;
 use crate::{
-    door::{App, Context, Problem, allows_origin},
+    door::{App, Context, Problem, Ticket, allows_origin},
     model::Refusal,
 };
 
@@ -44,11 +44,14 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
         let why = Refusal::field("connection", "this connection cannot be upgraded");
         return Problem::with_status(StatusCode::UPGRADE_REQUIRED, why).into_response();
     };
+    let ticket = parts.extensions.remove::<Ticket>();
     let tasks = app.tasks.clone();
     tasks.spawn(async move {
+        // Counts as a connection until the end.
+        let _ticket = ticket;
         let Ok(upgraded) = upgrade.await else { return };
         if let Some((stream, early)) = into_tcp(upgraded) {
-            Session::new(app, context, token, early).run(stream).await;
+            Session::new(app, &context, token, early).run(stream).await;
         }
     });
     let mut response = Response::new(Body::empty());

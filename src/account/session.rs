@@ -71,9 +71,10 @@ impl Account {
             return Err(Refusal::Unauthorized("wrong user name or password".into()));
         };
         rights::may_act(&user)?;
-        let better = match checked.upgrade {
-            true => self.passwords.hash(login.password).await.ok(),
-            false => None,
+        let better = if checked.upgrade {
+            self.passwords.hash(login.password).await.ok()
+        } else {
+            None
         };
         self.open(visitor, &user, login.device, stored.zip(better))
             .await
@@ -193,7 +194,7 @@ impl Account {
                     };
                     let reason = json!({"reason": "an old refresh token was used again"});
                     match self.end(session, &actor, reason).await {
-                        Err(Error::Stale) => continue,
+                        Err(Error::Stale) => {}
                         _ => return Err(wrong()),
                     }
                 }

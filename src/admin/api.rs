@@ -67,7 +67,7 @@ pub struct StoreStatus {
 /// Counters; all but the first three only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Logged-in WebSockets that are open.
+    /// Logged-in web sockets that are open.
     pub connections: u64,
     /// Sockets that are open.
     pub sockets: u64,

@@ -33,7 +33,9 @@ pub enum Error {
         why: String,
     },
     /// It answered something that this client does not understand: another version.
-    #[error("chatd answered something unexpected ({0}); are the server and this command of one version?")]
+    #[error(
+        "chatd answered something unexpected ({0}); are the server and this command of one version?"
+    )]
     Odd(String),
 }
 
@@ -50,8 +52,10 @@ impl Client {
     /// Connects to the socket of a running server.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
         let path = socket.display().to_string();
-        let unreachable =
-            |e: std::io::Error| Error::Unreachable { path: path.clone(), why: e.to_string() };
+        let unreachable = |e: std::io::Error| Error::Unreachable {
+            path: path.clone(),
+            why: e.to_string(),
+        };
         let connected = tokio::time::timeout(PATIENCE, UnixStream::connect(socket)).await;
         let stream = connected.map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?;
         Self::over(TokioIo::new(stream.map_err(unreachable)?), &path).await
@@ -69,13 +73,19 @@ impl Client {
         TokioIo<T>: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
         T: Send,
     {
-        let broken =
-            |e: hyper::Error| Error::Unreachable { path: path.to_owned(), why: e.to_string() };
+        let broken = |e: hyper::Error| Error::Unreachable {
+            path: path.to_owned(),
+            why: e.to_string(),
+        };
         let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
         // Ends with the connection; a failure shows as a failed request.
         tokio::spawn(async move { connection.await.ok() });
         let sender = Arc::new(Mutex::new(sender));
-        Ok(Self { sender, path: path.into(), command: "".into() })
+        Ok(Self {
+            sender,
+            path: path.into(),
+            command: "".into(),
+        })
     }
 
     /// Says what the person typed, for the server's control log.
@@ -141,16 +151,33 @@ impl Client {
         sender.ready().await.map_err(broken)?;
         let response = sender.send_request(request).await.map_err(broken)?;
         let ok = response.status().is_success();
-        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(broken)?
+            .to_bytes();
         Ok((ok, bytes))
     }
 
     fn unreachable(&self, why: String) -> Error {
-        Error::Unreachable { path: self.path.to_string(), why }
+        Error::Unreachable {
+            path: self.path.to_string(),
+            why,
+        }
     }
 }
 
 /// As much of a text as a header may carry.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(256).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '?'
+            }
+        })
+        .take(256)
+        .collect()
 }

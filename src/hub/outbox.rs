@@ -53,6 +53,15 @@ impl CloseCode {
         }
     }
 
+    /// Whether what is still due is told before the connection closes. It is not when the person may not
+    /// have it any more, or takes nothing.
+    pub fn lets_finish(self) -> bool {
+        match self {
+            Self::ShuttingDown | Self::TokenExpired | Self::BadToken | Self::ProtocolAbuse => true,
+            Self::SlowConsumer | Self::NoPong | Self::SessionRevoked | Self::Banned => false,
+        }
+    }
+
     /// The word in the close frame and in `closing`.
     pub fn reason(self) -> &'static str {
         match self {
@@ -127,10 +136,10 @@ impl Outbox {
         }
     }
 
-    /// Adds an answer.
+    /// Adds an answer. One that is still due when the server stops is taken too.
     pub fn push(&self, frame: Frame) {
         let mut queue = self.queue.lock();
-        if queue.close.is_none() {
+        if queue.close.is_none_or(|close| close.code.lets_finish()) {
             queue.bytes += frame.len();
             queue.frames.push_back(Queued { log: None, frame });
             drop(queue);
@@ -188,12 +197,7 @@ impl Outbox {
 
     fn end(queue: &mut Queue, close: Close) {
         queue.close = Some(close);
-        let told = matches!(
-            close.code,
-            CloseCode::ShuttingDown | CloseCode::TokenExpired
-        ) || close.code == CloseCode::ProtocolAbuse
-            || close.code == CloseCode::BadToken;
-        if !told {
+        if !close.code.lets_finish() {
             let freed: usize = queue.frames.drain(..).map(|q| q.frame.len()).sum();
             queue.bytes -= freed;
         }
@@ -220,6 +224,16 @@ impl Outbox {
         queue.bytes = queue.bytes.saturating_sub(bytes);
     }
 
+    /// Waits until there is a frame to take, or `done` says that none will come.
+    pub fn poll_frame(&self, cx: &Context<'_>, done: impl Fn() -> bool) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if done() || !self.queue.lock().frames.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
     /// Waits until there is something to take.
     pub fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
@@ -235,6 +249,11 @@ impl Outbox {
     pub fn has_room(&self) -> bool {
         let queue = self.queue.lock();
         queue.bytes * 2 < self.limit && queue.close.is_none()
+    }
+
+    /// Lets whoever drains look again.
+    pub fn wake(&self) {
+        self.waker.wake();
     }
 
     /// How many bytes wait.
@@ -292,7 +311,7 @@ mod tests {
         outbox.take(&mut taken, 10);
         let texts: Vec<_> = taken.iter().map(Frame::payload).collect();
         assert_eq!(texts, ["stays", "answer"]);
-        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum());
+        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum::<usize>());
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(super) enum Command {
     Append(Append),
     /// Bring a log into memory.
     Load(LogId, oneshot::Sender<Result<(), Refusal>>),
+    /// Take nothing more in; the sender is dropped when all is done.
+    Stop(oneshot::Sender<()>),
 }
 
 /// One request.
@@ -115,6 +117,8 @@ pub(super) struct Appender {
     reads: JoinSet<Read>,
     /// Logs with listeners that could not be read after a commit of unknown outcome; tried again.
     unsettled: HashSet<LogId>,
+    /// Held until the end, for whoever waits for it.
+    stopped: Vec<oneshot::Sender<()>>,
 }
 
 impl Appender {
@@ -137,6 +141,7 @@ impl Appender {
             parked: HashMap::new(),
             reads: JoinSet::new(),
             unsettled: HashSet::new(),
+            stopped: Vec::new(),
         }
     }
 
@@ -183,6 +188,10 @@ impl Appender {
                 let _gone = reply.send(Ok(()));
             }
             Command::Load(log, reply) => self.park(log, Parked::Load(reply)),
+            Command::Stop(reply) => {
+                self.stopped.push(reply);
+                self.queue.close();
+            }
         }
     }
 
@@ -309,23 +318,22 @@ impl Appender {
                 self.seed(&mut heads, *log);
             }
             let mut draft = Draft::new(&self.memory, now, &heads);
-            match (append.decide)(&mut draft) {
-                Err(refusal) => append.answer(Err(refusal.into())),
-                Ok(()) => {
-                    let (change, added) = draft.finish();
-                    if change.entries.is_empty() && change.writes.is_empty() {
-                        append.answer(Ok(Done {
-                            entries: Vec::new(),
-                            dup: false,
-                        }));
-                        continue;
-                    }
-                    heads.heads.extend(added.heads);
-                    heads.hash = added.hash.or(heads.hash);
-                    closed.extend(change.writes.iter().filter_map(closes));
-                    batch.push((append, change));
-                }
+            if let Err(refusal) = (append.decide)(&mut draft) {
+                append.answer(Err(refusal.into()));
+                continue;
             }
+            let (change, added) = draft.finish();
+            if change.entries.is_empty() && change.writes.is_empty() {
+                append.answer(Ok(Done {
+                    entries: Vec::new(),
+                    dup: false,
+                }));
+                continue;
+            }
+            heads.heads.extend(added.heads);
+            heads.hash = added.hash.or(heads.hash);
+            closed.extend(change.writes.iter().filter_map(closes));
+            batch.push((append, change));
         }
         later.append(&mut self.ready);
         self.ready = later;
@@ -381,7 +389,9 @@ impl Appender {
                     append.tries += 1;
                     if !follows {
                         // Somebody else wrote to one of these logs: look where they stand now.
-                        logs.iter().for_each(|log| self.memory.forget(*log));
+                        for log in &logs {
+                            self.memory.forget(*log);
+                        }
                     }
                     again.push_back(append);
                     continue;

@@ -31,6 +31,10 @@ struct Event<'a, T: Serialize> {
 
 /// A message's members, apart: flattening costs, and messages are what a server is busy with.
 #[derive(Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`message` is the id's name on the wire"
+)]
 struct Message<'a> {
     ev: &'a str,
     room: Place,

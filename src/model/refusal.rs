@@ -93,6 +93,10 @@ impl Refusal {
     }
 
     /// A field of the request is wrong.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have sentences and errors alike"
+    )]
     pub fn field(field: impl Into<String>, why: impl ToString) -> Self {
         Self::InvalidField {
             field: field.into(),

@@ -39,7 +39,7 @@ const PROTOCOL: u32 = 1;
 /// How many sends of one connection may wait for their acknowledgement; beyond it no more is read.
 const SENDS_IN_FLIGHT: u32 = 256;
 /// How long before it runs out a client is told that its access token does.
-const EXPIRY_NOTICE: Duration = Duration::from_secs(60);
+const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
 /// How many names of rooms a connection remembers.
 const NAMES: usize = 16;
 
@@ -96,7 +96,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         app: Arc<App>,
-        context: Context,
+        context: &Context,
         token: Option<String>,
         early: Vec<u8>,
     ) -> Self {
@@ -163,6 +163,20 @@ impl Session {
                 }
             }
         };
+        if let Some(close) = close.filter(|c| c.code.lets_finish()) {
+            let finishing = async {
+                if let Some(work) = self.work.take() {
+                    work.await;
+                }
+                let sends = Arc::clone(&self.sends);
+                let done = || sends.load(Ordering::Acquire) == 0;
+                writer.drain(&outgoing, &self.outbox, done).await
+            };
+            let most: Duration = self.app.config.server.drain.into();
+            if tokio::time::timeout(most, finishing).await.is_err() {
+                tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
+            }
+        }
         self.part();
         if let Some(close) = close {
             if close.code == CloseCode::SlowConsumer {
@@ -431,8 +445,9 @@ impl Session {
         let (outbox, sends) = (Arc::clone(&self.outbox), Arc::clone(&self.sends));
         sends.fetch_add(1, Ordering::Relaxed);
         let acknowledge = move |sent| {
-            sends.fetch_sub(1, Ordering::Relaxed);
             outbox.push(reply::sent(id, sent));
+            sends.fetch_sub(1, Ordering::Release);
+            outbox.wake();
         };
         if let Some(room) = self.named(&send.room) {
             return self.app.chat.send(&known.caller, room, new, acknowledge);

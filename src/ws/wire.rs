@@ -170,6 +170,24 @@ impl Writer {
         }
     }
 
+    /// Writes what is still due: until `done` says that no more answers come and all are written.
+    pub(super) async fn drain(
+        &mut self,
+        socket: &WriteHalf<'_>,
+        outbox: &Outbox,
+        done: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        loop {
+            let finished = done();
+            outbox.take(&mut self.pending, FRAMES);
+            if finished && self.pending.is_empty() {
+                return Ok(());
+            }
+            self.write(socket, outbox).await?;
+            poll_fn(|cx| outbox.poll_frame(cx, &done)).await;
+        }
+    }
+
     /// Says goodbye: the last frames, then waits for the other side to close, so that they arrive.
     pub(super) async fn finish(
         mut self,

@@ -1,0 +1,244 @@
+//! The only wiring: opens what lasts, builds each part once, opens the doors, and at the end closes all in the
+//! opposite order.
+
+mod core;
+mod listen;
+mod logging;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, routing::get};
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::core::Core;
+use crate::{
+    admin::{self, Client, Listener, Peer, SocketError},
+    auth,
+    config::{Config, Loaded},
+    http, lifecycle, store,
+    store::sqlite,
+    ws,
+};
+
+/// How often rate limits forget who has not been seen.
+const SWEEP: Duration = Duration::from_mins(1);
+/// How many sweeps lie between two looks at the signing keys.
+const SWEEPS_PER_KEY_CHECK: u32 = 60;
+
+/// Why the server does not run. Says what, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting asks for what is not to be had.
+    #[error("{0}")]
+    Config(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The address.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The signing keys.
+    #[error("cannot use the signing keys: {0}")]
+    Keys(#[from] auth::keys::Error),
+    /// The threads that hash passwords.
+    #[error("cannot set up password hashing: {0}")]
+    Passwords(#[from] auth::password::Error),
+    /// The admin socket.
+    #[error(transparent)]
+    Admin(#[from] SocketError),
+    /// The running server cannot be reached.
+    #[error(transparent)]
+    Unreachable(#[from] admin::Error),
+    /// The machine.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What came of it.
+        source: io::Error,
+    },
+}
+
+/// What a server that is ready tells whoever started it.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// The address it listens on; with the real port when 0 was asked for.
+    pub address: SocketAddr,
+    /// The admin socket.
+    pub admin: PathBuf,
+    /// The store, for people.
+    pub store: String,
+    /// Where it keeps its data.
+    pub data_dir: PathBuf,
+    /// Who may register: `open`, `invite`, `closed` or `auto`.
+    pub registration: &'static str,
+}
+
+/// Runs the server until it is told to stop. `ready` is called once it takes requests.
+pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
+    let config = Arc::new(loaded.config);
+    logging::init(&config.log);
+    let address = config.server.listen;
+    let listen_error = |source| Error::Listen { address, source };
+    let core = Core::open(&config).await?;
+    let socket = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(listen_error);
+    let opened = match socket {
+        Ok(socket) => open_doors(&core, socket, ready),
+        Err(e) => Err(e),
+    };
+    if let Err(e) = opened {
+        core.close().await;
+        return Err(e);
+    }
+    let stopped = lifecycle::stop_requested().await;
+    lifecycle::drain(&core.app).await;
+    core.close().await;
+    tracing::info!("stopped");
+    stopped.map_err(|source| Error::Io {
+        what: "cannot listen for signals".into(),
+        source,
+    })
+}
+
+fn open_doors(
+    core: &Core,
+    socket: tokio::net::TcpListener,
+    ready: impl FnOnce(Listening),
+) -> Result<(), Error> {
+    let (app, config) = (&core.app, &core.app.config);
+    let what = "cannot tell the address".to_owned();
+    let address = socket
+        .local_addr()
+        .map_err(|source| Error::Io { what, source })?;
+    let path = admin_path(config);
+    let listener = Listener::bind(&path)?;
+    let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    core.sqlite
+        .announce(&announced)
+        .map_err(|source| Error::Io {
+            what: "cannot write the lock file".into(),
+            source,
+        })?;
+    let ops = core.ops(Some(address));
+    let admin = listener.serve(admin::router(ops), app.stopping.clone(), app.tasks.clone());
+    app.tasks.spawn(admin);
+    let sockets = Router::new().route("/v1/ws", get(ws::upgrade));
+    let router = http::router(app, sockets);
+    app.tasks
+        .spawn(listen::run(Arc::clone(app), socket, router));
+    app.tasks.spawn(upkeep(core.app.clone()));
+    let data_dir = config.server.data_dir.clone();
+    tracing::info!(%address, data_dir = %data_dir.display(), epoch = %app.store.epoch(), "listening");
+    ready(Listening {
+        address,
+        admin: path,
+        store: format!("SQLite, {}", core.path.display()),
+        data_dir,
+        registration: config.auth.registration.as_str(),
+    });
+    Ok(())
+}
+
+/// What has to be done now and then.
+async fn upkeep(app: Arc<crate::door::App>) {
+    let mut tick = interval(SWEEP);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sweeps = 0_u32;
+    loop {
+        tokio::select! {
+            biased;
+            () = app.stopping.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        app.limits.sweep();
+        sweeps += 1;
+        if sweeps.is_multiple_of(SWEEPS_PER_KEY_CHECK) {
+            core::tend_keys(&app).await;
+        }
+    }
+}
+
+/// Whom the command line speaks to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A running server.
+    Daemon {
+        /// Its process.
+        pid: u32,
+    },
+    /// The store itself: no server runs.
+    Offline {
+        /// Which.
+        store: String,
+    },
+}
+
+/// Closes what [`administer`] opened.
+#[derive(Debug)]
+pub struct Closer(Option<Core>);
+
+impl Closer {
+    /// Closes the store, if it was opened here.
+    pub async fn close(self) {
+        if let Some(core) = self.0 {
+            core.close().await;
+        }
+    }
+}
+
+/// A client for operators: to the server that has the store open, or else to the same router in this
+/// process, over the store itself.
+pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error> {
+    let path = core::store_path(config)?;
+    let holder = sqlite::lock_holder(&path);
+    let holder = holder.map_err(|source| Error::Io {
+        what: format!("cannot look at the store in {}", parent(&path).display()),
+        source,
+    })?;
+    if let Some(holder) = holder {
+        let Some(socket) = holder.socket else {
+            let path = parent(&path).display().to_string();
+            return Err(store::Error::Locked {
+                path,
+                pid: holder.pid,
+                socket: None,
+            }
+            .into());
+        };
+        let client = Client::connect(&socket).await?;
+        return Ok((client, Mode::Daemon { pid: holder.pid }, Closer(None)));
+    }
+    let core = Core::open(&Arc::new(config.clone())).await?;
+    let store = path.display().to_string();
+    let client = Client::local(admin::router(core.ops(None)), Peer::this()).await?;
+    Ok((client, Mode::Offline { store }, Closer(Some(core))))
+}
+
+/// The admin socket of a server with these settings: where it was said to be, where the service manager made
+/// room for it, or else beside the data, where every server of a machine has its own.
+fn admin_path(config: &Config) -> PathBuf {
+    if !config.admin.socket.as_os_str().is_empty() {
+        return config.admin.socket.clone();
+    }
+    match std::env::var_os("RUNTIME_DIRECTORY") {
+        Some(dir) if !dir.is_empty() => Path::new(&dir).join("admin.sock"),
+        _ => config.server.data_dir.join("admin.sock"),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}

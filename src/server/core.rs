@@ -1,0 +1,213 @@
+//! Everything behind the doors: the store and what stands on it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::Error;
+use crate::{
+    account::Account,
+    auth::{Keys, Passwords, keys::Realm, password::Cost},
+    chat::Chat,
+    clock::{Clock, Millis},
+    config::Config,
+    door::App,
+    hub::Hub,
+    id::LogId,
+    limit::Limits,
+    log::Log,
+    model::Actor,
+    ops::Ops,
+    stats::Stats,
+    store::{
+        Store, Write,
+        sqlite::{Options, Sqlite},
+    },
+};
+
+/// Everything behind the doors.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) app: Arc<App>,
+    pub(super) sqlite: Arc<Sqlite>,
+    pub(super) path: PathBuf,
+    passwords: Arc<Passwords>,
+    started_at: Millis,
+    /// The appender; waited for after the doors' tasks.
+    tasks: TaskTracker,
+}
+
+impl Core {
+    pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
+        let clock = Clock::system();
+        let path = store_path(config)?;
+        let options = Options {
+            path: path.clone(),
+            max_size: Some(config.store.max_size.as_u64()).filter(|size| *size > 0),
+            min_free: config.store.min_free.as_u64(),
+            readers: config.store.readers,
+            clock: clock.clone(),
+        };
+        let opened = tokio::task::spawn_blocking(move || Sqlite::open(options)).await;
+        let sqlite = Arc::new(opened.map_err(|e| Error::Io {
+            what: "cannot open the store".into(),
+            source: e.into(),
+        })??);
+        let store: Arc<dyn Store> = sqlite.clone();
+        let passwords = Arc::new(Passwords::new(
+            Cost::from(&config.auth),
+            config.auth.hash_threads,
+            config.auth.hash_queue,
+        )?);
+        let realm = Realm {
+            issuer: "chatd".into(),
+            audience: store.epoch().to_string(),
+        };
+        let rotation: Duration = config.auth.key_rotation.into();
+        let dir = config.server.data_dir.join("keys");
+        let keys = Arc::new(Keys::open(&dir, clock.clone(), realm, rotation)?);
+        let stats = Arc::new(Stats::default());
+        let hub = Arc::new(Hub::new(Arc::clone(&stats)));
+        let limits = Arc::new(Limits::new(&config.limits));
+        let tasks = TaskTracker::new();
+        let log = Log::start(
+            Arc::clone(&store),
+            Arc::clone(&hub),
+            clock.clone(),
+            Arc::clone(&stats),
+            &tasks,
+        );
+        let chat = Chat {
+            log: log.clone(),
+            store: Arc::clone(&store),
+            hub: Arc::clone(&hub),
+            limits: Arc::clone(&limits),
+            config: Arc::clone(config),
+            clock: clock.clone(),
+        };
+        let account = Account {
+            log,
+            store: Arc::clone(&store),
+            limits: Arc::clone(&limits),
+            passwords: Arc::clone(&passwords),
+            keys,
+            config: Arc::clone(config),
+            clock: clock.clone(),
+            stats: Arc::clone(&stats),
+        };
+        let started_at = clock.now();
+        let app = Arc::new(App {
+            chat,
+            account,
+            hub,
+            store,
+            limits,
+            config: Arc::clone(config),
+            clock,
+            stats,
+            node: format!("{}", std::process::id()).into(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        share_keys(&app).await;
+        Ok(Self {
+            app,
+            sqlite,
+            path,
+            passwords,
+            started_at,
+            tasks,
+        })
+    }
+
+    pub(super) fn ops(&self, listen: Option<std::net::SocketAddr>) -> Ops {
+        let app = &self.app;
+        Ops {
+            log: app.chat.log.clone(),
+            store: Arc::clone(&app.store),
+            hub: Arc::clone(&app.hub),
+            passwords: Arc::clone(&self.passwords),
+            config: Arc::clone(&app.config),
+            clock: app.clock.clone(),
+            stats: Arc::clone(&app.stats),
+            started_at: self.started_at,
+            listen,
+        }
+    }
+
+    /// Finishes what was handed in and closes the store.
+    pub(super) async fn close(self) {
+        self.app.chat.log.stop().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.app.store.close().await;
+    }
+}
+
+/// The SQLite file that the settings mean.
+pub(super) fn store_path(config: &Config) -> Result<PathBuf, Error> {
+    let url = config.store.url.expose();
+    if url.is_empty() {
+        return Ok(config.server.data_dir.join("chatd.db"));
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err(Error::Config(
+            "this version of chatd keeps its data in SQLite: leave store.url empty, or set it to sqlite:PATH"
+                .into(),
+        )),
+    }
+}
+
+/// Puts the public halves of this node's keys into the store, and takes in those of others.
+async fn share_keys(app: &App) {
+    match app.store.keys().await {
+        Ok(known) => {
+            let mine = app.account.keys.public();
+            let new: Vec<_> = mine
+                .iter()
+                .filter(|k| !known.contains(k))
+                .cloned()
+                .collect();
+            let now = app.clock.now();
+            for key in known.into_iter().filter(|k| k.expires_at > now) {
+                app.account.keys.add_public(key);
+            }
+            if new.is_empty() {
+                return;
+            }
+            let done = app.chat.log.append(&[LogId::Control], None, move |draft| {
+                for key in &new {
+                    let kid = Some(key.kid.clone());
+                    draft.act(
+                        "key.create",
+                        &Actor::server(),
+                        kid,
+                        serde_json::json!(null),
+                        &[],
+                    );
+                    draft.write(Write::PutKey(key.clone()));
+                }
+                Ok(())
+            });
+            if let Err(e) = done.await {
+                tracing::warn!(error = %e, "cannot put the public keys into the store");
+            }
+        }
+        Err(e) => tracing::warn!(error = %e, "cannot read the public keys of other nodes"),
+    }
+}
+
+/// Makes a new signing key when one is due.
+pub(super) async fn tend_keys(app: &Arc<App>) {
+    let (keys, rotation) = (
+        Arc::clone(&app.account.keys),
+        app.config.auth.key_rotation.get(),
+    );
+    match tokio::task::spawn_blocking(move || keys.rotate_if_due(rotation)).await {
+        Ok(Ok(true)) => share_keys(app).await,
+        Ok(Ok(false)) => {}
+        Ok(Err(e)) => tracing::error!(error = %e, "cannot rotate the signing keys"),
+        Err(e) => tracing::error!(error = %e, "rotating the signing keys failed"),
+    }
+}

@@ -1,0 +1,73 @@
+//! Accepting connections: as many as allowed, each with a limit on how long it may take to say what it wants.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tower::ServiceExt as _;
+
+use crate::door::{App, Peer, Ticket};
+
+/// How large the head of a request may be. What a client of ours sends fits many times over.
+const HEAD: usize = 16 * 1024;
+
+/// Accepts until the server stops.
+pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(app.config.server.max_connections));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = app.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                    tracing::warn!(
+                        "server.max_connections is reached; a connection was turned away"
+                    );
+                    continue;
+                };
+                let ticket = Ticket::new(place, Arc::clone(&app.stats));
+                let serving = serve(Arc::clone(&app), stream, peer, ticket, router.clone());
+                app.tasks.spawn(serving);
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, "cannot accept a connection");
+                // Out of files, most likely: let some go.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticket, router: Router) {
+    // Answers are small and wanted now.
+    let _best_effort = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(ticket.clone());
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.config.http.header_timeout.get())
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let stopping = app.stopping.clone();
+    // A broken connection is nobody's to handle.
+    let _ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+}
