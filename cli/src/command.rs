@@ -18,7 +18,7 @@ use chatd::model::Role;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::{
-    admin::Asking,
+    asking::Asking,
     cli::{Cli, Command},
     console::Console,
     failure::Failure,

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use chatd::config;
-
-use crate::stub::{admin, server};
+use chatd::{admin, config, server, store};
 
 /// How a command ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +85,8 @@ pub(crate) enum Failure {
     Server(server::Error),
     /// A daemon is needed and none runs.
     NotRunning,
+    /// There is nothing to look at: no store here.
+    NoStore(String),
     /// It would overwrite this.
     Exists(String),
     /// A check found this.
@@ -112,7 +112,7 @@ impl Failure {
             Self::Config(_) => Exit::BadConfig,
             Self::Admin(e) => exit_of_admin(e),
             Self::Server(e) => exit_of_server(e),
-            Self::NotRunning => Exit::Unreachable,
+            Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
             Self::Exists(_) => Exit::Unconfirmed,
             Self::Problems(_) => Exit::Problems,
             Self::Other(_) => Exit::Other,
@@ -132,6 +132,7 @@ impl Failure {
                 Exit::Unreachable => "unreachable",
                 _ => "internal",
             },
+            Self::NoStore(_) => "no_store",
             Self::Exists(_) => "exists",
             Self::Problems(_) => "problems",
             Self::While { why, .. } => why.code(),
@@ -158,6 +159,9 @@ impl Failure {
                 "`chatd config show` lists every key; `chatd config check` checks again"
             }
             Self::NotRunning => "start it with `chatd serve`",
+            Self::NoStore(_) => {
+                "say where the data is with --data-dir or --config; `chatd serve` makes a new store"
+            }
             Self::Exists(_) => "add --force to overwrite it, or name another file",
             Self::Problems(_) => "look at the server's log; `chatd status` shows more",
             Self::Admin(_) => match (self.exit(), self.code()) {
@@ -186,7 +190,15 @@ impl fmt::Display for Failure {
             Self::Config(e) => e.fmt(f),
             Self::Admin(e) => e.fmt(f),
             Self::Server(e) => e.fmt(f),
-            Self::NotRunning => f.write_str("chatd is not running"),
+            Self::NotRunning => {
+                f.write_str("chatd is not running — nobody holds the store of these settings")
+            }
+            Self::NoStore(path) => {
+                write!(
+                    f,
+                    "there is no store at {path} — no server has run with these settings"
+                )
+            }
             Self::Exists(what) => write!(f, "{what} is there already — nothing was written"),
             Self::Problems(what) => f.write_str(what),
             Self::Other(e) => write!(f, "{e:#}"),
@@ -204,7 +216,6 @@ fn exit_of_admin(e: &admin::Error) -> Exit {
 }
 
 fn exit_of_server(e: &server::Error) -> Exit {
-    use chatd::store;
     match e {
         server::Error::Config(_) => Exit::BadConfig,
         server::Error::Store(store::Error::Locked { .. } | store::Error::Unavailable(_))

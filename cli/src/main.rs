@@ -3,7 +3,7 @@
 //! This crate reads arguments, asks the library, and says what came of it: on stdout the answer, on stderr
 //! everything else, and in the exit code the verdict. No rule about chat is decided here.
 
-mod admin;
+mod asking;
 mod cli;
 mod command;
 mod console;
@@ -12,8 +12,6 @@ mod help;
 mod output;
 mod password;
 mod settings;
-mod stub;
-use chatd::{clock, model};
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -1,13 +1,13 @@
 //! `chatd health`: one question, one exit code.
 
+use chatd::admin::api;
 use clap::Args;
 use serde_json::json;
 
 use crate::{
-    admin::Asking,
+    asking::Asking,
     failure::Failure,
     output::{escape, span},
-    stub::admin::api,
 };
 
 /// Ask whether the server runs and is well

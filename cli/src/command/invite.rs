@@ -1,15 +1,18 @@
 //! `chatd invite`: codes with which people make themselves an account.
 
-use chatd::{clock::Millis, model::Role};
+use chatd::{
+    admin::api::{self, NewInvite},
+    clock::Millis,
+    model::Role,
+};
 use clap::{Args, Subcommand};
 
 use super::role_parser;
 use crate::{
-    admin::Asking,
+    asking::Asking,
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
     output::{Facts, escape, moment},
-    stub::admin::api::{self, NewInvite},
 };
 
 /// Make invitations
@@ -46,7 +49,7 @@ impl Invite {
             dry_run: create.dry.dry_run,
         };
         let made: Result<api::Invite, Failure> =
-            asking.ask(async |client| Ok(client.post("/v1/invites", &new).await?));
+            asking.act(async |client| Ok(client.post("/v1/invites", &new).await?));
         let hint = (
             Exit::Usage,
             "`chatd invite create --help` lists the roles".to_owned(),

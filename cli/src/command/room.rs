@@ -1,13 +1,15 @@
 //! `chatd room`: which rooms there are.
 
-use chatd::clock::Millis;
+use chatd::{
+    admin::api::{self, List, RoomDetail},
+    clock::Millis,
+};
 use clap::{Args, Subcommand};
 
 use crate::{
-    admin::{Asking, all, quote},
+    asking::{Asking, all, quote},
     failure::{Exit, Explain as _, Failure},
     output::{Facts, ago, escape, moment, number, table},
-    stub::admin::api::{self, List, RoomDetail},
 };
 
 /// List and show rooms
@@ -46,7 +48,7 @@ impl Room {
         match self {
             Self::List => {
                 let rooms: List<api::Room> =
-                    asking.ask(async |client| all(client, "/v1/rooms").await)?;
+                    asking.look(async |client| all(client, "/v1/rooms").await)?;
                 if rooms.items.is_empty() && !asking.console.is_json() {
                     asking
                         .console
@@ -58,7 +60,7 @@ impl Room {
             Self::Show(Show { room }) => {
                 let path = format!("/v1/rooms/{}", quote(room));
                 let detail: Result<RoomDetail, Failure> =
-                    asking.ask(async |client| Ok(client.get(&path).await?));
+                    asking.look(async |client| Ok(client.get(&path).await?));
                 let hint = (
                     Exit::NotFound,
                     "`chatd room list` lists every room".to_owned(),

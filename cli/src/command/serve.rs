@@ -2,18 +2,15 @@
 
 use std::net::SocketAddr;
 
-use chatd::config::{Loaded, Sources};
+use chatd::{
+    config::{Loaded, Sources},
+    server::{self, Listening},
+};
 use clap::Args;
 use serde_json::json;
 use tokio::runtime::Builder;
 
-use crate::{
-    console::Console,
-    failure::Failure,
-    output::escape,
-    settings,
-    stub::server::{self, Listening},
-};
+use crate::{console::Console, failure::Failure, output::escape, settings};
 
 /// Run the server
 ///

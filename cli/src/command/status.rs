@@ -1,13 +1,12 @@
 //! `chatd status`: how the server is, on one page.
 
-use chatd::clock::Millis;
+use chatd::{admin::api, clock::Millis};
 use clap::Args;
 
 use crate::{
-    admin::Asking,
+    asking::Asking,
     failure::Failure,
     output::{Facts, bytes, escape, moment, number, span},
-    stub::admin::api,
 };
 
 /// Show how the server is
@@ -24,7 +23,7 @@ impl Status {
     #[expect(clippy::unused_self, reason = "every command runs in one way")]
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let status: api::Status =
-            asking.ask(async |client| Ok(client.get("/v1/status").await?))?;
+            asking.look(async |client| Ok(client.get("/v1/status").await?))?;
         asking.console.answer(&status, |now| page(&status, now))
     }
 }

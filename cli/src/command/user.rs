@@ -4,6 +4,7 @@ mod add;
 mod change;
 mod page;
 
+use chatd::admin::api::{self, List, UserDetail};
 use clap::{Args, Subcommand};
 
 use self::{
@@ -11,9 +12,8 @@ use self::{
     change::{Passwd, SetRole, SetStatus},
 };
 use crate::{
-    admin::{Asking, all, quote},
+    asking::{Asking, all, quote},
     failure::{Exit, Explain as _, Failure},
-    stub::admin::api::{self, List, UserDetail},
 };
 
 /// Add, show and change accounts
@@ -83,7 +83,7 @@ impl User {
 }
 
 fn list(asking: &Asking<'_>) -> Result<(), Failure> {
-    let users: List<api::User> = asking.ask(async |client| all(client, "/v1/users").await)?;
+    let users: List<api::User> = asking.look(async |client| all(client, "/v1/users").await)?;
     if users.items.is_empty() && !asking.console.is_json() {
         asking
             .console
@@ -99,7 +99,7 @@ impl Show {
     fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let path = path(&self.user, "");
         let detail: Result<UserDetail, Failure> =
-            asking.ask(async |client| Ok(client.get(&path).await?));
+            asking.look(async |client| Ok(client.get(&path).await?));
         let detail = detail.explain(|| format!("show user `{}`", self.user), who())?;
         asking
             .console

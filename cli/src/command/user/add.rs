@@ -1,6 +1,7 @@
 //! `chatd user add`: an account, with a password or with a code to set one.
 
 use chatd::{
+    admin::api::{NewUser, NewUserMade},
     clock::Millis,
     model::{DisplayName, Email, Role, Username},
 };
@@ -8,12 +9,11 @@ use clap::Args;
 
 use super::page;
 use crate::{
-    admin::Asking,
+    asking::Asking,
     cli::DryRun,
     command::role_parser,
     failure::{Exit, Explain as _, Failure},
     password,
-    stub::admin::api::{NewUser, NewUserMade},
 };
 
 /// Add an account
@@ -62,7 +62,7 @@ impl Add {
             dry_run,
         };
         let made: Result<NewUserMade, Failure> =
-            asking.ask(async |client| Ok(client.post("/v1/users", &new).await?));
+            asking.act(async |client| Ok(client.post("/v1/users", &new).await?));
         let hint = (
             Exit::Conflict,
             format!("`chatd user show {name}` shows who has it"),

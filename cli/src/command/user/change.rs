@@ -1,18 +1,20 @@
 //! `chatd user passwd`, `role`, `disable` and `enable`.
 
-use chatd::model::{Role, Status};
+use chatd::{
+    admin::api::{self, NewPassword, PasswordSet},
+    model::{Role, Status},
+};
 use clap::Args;
 use serde_json::json;
 
 use super::{page, path, who};
 use crate::{
-    admin::Asking,
+    asking::Asking,
     cli::DryRun,
     command::role_parser,
     failure::{Explain as _, Failure},
     output::{count, escape},
     password,
-    stub::admin::api::{self, NewPassword, PasswordSet},
 };
 
 /// Set an account's password, or make a code to set it with
@@ -75,7 +77,7 @@ impl Passwd {
         } = self;
         let password = password::read(password, &user, dry_run)?;
         let path = path(&user, "/password");
-        let set: Result<PasswordSet, Failure> = asking.ask(async |client| {
+        let set: Result<PasswordSet, Failure> = asking.act(async |client| {
             Ok(client
                 .post(&path, &NewPassword { password, dry_run })
                 .await?)
@@ -112,7 +114,7 @@ impl SetRole {
         let body = json!({"role": role, "dry_run": dry_run});
         let path = path(user, "/role");
         let changed: Result<api::User, Failure> =
-            asking.ask(async |client| Ok(client.post(&path, &body).await?));
+            asking.act(async |client| Ok(client.post(&path, &body).await?));
         let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
         asking.console.answer(&changed, |_| {
             let name = escape(&changed.name);
@@ -134,7 +136,7 @@ impl SetStatus {
         let body = json!({"status": status, "dry_run": dry_run});
         let path = path(user, "/status");
         let changed: Result<api::User, Failure> =
-            asking.ask(async |client| Ok(client.post(&path, &body).await?));
+            asking.act(async |client| Ok(client.post(&path, &body).await?));
         let act = if status == Status::Disabled {
             "disable"
         } else {

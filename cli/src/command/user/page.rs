@@ -1,11 +1,11 @@
 //! How accounts look.
 
-use chatd::clock::Millis;
-
-use crate::{
-    output::{Facts, ago, escape, moment, table},
-    stub::admin::api::{User, UserDetail},
+use chatd::{
+    admin::api::{User, UserDetail},
+    clock::Millis,
 };
+
+use crate::output::{Facts, ago, escape, moment, table};
 
 /// What a person with a code must know.
 pub(super) const CODE_NOTE: &str =

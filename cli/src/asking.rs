@@ -2,18 +2,15 @@
 
 use std::{ffi::OsString, fmt::Write as _};
 
+use chatd::{
+    admin::{Client, api::List},
+    config::{Config, Sources},
+    server::{self, Mode},
+};
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{
-    console::Console,
-    failure::Failure,
-    settings,
-    stub::{
-        admin::{Client, api::List},
-        server::{self, Mode},
-    },
-};
+use crate::{console::Console, failure::Failure, settings};
 
 /// As many as a page may have.
 const PAGE: usize = 200;
@@ -21,7 +18,7 @@ const PAGE: usize = 200;
 /// What a command needs to ask something.
 pub(crate) struct Asking<'a> {
     /// What was typed on the way.
-    pub(crate) sources: chatd::config::Sources,
+    pub(crate) sources: Sources,
     /// The whole line, for the audit log.
     pub(crate) args: &'a [OsString],
     /// To whom notes go.
@@ -29,19 +26,24 @@ pub(crate) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Runs `work` with a client, whoever answers it.
-    pub(crate) fn ask<T>(
+    /// Runs `work` with a client that only looks: there must be something to look at.
+    pub(crate) fn look<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.open(async |client, mode| {
-            if let Mode::Offline { store } = mode {
-                let note =
-                    format!("chatd is not running; working on the store in {store} directly");
-                self.console.note(&note);
-            }
-            work(client).await
-        })
+        let config = settings::load(&self.sources)?.config;
+        if let Some(path) = server::missing_store(&config)? {
+            return Err(Failure::NoStore(path.display().to_string()));
+        }
+        self.converse(&config, work)
+    }
+
+    /// Runs `work` with a client that may change things, on a new store if need be.
+    pub(crate) fn act<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.converse(&settings::load(&self.sources)?.config, work)
     }
 
     /// Runs `work` with a client of the daemon; there must be one.
@@ -49,29 +51,41 @@ impl Asking<'_> {
         &self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.open(async |client, mode| match mode {
-            Mode::Daemon { .. } => work(client).await,
-            Mode::Offline { .. } => Err(Failure::NotRunning),
+        let config = settings::load(&self.sources)?.config;
+        one_thread()?.block_on(async {
+            let found = server::find(&config).await?;
+            let (client, _) = found.ok_or(Failure::NotRunning)?;
+            work(&client.with_command(&self.line())).await
         })
     }
 
-    fn open<T>(
+    fn converse<T>(
         &self,
-        work: impl AsyncFnOnce(&Client, &Mode) -> Result<T, Failure>,
+        config: &Config,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let config = settings::load(&self.sources)?.config;
         one_thread()?.block_on(async {
-            let (client, mode, closer) = server::administer(&config).await?;
-            let line: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
-            let done = work(&client.with_command(&line.join(" ")), &mode).await;
+            let (client, mode, closer) = server::administer(config).await?;
+            if let Mode::Offline { store } = mode {
+                let note =
+                    format!("chatd is not running; working on the store in {store} directly");
+                self.console.note(&note);
+            }
+            let done = work(&client.with_command(&self.line())).await;
             closer.close().await;
             done
         })
     }
+
+    /// What was typed, for the audit log. No secret is ever an argument.
+    fn line(&self) -> String {
+        let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        words.join(" ")
+    }
 }
 
 /// A runtime for one conversation.
-pub(crate) fn one_thread() -> Result<Runtime, Failure> {
+fn one_thread() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread()
         .enable_all()
         .build()
