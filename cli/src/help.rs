@@ -27,7 +27,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 const TEMPLATE: &str =
-    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}";
 
 const FIRST_STEPS: &str = "\
 First steps:
