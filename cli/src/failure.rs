@@ -283,6 +283,16 @@ impl From<server::Error> for Failure {
     }
 }
 
+impl From<chatd_tui::Error> for Failure {
+    fn from(e: chatd_tui::Error) -> Self {
+        match e {
+            chatd_tui::Error::Server(e) => Self::Admin(e),
+            chatd_tui::Error::NoTerminal => Self::Usage(e.to_string()),
+            chatd_tui::Error::Terminal(_) => Self::Other(e.into()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(e: anyhow::Error) -> Self {
         Self::Other(e)
