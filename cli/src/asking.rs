@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt::Write as _};
 
 use chatd::{
-    admin::{Client, api::List},
+    admin::{self, Client, api::List},
     config::{Config, Sources},
     server::{self, Mode},
 };
@@ -57,6 +57,20 @@ impl Asking<'_> {
             let (client, _) = found.ok_or(Failure::NotRunning)?;
             work(&client.with_command(&self.line())).await
         })
+    }
+
+    /// A client of the daemon, for whoever has to come back to it.
+    pub(crate) async fn connect(&self, config: &Config) -> Result<Client, admin::Error> {
+        let unreachable = |why: String| admin::Error::Unreachable {
+            path: config.server.data_dir.display().to_string(),
+            why,
+        };
+        match server::find(config).await {
+            Ok(Some((client, _))) => Ok(client.with_command(&self.line())),
+            Ok(None) => Err(unreachable("it is not running".into())),
+            Err(server::Error::Unreachable(e)) => Err(e),
+            Err(e) => Err(unreachable(e.to_string())),
+        }
     }
 
     fn converse<T>(

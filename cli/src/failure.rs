@@ -1,8 +1,12 @@
 //! What can go wrong, and the one map from that to an exit code, a word for scripts and advice.
 
-use std::fmt;
+use std::{fmt, io};
 
-use chatd::{admin, config, server, store};
+use chatd::{
+    admin::{self, SocketError},
+    auth::keys,
+    config, server, store,
+};
 
 /// How a command ends. The numbers are a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,22 @@ impl Exit {
             Self::Unconfirmed => "it would overwrite something; confirm with --force",
             Self::Problems => "a check ran and found problems",
             Self::BadConfig => "the settings are wrong",
+        }
+    }
+
+    /// The word that stands for it in JSON.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Other => "internal",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Permission => "forbidden",
+            Self::Unreachable => "unreachable",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Problems => "problems",
+            Self::BadConfig => "bad_config",
         }
     }
 
@@ -100,7 +120,7 @@ pub(crate) enum Failure {
         /// Why.
         why: Box<Failure>,
         /// What to try next when it is about this exit code.
-        hint: Option<(Exit, String)>,
+        hint: (Exit, String),
     },
 }
 
@@ -123,19 +143,11 @@ impl Failure {
     /// The word for scripts; a refusal keeps its own.
     pub(crate) fn code(&self) -> &str {
         match self {
-            Self::Usage(_) => "usage",
-            Self::Config(_) | Self::Server(server::Error::Config(_)) => "bad_config",
             Self::Admin(admin::Error::Refused(refused)) => &refused.code,
-            Self::Admin(admin::Error::Unreachable { .. }) | Self::NotRunning => "unreachable",
-            Self::Admin(admin::Error::Odd(_)) | Self::Other(_) => "internal",
-            Self::Server(e) => match exit_of_server(e) {
-                Exit::Unreachable => "unreachable",
-                _ => "internal",
-            },
             Self::NoStore(_) => "no_store",
             Self::Exists(_) => "exists",
-            Self::Problems(_) => "problems",
             Self::While { why, .. } => why.code(),
+            other => other.exit().word(),
         }
     }
 
@@ -152,7 +164,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::While { why, hint, .. } => match hint {
-                Some((exit, hint)) if *exit == why.exit() => hint,
+                (exit, hint) if *exit == why.exit() => hint,
                 _ => return why.hint(),
             },
             Self::Config(_) | Self::Server(server::Error::Config(_)) => {
@@ -164,18 +176,22 @@ impl Failure {
             }
             Self::Exists(_) => "add --force to overwrite it, or name another file",
             Self::Problems(_) => "look at the server's log; `chatd status` shows more",
-            Self::Admin(_) => match (self.exit(), self.code()) {
-                (Exit::Permission, _) => {
-                    "run it as root or as the user that runs chatd, for example with sudo"
+            // clap brings its own advice.
+            Self::Usage(_) | Self::Other(_) => return None,
+            Self::Admin(_) | Self::Server(_) => match self.exit() {
+                Exit::Permission => {
+                    "run it as root or as the user chatd runs as, for example with sudo"
                 }
-                (Exit::Unreachable, "unreachable") => {
-                    "is chatd running? `chatd health` asks; `chatd serve` starts it"
+                Exit::Unreachable
+                    if matches!(self.code(), "busy" | "rate_limited" | "unavailable") =>
+                {
+                    "try again in a moment"
                 }
-                (Exit::Unreachable, _) => "try again in a moment",
+                Exit::Unreachable => {
+                    "`chatd health` tells whether a server runs with these settings"
+                }
                 _ => return None,
             },
-            // clap brings its own advice; the library's errors say what to do next themselves.
-            Self::Usage(_) | Self::Server(_) | Self::Other(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -210,6 +226,7 @@ impl fmt::Display for Failure {
 fn exit_of_admin(e: &admin::Error) -> Exit {
     match e {
         admin::Error::Refused(refused) => Exit::of_refusal(&refused.code),
+        admin::Error::Denied { .. } => Exit::Permission,
         admin::Error::Unreachable { .. } => Exit::Unreachable,
         admin::Error::Odd(_) => Exit::Other,
     }
@@ -218,8 +235,32 @@ fn exit_of_admin(e: &admin::Error) -> Exit {
 fn exit_of_server(e: &server::Error) -> Exit {
     match e {
         server::Error::Config(_) => Exit::BadConfig,
-        server::Error::Store(store::Error::Locked { .. } | store::Error::Unavailable(_))
-        | server::Error::Unreachable(_) => Exit::Unreachable,
+        server::Error::Store(e) => exit_of_store(e),
+        server::Error::Unreachable(e) => exit_of_admin(e),
+        server::Error::Listen { source, .. }
+        | server::Error::Io { source, .. }
+        | server::Error::Keys(keys::Error::Io { source, .. })
+        | server::Error::Admin(SocketError::Io { source, .. }) => exit_of_io(source),
+        server::Error::Admin(SocketError::InUse(_)) => Exit::Unreachable,
+        server::Error::Admin(SocketError::TooLong(_)) => Exit::BadConfig,
+        server::Error::Keys(_) | server::Error::Passwords(_) => Exit::Other,
+    }
+}
+
+fn exit_of_store(e: &store::Error) -> Exit {
+    match e {
+        store::Error::Locked { .. } | store::Error::Unavailable(_) => Exit::Unreachable,
+        store::Error::Full
+        | store::Error::Newer { .. }
+        | store::Error::Damaged(_)
+        | store::Error::Open { .. } => Exit::Other,
+    }
+}
+
+fn exit_of_io(e: &io::Error) -> Exit {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied => Exit::Permission,
+        io::ErrorKind::AddrInUse => Exit::Conflict,
         _ => Exit::Other,
     }
 }
@@ -242,6 +283,16 @@ impl From<server::Error> for Failure {
     }
 }
 
+impl From<chatd_tui::Error> for Failure {
+    fn from(e: chatd_tui::Error) -> Self {
+        match e {
+            chatd_tui::Error::Server(e) => Self::Admin(e),
+            chatd_tui::Error::NoTerminal => Self::Usage(e.to_string()),
+            chatd_tui::Error::Terminal(_) => Self::Other(e.into()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(e: anyhow::Error) -> Self {
         Self::Other(e)
@@ -256,10 +307,114 @@ pub(crate) trait Explain<T> {
 
 impl<T, E: Into<Failure>> Explain<T> for Result<T, E> {
     fn explain(self, doing: impl FnOnce() -> String, hint: (Exit, String)) -> Result<T, Failure> {
-        self.map_err(|why| Failure::While {
-            doing: doing(),
-            why: Box::new(why.into()),
-            hint: Some(hint),
+        self.map_err(|why| match why.into() {
+            why @ Failure::Admin(_) => Failure::While {
+                doing: doing(),
+                why: Box::new(why),
+                hint,
+            },
+            // Settings, store, usage: it never came to asking.
+            other => other,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chatd::model::Refusal;
+
+    use super::*;
+
+    /// One of each. The match is here to stop the build when a refusal comes up that is not in the list.
+    fn refusals() -> Vec<(Refusal, Exit)> {
+        let all = vec![
+            (Refusal::field("name", "no"), Exit::Usage),
+            (Refusal::TooLarge(String::new()), Exit::Usage),
+            (Refusal::UnknownOp(String::new()), Exit::Usage),
+            (Refusal::NotFound("user"), Exit::NotFound),
+            (Refusal::Conflict(String::new()), Exit::Conflict),
+            (Refusal::TxnReused, Exit::Conflict),
+            (Refusal::Unauthorized(String::new()), Exit::Permission),
+            (Refusal::TokenExpired, Exit::Permission),
+            (Refusal::Forbidden(String::new()), Exit::Permission),
+            (Refusal::Locked, Exit::Permission),
+            (
+                Refusal::RateLimited {
+                    retry_after: Duration::ZERO,
+                },
+                Exit::Unreachable,
+            ),
+            (Refusal::Unavailable, Exit::Unreachable),
+            (Refusal::Busy, Exit::Unreachable),
+            (Refusal::StorageFull, Exit::Other),
+            (Refusal::Internal, Exit::Other),
+        ];
+        for (refusal, _) in &all {
+            match refusal {
+                Refusal::InvalidField { .. }
+                | Refusal::TooLarge(_)
+                | Refusal::UnknownOp(_)
+                | Refusal::NotFound(_)
+                | Refusal::Conflict(_)
+                | Refusal::TxnReused
+                | Refusal::Unauthorized(_)
+                | Refusal::TokenExpired
+                | Refusal::Forbidden(_)
+                | Refusal::Locked
+                | Refusal::RateLimited { .. }
+                | Refusal::Unavailable
+                | Refusal::Busy
+                | Refusal::StorageFull
+                | Refusal::Internal => {}
+            }
+        }
+        all
+    }
+
+    fn refused(refusal: &Refusal) -> Failure {
+        Failure::Admin(admin::Error::Refused(admin::api::Refused {
+            code: refusal.code().into(),
+            detail: refusal.to_string(),
+            field: None,
+        }))
+    }
+
+    #[test]
+    fn every_refusal_has_its_exit_code() {
+        for (refusal, exit) in refusals() {
+            let failure = refused(&refusal);
+            assert_eq!((failure.exit(), failure.code()), (exit, refusal.code()));
+        }
+    }
+
+    #[test]
+    fn a_failure_says_what_why_and_what_next() {
+        let why = refused(&Refusal::NotFound("user"));
+        let hint = (Exit::NotFound, "`chatd user list`".to_owned());
+        let done: Result<(), Failure> = Err(why);
+        let failure = done
+            .explain(|| "show user `bob`".into(), hint)
+            .expect_err("as above");
+        assert_eq!(
+            failure.to_string(),
+            "cannot show user `bob` — there is no such user"
+        );
+        assert_eq!(failure.hint().as_deref(), Some("`chatd user list`"));
+        assert_eq!(
+            (failure.exit(), failure.code()),
+            (Exit::NotFound, "not_found")
+        );
+    }
+
+    #[test]
+    fn a_locked_store_is_out_of_reach() {
+        let locked = store::Error::Locked {
+            path: "data".into(),
+            pid: 1,
+            socket: None,
+        };
+        assert_eq!(Failure::Server(locked.into()).exit(), Exit::Unreachable);
     }
 }

@@ -27,7 +27,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 ];
 
 const TEMPLATE: &str =
-    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}";
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -134,11 +134,14 @@ mod tests {
     ];
 
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
-        for sub in command.get_subcommands() {
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
             let path = format!("{path} {}", sub.get_name()).trim().to_owned();
             if sub.has_subcommands() {
                 leaves(sub, &path, found);
-            } else if sub.get_name() != "help" {
+            } else {
                 found.push((path, sub.clone()));
             }
         }
@@ -148,13 +151,7 @@ mod tests {
         let mut command = command();
         command.build();
         let mut found = Vec::new();
-        for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
-            if sub.has_subcommands() {
-                leaves(sub, sub.get_name(), &mut found);
-            } else {
-                found.push((sub.get_name().to_owned(), sub.clone()));
-            }
-        }
+        leaves(&command, "", &mut found);
         found
     }
 

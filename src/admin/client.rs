@@ -24,6 +24,12 @@ pub enum Error {
     /// The server, or the store, refused.
     #[error("{}", .0.detail)]
     Refused(Refused),
+    /// The socket is not for this user of the operating system.
+    #[error("the admin socket {path} is for root and for the user chatd runs as")]
+    Denied {
+        /// The socket.
+        path: String,
+    },
     /// There is nobody at the socket, or the connection broke.
     #[error("cannot reach chatd at {path}: {why}")]
     Unreachable {
@@ -52,9 +58,12 @@ impl Client {
     /// Connects to the socket of a running server.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
         let path = socket.display().to_string();
-        let unreachable = |e: std::io::Error| Error::Unreachable {
-            path: path.clone(),
-            why: e.to_string(),
+        let unreachable = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::PermissionDenied => Error::Denied { path: path.clone() },
+            _ => Error::Unreachable {
+                path: path.clone(),
+                why: e.to_string(),
+            },
         };
         let connected = tokio::time::timeout(PATIENCE, UnixStream::connect(socket)).await;
         let stream = connected.map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?;

@@ -1,12 +1,9 @@
 //! `chatd top`: the dashboard, which is the crate `chatd-tui`.
 
-use std::io::{self, IsTerminal as _};
-
-use anyhow::Context as _;
 use chatd::admin::api;
 use clap::Args;
 
-use crate::{asking::Asking, failure::Failure};
+use crate::{asking::Asking, failure::Failure, settings};
 
 /// Watch the server live
 ///
@@ -29,21 +26,9 @@ impl Top {
                 asking.ask_daemon(async |client| Ok(client.get("/v1/status").await?))?;
             return asking.console.answer(&status, |_| String::new());
         }
-        if !io::stdout().is_terminal() {
-            let why = "the dashboard needs a terminal; `chatd status` prints the numbers once";
-            return Err(Failure::Usage(why.into()));
-        }
-        asking.ask_daemon(async |client| {
-            Ok(tui::run(client.clone())
-                .await
-                .context("the dashboard ended")?)
-        })
-    }
-}
-
-/// Until the dashboard is merged.
-mod tui {
-    pub(super) async fn run(_: chatd::admin::Client) -> std::io::Result<()> {
-        Err(std::io::ErrorKind::Unsupported.into())
+        let config = settings::load(&asking.sources)?.config;
+        // Asked for once before: that no server runs is to be said in the command line's own words.
+        asking
+            .ask_daemon(async |_| Ok(chatd_tui::run(async || asking.connect(&config).await).await?))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn ago(at: Millis, now: Millis) -> String {
     match past.max(ahead) {
         0..5 => "just now".into(),
         LONG_AGO.. => day(at),
-        _ if ahead > 0 => format!("in {}", span(Duration::from_secs(ahead))),
+        _ if ahead > 0 => format!("in {}", span(rounded(ahead))),
         _ => format!("{} ago", span(Duration::from_secs(past))),
     }
 }
@@ -41,6 +41,17 @@ pub(crate) fn span(length: Duration) -> String {
         s @ HOUR..DAY => format!("{} h", s / HOUR),
         s => format!("{} d", s / DAY),
     }
+}
+
+/// To the nearest of the unit it will be told in: what is good for three days says so a second later too.
+fn rounded(seconds: u64) -> Duration {
+    let unit = match seconds {
+        DAY.. => DAY,
+        HOUR.. => HOUR,
+        MINUTE.. => MINUTE,
+        _ => 1,
+    };
+    Duration::from_secs((seconds + unit / 2) / unit * unit)
 }
 
 /// RFC 3339 to the second.
@@ -76,7 +87,7 @@ mod tests {
             (59 * 86_400, "59 d ago"),
             (60 * 86_400, "2025-09-23"),
             (-30, "in 30 s"),
-            (-3 * 86_400, "in 3 d"),
+            (-3 * 86_400 + 1, "in 3 d"),
         ] {
             assert_eq!(ago(Millis(NOW.0 - seconds * 1000), NOW), text, "{seconds}");
         }
