@@ -1,4 +1,4 @@
-//! Settings: read once at start, and again at a reload; everything else is handed values.
+//! Settings: read once, at the start; everything else is handed values.
 //!
 //! Every key is declared once, in `sections`: the structs, the environment variables, `config show`, the
 //! suggestions for a misspelt key and `docs/configuration.md` are made from that declaration. Values are
@@ -105,13 +105,4 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
-}
-
-/// The keys that differ and that a reload cannot change: what an operator who reloads must be told.
-pub fn waiting_for_restart(running: &Config, loaded: &Config) -> Vec<&'static Key> {
-    let differs = |key: &&Key| (key.write)(running) != (key.write)(loaded);
-    KEYS.iter()
-        .filter(|key| !key.reload)
-        .filter(differs)
-        .collect()
 }

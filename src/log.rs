@@ -13,6 +13,8 @@ mod chain;
 mod draft;
 mod event;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 

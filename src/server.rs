@@ -199,30 +199,43 @@ impl Closer {
     }
 }
 
-/// A client for operators: to the server that has the store open, or else to the same router in this
-/// process, over the store itself.
-pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error> {
+/// A client to the server that has the store open, and its process; none when no server runs. Makes nothing
+/// and opens no store, so that asking is never in the way of a server that starts.
+pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
     let path = core::store_path(config)?;
     let holder = sqlite::lock_holder(&path);
     let holder = holder.map_err(|source| Error::Io {
         what: format!("cannot look at the store in {}", parent(&path).display()),
         source,
     })?;
-    if let Some(holder) = holder {
-        let Some(socket) = holder.socket else {
-            let path = parent(&path).display().to_string();
-            return Err(store::Error::Locked {
-                path,
-                pid: holder.pid,
-                socket: None,
-            }
-            .into());
-        };
-        let client = Client::connect(&socket).await?;
-        return Ok((client, Mode::Daemon { pid: holder.pid }, Closer(None)));
+    let Some(holder) = holder else {
+        return Ok(None);
+    };
+    let Some(socket) = holder.socket else {
+        let path = parent(&path).display().to_string();
+        return Err(store::Error::Locked {
+            path,
+            pid: holder.pid,
+            socket: None,
+        }
+        .into());
+    };
+    Ok(Some((Client::connect(&socket).await?, holder.pid)))
+}
+
+/// The path of the store, when there is none yet: whoever only looks need not make one.
+pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
+    Ok(Some(core::store_path(config)?).filter(|path| !path.exists()))
+}
+
+/// A client for operators: to the server that has the store open, or else to the same router in this
+/// process, over the store itself.
+pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error> {
+    if let Some((client, pid)) = find(config).await? {
+        return Ok((client, Mode::Daemon { pid }, Closer(None)));
     }
+    let store = core::store_path(config)?.display().to_string();
     let core = Core::open(&Arc::new(config.clone())).await?;
-    let store = path.display().to_string();
     let client = Client::local(admin::router(core.ops(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }

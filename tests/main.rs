@@ -14,6 +14,8 @@ mod cli;
 mod cli_config;
 mod conversation;
 mod durability;
+mod floors;
+mod generated;
 mod idempotency;
 mod limits;
 mod liveness;

@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! `chatd`: the server, its administrator's command line and its dashboard, in one binary.
+//!
+//! This crate reads arguments, asks the library, and says what came of it: on stdout the answer, on stderr
+//! everything else, and in the exit code the verdict. No rule about chat is decided here.
+
+mod asking;
+mod cli;
+mod command;
+mod console;
+mod failure;
+mod help;
+mod output;
+mod password;
+mod settings;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::FromArgMatches as _;
+
+use crate::{
+    cli::Cli,
+    console::Console,
+    failure::{Exit, Failure},
+};
+
+/// The server makes and drops millions of small buffers; mimalloc gives them back to the system as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if args.len() < 2 {
+        let help = help::command().render_help();
+        return Console::default().clap_text(&help).into();
+    }
+    let parsed = help::command()
+        .try_get_matches_from(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => return Console::default().clap_text(&e.render()).into(),
+        Err(e) => {
+            let console = Console::guess(&args);
+            return console
+                .failed(&Failure::Usage(e.render().to_string()))
+                .into();
+        }
+    };
+    let console = Console::new(&cli.global);
+    let exit = match command::run(cli, &args, &console) {
+        Ok(()) => Exit::Ok,
+        Err(failure) => console.failed(&failure),
+    };
+    exit.into()
+}

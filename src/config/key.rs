@@ -14,8 +14,6 @@ pub struct Key {
     pub default: &'static str,
     /// What it does: sentences for the operator.
     pub doc: &'static str,
-    /// Whether a reload changes it; otherwise it waits for a restart.
-    pub reload: bool,
     /// The least and the greatest value, where there are bounds.
     pub range: Option<(&'static str, &'static str)>,
     /// Sets it from TOML; `false` when the value is not of its kind.
@@ -77,15 +75,15 @@ pub(super) fn read<T: Setting>(slot: &mut T, value: Option<T>) -> bool {
 
 /// Makes of one list: a struct for each section, `Config`, the table `KEYS` and the list `SECTIONS`.
 ///
-/// A key is `name: Type = default, least to greatest, reload;`, the bounds left out where there are none,
-/// `restart` in place of `reload` where a reload cannot change it. Defaults are TOML.
+/// A key is `name: Type = default, least to greatest;`, the bounds left out where there are none. Defaults
+/// are TOML.
 macro_rules! sections {
     ($(
         $(#[doc = $about:literal])+
         $section:ident: $Section:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $key:ident: $type:ty = $default:expr, $($min:literal to $max:literal,)? $when:ident;
+                $key:ident: $type:ty = $default:expr $(, $min:literal to $max:literal)?;
             )+
         }
     )+) => {
@@ -119,7 +117,6 @@ macro_rules! sections {
             kind: <$type as $crate::config::value::Setting>::KIND,
             default: stringify!($default),
             doc: concat!($($doc),+).trim_ascii(),
-            reload: $crate::config::key::can_reload!($when),
             range: $crate::config::key::range!($($min, $max)?),
             read: |config, value| $crate::config::key::read(
                 &mut config.$section.$key,
@@ -138,15 +135,6 @@ macro_rules! sections {
     };
 }
 
-macro_rules! can_reload {
-    (reload) => {
-        true
-    };
-    (restart) => {
-        false
-    };
-}
-
 macro_rules! range {
     () => {
         None
@@ -156,4 +144,4 @@ macro_rules! range {
     };
 }
 
-pub(super) use {can_reload, range, sections};
+pub(super) use {range, sections};

@@ -56,21 +56,15 @@ pub fn reference() -> String {
          file\nnamed by `--config` or `CHATD_CONFIG`, from environment variables `CHATD_SECTION_KEY`, and \
          from `--set\nsection.key=value`. A key that does not exist is an error.\n\n\
          `chatd config show --origin` prints what is in force and where it comes from; `chatd config check` \
-         checks\na file without starting. SIGHUP reloads: an error keeps what was in force, and no \
-         connection is closed.\n",
+         checks\na file without starting. Settings are read once, at the start.\n",
     );
     for_each_section(|section, about, keys| {
         line(&mut out, format_args!("\n## `[{section}]`\n\n{about}"));
         for key in keys {
-            let when = if key.reload {
-                "at a reload"
-            } else {
-                "at a restart"
-            };
             line(
                 &mut out,
                 format_args!(
-                    "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: `{}`\n- Variable: `{}`\n- Takes effect: {when}",
+                    "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: `{}`\n- Variable: `{}`",
                     key.path,
                     key.doc,
                     key.rule(),

@@ -12,33 +12,33 @@ sections! {
     /// Where the server listens and keeps its data, and how it starts and stops.
     server: Server {
         /// The address and port to listen on for REST and WebSocket.
-        listen: SocketAddr = "127.0.0.1:8080", restart;
+        listen: SocketAddr = "127.0.0.1:8080";
         /// The URL under which clients reach this server, such as `https://chat.example.org`. Empty while
         /// it is only reached from this machine.
-        public_url: String = "", restart;
+        public_url: String = "";
         /// The directory for everything that lasts: the embedded store and the signing keys.
-        data_dir: PathBuf = "chatd-data", restart;
+        data_dir: PathBuf = "chatd-data";
         /// How many connections may be open at once; one more is closed at once.
-        max_connections: usize = 20000, "1" to "10000000", reload;
+        max_connections: usize = 20000, "1" to "10000000";
         /// How long stopping waits for what is in flight before it cuts it off.
-        drain: Period = "10s", "0s" to "10m", reload;
+        drain: Period = "10s", "0s" to "10m";
         /// Over how long clients are asked to spread their reconnects when the server stops, so that they
         /// do not all come back in one moment.
-        reconnect_spread: Period = "10s", "0s" to "10m", reload;
+        reconnect_spread: Period = "10s", "0s" to "10m";
     }
 
     /// Where messages, rooms and accounts are stored.
     store: Store {
-        /// `sqlite:PATH` or `mongodb://…`. Empty for the embedded store in `server.data_dir`.
-        url: Url = "", restart;
+        /// `sqlite:PATH`. Empty for the embedded store in `server.data_dir`.
+        url: Url = "";
         /// How large the embedded store may grow; beyond it sends are refused as when the disk is full.
         /// 0 for no limit.
-        max_size: ByteSize = 0, reload;
+        max_size: ByteSize = 0;
         /// How much must stay free on the disk; below it sends are refused, while reading, login and
         /// archiving go on.
-        min_free: ByteSize = "256 MiB", reload;
+        min_free: ByteSize = "256 MiB";
         /// How many reads of the embedded store run at the same time.
-        readers: usize = 4, "1" to "64", restart;
+        readers: usize = 4, "1" to "64";
     }
 
     /// Accounts, passwords and tokens.
@@ -46,116 +46,116 @@ sections! {
         /// Who may register: `open` everyone, `invite` those with a code, `closed` nobody. `auto` is open
         /// for requests that come straight from this machine while `server.public_url` is empty, and by
         /// invitation for all others.
-        registration: Registration = "auto", reload;
+        registration: Registration = "auto";
         /// How long an access token is good; it is also how long a stolen one is.
-        access_token: Period = "15m", "1m" to "24h", reload;
+        access_token: Period = "15m", "1m" to "24h";
         /// How long a session lasts without being used.
-        refresh_token: Period = "30d", "1h" to "3650d", reload;
+        refresh_token: Period = "30d", "1h" to "3650d";
         /// How long a one-time code for an invitation or a password reset is good.
-        code: Period = "3d", "1m" to "365d", reload;
+        code: Period = "3d", "1m" to "365d";
         /// How old a signing key gets before a new one takes its place.
-        key_rotation: Period = "90d", "1h" to "3650d", reload;
+        key_rotation: Period = "90d", "1h" to "3650d";
         /// The memory for hashing one password. More is safer and slower; hashes are upgraded at the next
         /// login.
-        hash_memory: ByteSize = "19 MiB", "8 KiB" to "4 GiB", restart;
+        hash_memory: ByteSize = "19 MiB", "8 KiB" to "4 GiB";
         /// How many passes over that memory hashing makes.
-        hash_passes: u32 = 2, "1" to "100", restart;
+        hash_passes: u32 = 2, "1" to "100";
         /// How many passwords are hashed at the same time. 0 for half the cores, at least one.
-        hash_threads: usize = 0, "0" to "256", restart;
+        hash_threads: usize = 0, "0" to "256";
         /// How many passwords may wait for hashing; one more is refused as `busy`.
-        hash_queue: usize = 512, "1" to "100000", restart;
+        hash_queue: usize = 512, "1" to "100000";
     }
 
     /// REST, and what holds for every HTTP request.
     http: Http {
         /// Origins whose web pages may use this server, such as `https://app.example.org`. Empty for its
         /// own, and for any on this machine while it listens on this machine only.
-        allowed_origins: Vec<String> = [], reload;
+        allowed_origins: Vec<String> = [];
         /// The networks of the reverse proxies whose `X-Forwarded-For` is believed.
-        trusted_proxies: Vec<IpNet> = ["127.0.0.0/8", "::1/128"], reload;
+        trusted_proxies: Vec<IpNet> = ["127.0.0.0/8", "::1/128"];
         /// How long a client may take to send the head of a request.
-        header_timeout: Period = "10s", "100ms" to "5m", restart;
+        header_timeout: Period = "10s", "100ms" to "5m";
         /// How long a request may take in all.
-        request_timeout: Period = "30s", "100ms" to "10m", restart;
+        request_timeout: Period = "30s", "100ms" to "10m";
         /// How large the body of a request may be.
-        body: ByteSize = "256 KiB", "1 KiB" to "64 MiB", restart;
+        body: ByteSize = "256 KiB", "1 KiB" to "64 MiB";
     }
 
-    /// WebSocket connections. Changes hold for connections made after them.
+    /// WebSocket connections.
     ws: Ws {
         /// How often a silent connection is pinged; after two silent intervals it is closed.
-        ping: Period = "25s", "1s" to "10m", reload;
+        ping: Period = "25s", "1s" to "10m";
         /// How long a new connection may take to say `hello`.
-        hello: Period = "10s", "100ms" to "5m", reload;
+        hello: Period = "10s", "100ms" to "5m";
         /// How many bytes may wait for a slow connection before it is closed to resume later.
-        outbox: ByteSize = "1 MiB", "64 KiB" to "1 GiB", reload;
+        outbox: ByteSize = "1 MiB", "64 KiB" to "1 GiB";
         /// How large a frame from a client may be.
-        frame: ByteSize = "64 KiB", "1 KiB" to "1 MiB", reload;
+        frame: ByteSize = "64 KiB", "1 KiB" to "1 MiB";
         /// How many rooms a connection may listen to.
-        subscriptions: usize = 10000, "1" to "1000000", reload;
+        subscriptions: usize = 10000, "1" to "1000000";
         /// How many entries a resuming client may have missed in a room; beyond it the client reloads.
-        replay_entries: usize = 1000, "0" to "100000", reload;
+        replay_entries: usize = 1000, "0" to "100000";
         /// How many bytes a resuming client may have missed in a room; beyond it the client reloads.
-        replay_bytes: ByteSize = "256 KiB", "0" to "64 MiB", reload;
+        replay_bytes: ByteSize = "256 KiB", "0" to "64 MiB";
     }
 
     /// How much, and how often. A rate is what is allowed in the long run, its burst what is allowed at
     /// once after a pause.
     limits: Limits {
         /// Whether rates and counts are limited at all; sizes always are. Switch it off for load tests.
-        enabled: bool = true, reload;
+        enabled: bool = true;
         /// How large the text of a message may be.
-        message: ByteSize = "16 KiB", "64" to "1 MiB", reload;
+        message: ByteSize = "16 KiB", "64" to "1 MiB";
         /// How many members a room may have.
-        room_members: usize = 20000, "1" to "10000000", reload;
+        room_members: usize = 20000, "1" to "10000000";
         /// How many rooms a user may be in.
-        rooms_per_user: usize = 1000, "1" to "10000000", reload;
+        rooms_per_user: usize = 1000, "1" to "10000000";
         /// Requests an address may make, per second.
-        request_rate: u32 = 50, "1" to "1000000", reload;
+        request_rate: u32 = 50, "1" to "1000000";
         /// Requests an address may make at once.
-        request_burst: u32 = 200, "1" to "1000000", reload;
+        request_burst: u32 = 200, "1" to "1000000";
         /// Frames a connection may send, per second.
-        frame_rate: u32 = 50, "1" to "1000000", reload;
+        frame_rate: u32 = 50, "1" to "1000000";
         /// Frames a connection may send at once.
-        frame_burst: u32 = 200, "1" to "1000000", reload;
+        frame_burst: u32 = 200, "1" to "1000000";
         /// Messages a user may send, per second, over all connections.
-        send_rate: u32 = 20, "1" to "1000000", reload;
+        send_rate: u32 = 20, "1" to "1000000";
         /// Messages a user may send at once.
-        send_burst: u32 = 60, "1" to "1000000", reload;
+        send_burst: u32 = 60, "1" to "1000000";
         /// Rooms a connection may subscribe to, per second.
-        subscribe_rate: u32 = 100, "1" to "1000000", reload;
+        subscribe_rate: u32 = 100, "1" to "1000000";
         /// Rooms a connection may subscribe to at once.
-        subscribe_burst: u32 = 1000, "1" to "1000000", reload;
+        subscribe_burst: u32 = 1000, "1" to "1000000";
         /// Accounts an address may register, per hour.
-        register_rate: u32 = 30, "1" to "1000000", reload;
+        register_rate: u32 = 30, "1" to "1000000";
         /// Accounts an address may register at once.
-        register_burst: u32 = 10, "1" to "1000000", reload;
+        register_burst: u32 = 10, "1" to "1000000";
         /// Wrong passwords for one account from one address before its logins are slowed to one in 30
         /// seconds.
-        login_failures: u32 = 10, "1" to "1000000", reload;
+        login_failures: u32 = 10, "1" to "1000000";
         /// Logins an address may try, per minute.
-        login_rate: u32 = 120, "1" to "1000000", reload;
+        login_rate: u32 = 120, "1" to "1000000";
         /// Logins an address may try at once.
-        login_burst: u32 = 240, "1" to "1000000", reload;
+        login_burst: u32 = 240, "1" to "1000000";
         /// Rooms a user may create, per hour.
-        room_rate: u32 = 60, "1" to "1000000", reload;
+        room_rate: u32 = 60, "1" to "1000000";
         /// Rooms a user may create at once.
-        room_burst: u32 = 20, "1" to "1000000", reload;
+        room_burst: u32 = 20, "1" to "1000000";
     }
 
     /// What is logged.
     log: Log {
         /// The least level that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module, as
         /// in `info,chatd::ws=debug`.
-        level: String = "info", reload;
+        level: String = "info";
         /// How a line looks: `pretty`, `json`, or `auto` for pretty on a terminal and JSON elsewhere.
-        format: LogFormat = "auto", restart;
+        format: LogFormat = "auto";
     }
 
     /// The socket for the command line and the dashboard.
     admin: Admin {
-        /// The path of the admin socket. Empty for the usual place: `/run/chatd/admin.sock` for a service,
-        /// `$XDG_RUNTIME_DIR/chatd/admin.sock` for a person.
-        socket: PathBuf = "", restart;
+        /// The path of the admin socket. Empty for `admin.sock` in `server.data_dir`, or, as a service, in
+        /// the runtime directory that the service manager made.
+        socket: PathBuf = "";
     }
 }

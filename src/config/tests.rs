@@ -334,17 +334,3 @@ fn the_reference_names_every_key() {
         assert!(reference.contains(&key.variable()), "{key:?}");
     }
 }
-
-#[test]
-fn a_reload_tells_what_waits_for_a_restart() {
-    let running = Config::default();
-    let mut loaded = running.clone();
-    loaded.limits.send_rate = 1;
-    assert!(waiting_for_restart(&running, &loaded).is_empty());
-    loaded.store.url = "mongodb://ana:other@db".into();
-    let waiting: Vec<_> = waiting_for_restart(&running, &loaded)
-        .iter()
-        .map(|k| k.path)
-        .collect();
-    assert_eq!(waiting, ["store.url"]);
-}

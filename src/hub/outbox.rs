@@ -311,7 +311,7 @@ mod tests {
         outbox.take(&mut taken, 10);
         let texts: Vec<_> = taken.iter().map(Frame::payload).collect();
         assert_eq!(texts, ["stays", "answer"]);
-        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum());
+        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum::<usize>());
     }
 
     #[test]

@@ -269,9 +269,10 @@ impl Appender {
                 Some(refuse(&e))
             }
         };
-        for what in parked {
+        // They came before whatever came meanwhile for the same log: they go first.
+        for what in parked.into_iter().rev() {
             match (what, &refusal) {
-                (Parked::Append(append), None) => self.ready.push_back(append),
+                (Parked::Append(append), None) => self.ready.push_front(append),
                 (Parked::Append(append), Some(r)) => append.answer(Err(r.clone().into())),
                 (Parked::Load(reply), None | Some(Refusal::NotFound(_))) => {
                     let _gone = reply.send(Ok(()));

@@ -1,6 +1,8 @@
 //! One WebSocket from hello to goodbye. One task: it reads, writes, keeps time, and works on one request
 //! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
 
+mod ops;
+
 use std::{
     collections::{HashSet, VecDeque},
     future::Future,
@@ -21,17 +23,16 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{
     reply::{self, Id},
-    request::{self, Hello, PingAs, Place, Request},
+    request::{self, Hello, PingAs, Place},
     wire::{Reader, Writer},
 };
 use crate::{
     account::Identity,
-    chat::{NewMessage, Resume},
     door::{App, Context},
     hub::{Close, CloseCode, Connection, Frame, Outbox},
     id::{ConnId, Epoch, LogId, RoomId},
     limit::Bucket,
-    model::{Caller, Origin, Refusal, RoomName, RoomRef},
+    model::{Caller, Origin, Refusal, RoomName},
 };
 
 /// The protocol this server speaks.
@@ -40,6 +41,8 @@ const PROTOCOL: u32 = 1;
 const SENDS_IN_FLIGHT: u32 = 256;
 /// How long before it runs out a client is told that its access token does.
 const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
+/// How long the answer to a client's close may take to leave.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// How many names of rooms a connection remembers.
 const NAMES: usize = 16;
 
@@ -164,18 +167,24 @@ impl Session {
             }
         };
         if let Some(close) = close.filter(|c| c.code.lets_finish()) {
+            let most: Duration = self.app.config.server.drain.into();
             let finishing = async {
                 if let Some(work) = self.work.take() {
-                    work.await;
+                    let then = work.await;
+                    self.go_on(then);
                 }
                 let sends = Arc::clone(&self.sends);
                 let done = || sends.load(Ordering::Acquire) == 0;
                 writer.drain(&outgoing, &self.outbox, done).await
             };
-            let most: Duration = self.app.config.server.drain.into();
             if tokio::time::timeout(most, finishing).await.is_err() {
                 tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
             }
+        }
+        if close.is_none() {
+            // The answer to the client's own close; nobody there any more is fine, too.
+            let rest = writer.drain(&outgoing, &self.outbox, || true);
+            let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
         self.part();
         if let Some(close) = close {
@@ -293,90 +302,6 @@ impl Session {
         self.outbox.push(reply::err(id, refusal, None));
     }
 
-    fn answer(&mut self, id: Id, request: Request) {
-        let Some(known) = &self.known else {
-            return match request {
-                Request::Hello(hello) => self.hello(id, hello),
-                _ => self.refuse(
-                    id,
-                    &Refusal::Unauthorized("say hello first, with a token".into()),
-                ),
-            };
-        };
-        match request {
-            Request::Hello(_) => {
-                self.refuse(
-                    id,
-                    &Refusal::Conflict("this connection has said hello".into()),
-                );
-            }
-            Request::Subscribe(places, epoch) => {
-                let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
-                if let Err(refusal) = self.subscribes.take(count) {
-                    self.app.stats.rate_limited.up();
-                    return self.refuse(id, &refusal);
-                }
-                self.pending
-                    .extend(places.into_iter().map(|place| Pending { id, place, epoch }));
-            }
-            Request::Unsubscribe(room) => {
-                let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-                let known_name = self.named(&room.room);
-                self.work = Some(Box::pin(async move {
-                    let log = match known_name {
-                        Some(id) => Ok(LogId::Room(id)),
-                        None => locate(&app, &connection, &room.room)
-                            .await
-                            .map(|(log, _)| log),
-                    };
-                    match log {
-                        Ok(log) => {
-                            app.hub.detach(log, &connection);
-                            connection.outbox.push(reply::ok(id, serde_json::json!({})));
-                            Then::Deaf(log)
-                        }
-                        Err(refusal) => {
-                            connection.outbox.push(reply::err(id, &refusal, None));
-                            Then::Nothing
-                        }
-                    }
-                }));
-            }
-            Request::Send(send) => self.send(id, send),
-            Request::Join(room) => self.membership(id, room.room, true),
-            Request::Leave(room) => self.membership(id, room.room, false),
-            Request::Refresh(refresh) => self.refresh(id, refresh.token),
-            Request::Ping => self.outbox.push(reply::ok(id, serde_json::json!({}))),
-        }
-    }
-
-    fn hello(&mut self, id: Id, hello: Hello) {
-        if hello.protocol.is_some_and(|p| p != PROTOCOL) {
-            let why = format!("this server speaks protocol {PROTOCOL}");
-            return self.refuse(id, &Refusal::field("protocol", why));
-        }
-        let (app, outbox) = (Arc::clone(&self.app), Arc::clone(&self.outbox));
-        let token = hello.token.clone().or_else(|| self.token.take());
-        self.work = Some(Box::pin(async move {
-            let found = match &token {
-                Some(token) => app.account.authenticate(token).await,
-                None => Err(Refusal::Unauthorized("hello needs an access token".into())),
-            };
-            match found {
-                Ok(identity) => Then::LoggedIn(Box::new((hello, id, identity))),
-                Err(refusal) => {
-                    outbox.push(reply::err(id, &refusal, None));
-                    Then::End(Close::now(match refusal {
-                        Refusal::TokenExpired => CloseCode::TokenExpired,
-                        Refusal::Locked => CloseCode::Banned,
-                        Refusal::Unauthorized(_) => CloseCode::BadToken,
-                        _ => CloseCode::ShuttingDown,
-                    }))
-                }
-            }
-        }));
-    }
-
     fn log_in(&mut self, hello: &Hello, id: Id, identity: Identity) {
         let app = &self.app;
         let connection = Arc::new(Connection {
@@ -435,151 +360,6 @@ impl Session {
         Instant::now() + identity.expires_at.since(self.app.clock.now())
     }
 
-    fn send(&mut self, id: Id, send: request::Send) {
-        let Some(known) = &self.known else { return };
-        let new = NewMessage {
-            body: send.body,
-            txn: send.txn,
-            reply_to: send.reply_to,
-        };
-        let (outbox, sends) = (Arc::clone(&self.outbox), Arc::clone(&self.sends));
-        sends.fetch_add(1, Ordering::Relaxed);
-        let acknowledge = move |sent| {
-            outbox.push(reply::sent(id, sent));
-            sends.fetch_sub(1, Ordering::Release);
-            outbox.wake();
-        };
-        if let Some(room) = self.named(&send.room) {
-            return self.app.chat.send(&known.caller, room, new, acknowledge);
-        }
-        let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
-        let connection = Arc::clone(&known.connection);
-        self.work = Some(Box::pin(async move {
-            match locate(&app, &connection, &send.room).await {
-                Ok((LogId::Room(room), name)) => {
-                    app.chat.send(&caller, room, new, acknowledge);
-                    name.map_or(Then::Nothing, |name| Then::Named(name, room))
-                }
-                Ok(_) => {
-                    acknowledge(Err(Refusal::Forbidden("nothing can be sent to @me".into())));
-                    Then::Nothing
-                }
-                Err(refusal) => {
-                    acknowledge(Err(refusal));
-                    Then::Nothing
-                }
-            }
-        }));
-    }
-
-    fn membership(&mut self, id: Id, room: String, join: bool) {
-        let Some(known) = &self.known else { return };
-        let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
-        let connection = Arc::clone(&known.connection);
-        self.work = Some(Box::pin(async move {
-            let done = async {
-                let (log, _) = locate(&app, &connection, &room).await?;
-                let LogId::Room(room) = log else {
-                    return Err(Refusal::NotFound("room"));
-                };
-                if join {
-                    let view = app.chat.join(&caller, room).await?;
-                    let role = view.role;
-                    Ok(serde_json::json!({
-                        "room": room, "role": role, "head": view.head.seq, "n": view.head.n,
-                    }))
-                } else {
-                    app.chat.leave(&caller, room).await?;
-                    Ok(serde_json::json!({ "room": room }))
-                }
-            };
-            connection.outbox.push(match done.await {
-                Ok(body) => reply::ok(id, body),
-                Err(refusal) => reply::err(id, &refusal, None),
-            });
-            Then::Nothing
-        }));
-    }
-
-    fn refresh(&mut self, id: Id, token: String) {
-        let Some(known) = &self.known else { return };
-        let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        self.work = Some(Box::pin(async move {
-            let same = |i: &Identity| i.user == connection.user && i.session == connection.session;
-            let found = app.account.authenticate(&token).await.and_then(|identity| {
-                let other = || Refusal::Forbidden("this token is of another session".into());
-                if same(&identity) {
-                    Ok(identity)
-                } else {
-                    Err(other())
-                }
-            });
-            match found {
-                Ok(identity) => {
-                    let body = serde_json::json!({ "expires_at": identity.expires_at });
-                    connection.outbox.push(reply::ok(id, body));
-                    Then::Refreshed(identity)
-                }
-                Err(refusal) => {
-                    connection.outbox.push(reply::err(id, &refusal, None));
-                    Then::Nothing
-                }
-            }
-        }));
-    }
-
-    /// Takes up the next room to listen to, once there is room for what was missed in it.
-    fn start_next(&mut self) {
-        let Some(known) = &self.known else { return };
-        if self.work.is_some() || !self.outbox.has_room() {
-            return;
-        }
-        let Some(Pending { id, place, epoch }) = self.pending.pop_front() else {
-            return;
-        };
-        let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        let full = self.listening.len() >= app.config.ws.subscriptions;
-        let known_name = self.named(&place.room);
-        self.work = Some(Box::pin(async move {
-            let subscribed = async {
-                if full {
-                    let most = app.config.ws.subscriptions;
-                    let why = format!("a connection listens to {most} rooms at most");
-                    return Err(Refusal::Conflict(why));
-                }
-                let (log, name) = match known_name {
-                    Some(id) => (LogId::Room(id), None),
-                    None => locate(&app, &connection, &place.room).await?,
-                };
-                let resume = Resume {
-                    after: place.after,
-                    epoch,
-                };
-                let outbox = &connection.outbox;
-                let mut answer = |s| outbox.push(reply::subscribed(id, log, app.store.epoch(), &s));
-                app.chat
-                    .subscribe(&connection, log, resume, &mut answer)
-                    .await?;
-                Ok((log, name))
-            };
-            match subscribed.await {
-                Ok((log, name)) => {
-                    let named = match (name, log) {
-                        (Some(name), LogId::Room(room)) => Some((name, room)),
-                        _ => None,
-                    };
-                    Then::Listening(log, named)
-                }
-                Err(refusal) => {
-                    connection
-                        .outbox
-                        .push(reply::err(id, &refusal, Some(&place.room)));
-                    Then::Nothing
-                }
-            }
-        }));
-    }
-
     fn go_on(&mut self, then: Then) {
         match then {
             Then::Nothing => {}
@@ -613,38 +393,6 @@ impl Session {
         }
         self.names.push((name, room));
     }
-
-    /// The room that is meant, as far as it can be told without asking the store: by id, or by a name that
-    /// meant this room before and that it, being one's own, still has.
-    fn named(&self, room: &str) -> Option<RoomId> {
-        if let Ok(id) = room.parse() {
-            return Some(id);
-        }
-        let user = self.known.as_ref()?.connection.user;
-        let (name, id) = self.names.iter().find(|(name, _)| name.as_str() == room)?;
-        let live = self.app.chat.log.room_in_memory(*id)?;
-        let facts = live.facts();
-        let same = facts.room.name == *name && facts.room.deleted_at.is_none();
-        (same && facts.members.contains_key(&user)).then_some(*id)
-    }
-}
-
-/// The log that is meant, and the name it was called by.
-async fn locate(
-    app: &App,
-    connection: &Connection,
-    room: &str,
-) -> Result<(LogId, Option<RoomName>), Refusal> {
-    if room == "@me" {
-        return Ok((connection.user.into(), None));
-    }
-    let room = RoomRef::parse(room)?;
-    let id = app.chat.resolve_room(connection.user, &room).await?;
-    let name = match room {
-        RoomRef::Name(name) => Some(name),
-        RoomRef::Id(_) => None,
-    };
-    Ok((id.into(), name))
 }
 
 async fn work_of(work: &mut Option<Work>) -> Then {

@@ -1,5 +1,7 @@
 //! Appending to logs and reading them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
@@ -24,7 +26,7 @@ pub(in crate::store) async fn appends_in_order(place: &impl Place) {
     append(&*store, &all[1..3]).await;
     let batch = all[3..].iter().map(|e| entries([e.clone()])).collect();
     assert_eq!(
-        store.commit(batch.into()).await.unwrap(),
+        store.commit(Arc::new(batch)).await.unwrap(),
         [Outcome::Committed, Outcome::Committed]
     );
 
@@ -54,7 +56,7 @@ pub(in crate::store) async fn takes_several_logs_in_one_batch(place: &impl Place
     let batch: Vec<_> = (1..=2)
         .flat_map(|seq| logs.map(|log| entries([message(log, seq, &format!("{log:?}"))])))
         .collect();
-    let outcomes = store.commit(batch.into()).await.unwrap();
+    let outcomes = store.commit(Arc::new(batch)).await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Committed; 6]);
     append(&*store, logs.map(|log| message(log, 3, "together"))).await;
     for log in logs {
@@ -102,12 +104,15 @@ pub(in crate::store) async fn finds_a_txn_repeated_within_a_batch(place: &impl P
     let (room, other, ana) = (RoomId::new(NOW), RoomId::new(NOW), UserId::new(NOW));
     let first = said(room, 1, ana, "t");
     let outcomes = store
-        .commit(vec![
-            entries([first.clone()]),
-            entries([said(room, 2, ana, "t")]),
-            entries([said(room, 3, ana, "u")]),
-            entries([said(other, 1, ana, "u")]),
-        ])
+        .commit(
+            vec![
+                entries([first.clone()]),
+                entries([said(room, 2, ana, "t")]),
+                entries([said(room, 3, ana, "u")]),
+                entries([said(other, 1, ana, "u")]),
+            ]
+            .into(),
+        )
         .await
         .unwrap();
     let duplicate = Outcome::Duplicate(Box::new(first.clone()));
@@ -127,12 +132,15 @@ pub(in crate::store) async fn stops_only_the_logs_of_a_failed_change(place: &imp
     let store = place.open().await;
     let [a, b, c] = [(); 3].map(|()| RoomId::new(NOW));
     let outcomes = store
-        .commit(vec![
-            entries([message(a, 2, "wrong")]),
-            entries([message(b, 1, "with a"), message(a, 1, "right, but late")]),
-            entries([message(b, 1, "b stopped with it")]),
-            entries([message(c, 1, "not concerned")]),
-        ])
+        .commit(
+            vec![
+                entries([message(a, 2, "wrong")]),
+                entries([message(b, 1, "with a"), message(a, 1, "right, but late")]),
+                entries([message(b, 1, "b stopped with it")]),
+                entries([message(c, 1, "not concerned")]),
+            ]
+            .into(),
+        )
         .await
         .unwrap();
     let conflict = || Outcome::Conflict;

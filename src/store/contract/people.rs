@@ -1,5 +1,7 @@
 //! Users, sessions, codes, keys and settings.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     id::SessionId,
@@ -98,7 +100,7 @@ pub(in crate::store) async fn keeps_names_and_login_emails_unique(place: &impl P
         })]),
     ];
     assert_eq!(
-        store.commit(batch.into()).await.unwrap(),
+        store.commit(Arc::new(batch)).await.unwrap(),
         vec![Outcome::Committed; 2]
     );
 }
@@ -173,7 +175,7 @@ pub(in crate::store) async fn notices_stale_sessions(place: &impl Place) {
     let update = writes([Write::UpdateSession(second.clone())]);
     // Two refreshes at once: one wins.
     let outcomes = store
-        .commit(vec![update.clone(), update.clone()])
+        .commit(vec![update.clone(), update.clone()].into())
         .await
         .unwrap();
     assert_eq!(outcomes, [Outcome::Committed, Outcome::Stale]);
@@ -238,7 +240,7 @@ pub(in crate::store) async fn uses_a_code_once(place: &impl Place) {
     put(&*store, [Write::InsertCode(code.clone())]).await;
     assert_eq!(store.code(&code.hash).await.unwrap(), Some(code.clone()));
     let take = writes([Write::TakeCode(code.hash)]);
-    let outcomes = store.commit(vec![take.clone(), take]).await.unwrap();
+    let outcomes = store.commit(vec![take.clone(), take].into()).await.unwrap();
     assert_eq!(outcomes, [Outcome::Committed, Outcome::Stale]);
     assert_eq!(store.code(&code.hash).await.unwrap(), None);
 }

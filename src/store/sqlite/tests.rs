@@ -114,7 +114,7 @@ async fn a_second_open_is_told_who_has_the_store() {
 async fn files_are_ours_alone_and_tidy_after_close() {
     let dir = Dir::new();
     let store = Sqlite::open(dir.options()).unwrap();
-    store.commit(vec![setting("a")]).await.unwrap();
+    store.commit(vec![setting("a")].into()).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(dir.db().parent().unwrap()), 0o700);
     let wal = dir.db().with_file_name("chatd.db-wal");
@@ -190,7 +190,10 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     let body = "x".repeat(3_000);
     let mut seq = 0;
     let full = loop {
-        match store.commit(vec![message(room, seq + 1, &body)]).await {
+        match store
+            .commit(vec![message(room, seq + 1, &body)].into())
+            .await
+        {
             Ok(outcomes) => assert_eq!(outcomes, [Outcome::Committed]),
             Err(e) => break e,
         }
@@ -200,7 +203,7 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     assert!((100..350).contains(&seq), "{seq} messages of 3 kB in 1 MiB");
     assert_eq!(store.head(room.into()).await.unwrap().seq, seq);
     // Messages leave room for what is not one …
-    store.commit(vec![setting("a")]).await.unwrap();
+    store.commit(vec![setting("a")].into()).await.unwrap();
     // … and when that too is used up, reading goes on, and nothing was half done.
     let big = |i: u32| {
         let put = Write::PutSetting(format!("s{i}"), body.clone());
@@ -211,7 +214,7 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
     };
     let mut count = 0;
     let full = loop {
-        match store.commit(big(count)).await {
+        match store.commit(big(count).into()).await {
             Ok(_) => count += 1,
             Err(e) => break e,
         }
@@ -230,7 +233,7 @@ async fn a_full_store_refuses_messages_and_goes_on_otherwise() {
 
     let store = Sqlite::open(dir.options()).unwrap();
     let outcomes = store
-        .commit(vec![message(room, seq + 1, &body)])
+        .commit(vec![message(room, seq + 1, &body)].into())
         .await
         .unwrap();
     assert_eq!(outcomes, [Outcome::Committed]);
@@ -246,10 +249,13 @@ async fn a_disk_that_gets_full_refuses_messages_only() {
     .unwrap();
     let room = RoomId::new(NOW);
     let batch = vec![setting("a"), message(room, 1, "hi")];
-    assert!(matches!(store.commit(batch).await, Err(Error::Full)));
+    assert!(matches!(
+        store.commit(Arc::new(batch)).await,
+        Err(Error::Full)
+    ));
     assert_eq!(store.setting("a").await.unwrap(), None);
     assert_eq!(
-        store.commit(vec![setting("a")]).await.unwrap(),
+        store.commit(vec![setting("a")].into()).await.unwrap(),
         [Outcome::Committed]
     );
 }
@@ -260,7 +266,7 @@ async fn a_row_that_we_did_not_write_is_damage() {
     let store = Sqlite::open(dir.options()).unwrap();
     let room = RoomId::new(NOW);
     store
-        .commit(vec![message(room, 1, "hi"), message(room, 2, "ho")])
+        .commit(vec![message(room, 1, "hi"), message(room, 2, "ho")].into())
         .await
         .unwrap();
     let db = Connection::open(dir.db()).unwrap();
@@ -284,18 +290,24 @@ async fn a_writer_that_failed_comes_back() {
     let dir = Dir::new();
     let store = Sqlite::open(dir.options()).unwrap();
     let room = RoomId::new(NOW);
-    store.commit(vec![message(room, 1, "hi")]).await.unwrap();
+    store
+        .commit(vec![message(room, 1, "hi")].into())
+        .await
+        .unwrap();
     let db = Connection::open(dir.db()).unwrap();
     db.execute_batch("ALTER TABLE entry RENAME TO away")
         .unwrap();
     let failed = store
-        .commit(vec![setting("a"), message(room, 2, "ho")])
+        .commit(vec![setting("a"), message(room, 2, "ho")].into())
         .await;
     assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
     assert_eq!(store.setting("a").await.unwrap(), None);
     db.execute_batch("ALTER TABLE away RENAME TO entry")
         .unwrap();
-    let outcomes = store.commit(vec![message(room, 2, "ho")]).await.unwrap();
+    let outcomes = store
+        .commit(vec![message(room, 2, "ho")].into())
+        .await
+        .unwrap();
     assert_eq!(outcomes, [Outcome::Committed]);
 }
 
@@ -310,8 +322,8 @@ async fn the_log_is_copied_and_begins_anew() {
     let mut most = 0;
     // Until it was longer, and is shorter again.
     for _ in 0..400 {
-        let batch = (1..=250).map(|i| message(room, seq + i, &body)).collect();
-        store.commit(batch).await.unwrap();
+        let batch: Vec<_> = (1..=250).map(|i| message(room, seq + i, &body)).collect();
+        store.commit(Arc::new(batch)).await.unwrap();
         seq += 250;
         let wal = checkpoint::checkpoint(&db, "NOOP").unwrap();
         if wal.pages < most {

@@ -1,0 +1,134 @@
+//! Asking: the daemon when one runs, else the same router over the store in this process.
+
+use std::{ffi::OsString, fmt::Write as _};
+
+use chatd::{
+    admin::{Client, api::List},
+    config::{Config, Sources},
+    server::{self, Mode},
+};
+use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{console::Console, failure::Failure, settings};
+
+/// As many as a page may have.
+const PAGE: usize = 200;
+
+/// What a command needs to ask something.
+pub(crate) struct Asking<'a> {
+    /// What was typed on the way.
+    pub(crate) sources: Sources,
+    /// The whole line, for the audit log.
+    pub(crate) args: &'a [OsString],
+    /// To whom notes go.
+    pub(crate) console: &'a Console,
+}
+
+impl Asking<'_> {
+    /// Runs `work` with a client that only looks: there must be something to look at.
+    pub(crate) fn look<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let config = settings::load(&self.sources)?.config;
+        if let Some(path) = server::missing_store(&config)? {
+            return Err(Failure::NoStore(path.display().to_string()));
+        }
+        self.converse(&config, work)
+    }
+
+    /// Runs `work` with a client that may change things, on a new store if need be.
+    pub(crate) fn act<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.converse(&settings::load(&self.sources)?.config, work)
+    }
+
+    /// Runs `work` with a client of the daemon; there must be one.
+    pub(crate) fn ask_daemon<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let config = settings::load(&self.sources)?.config;
+        one_thread()?.block_on(async {
+            let found = server::find(&config).await?;
+            let (client, _) = found.ok_or(Failure::NotRunning)?;
+            work(&client.with_command(&self.line())).await
+        })
+    }
+
+    fn converse<T>(
+        &self,
+        config: &Config,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        one_thread()?.block_on(async {
+            let (client, mode, closer) = server::administer(config).await?;
+            if let Mode::Offline { store } = mode {
+                let note =
+                    format!("chatd is not running; working on the store in {store} directly");
+                self.console.note(&note);
+            }
+            let done = work(&client.with_command(&self.line())).await;
+            closer.close().await;
+            done
+        })
+    }
+
+    /// What was typed, for the audit log. No secret is ever an argument.
+    fn line(&self) -> String {
+        let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        words.join(" ")
+    }
+}
+
+/// A runtime for one conversation.
+fn one_thread() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)?)
+}
+
+/// All pages of a list, as one.
+pub(crate) async fn all<T: DeserializeOwned>(
+    client: &Client,
+    path: &str,
+) -> Result<List<T>, Failure> {
+    let mut items = Vec::new();
+    let mut page = format!("{path}?limit={PAGE}");
+    loop {
+        let list: List<T> = client.get(&page).await?;
+        items.extend(list.items);
+        match list.next {
+            Some(cursor) => page = format!("{path}?limit={PAGE}&cursor={}", quote(&cursor)),
+            None => return Ok(List { items, next: None }),
+        }
+    }
+}
+
+/// What a person typed, as one segment of a path or one value of a query.
+pub(crate) fn quote(text: &str) -> String {
+    let mut quoted = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~.".contains(&byte) {
+            quoted.push(char::from(byte));
+        } else {
+            write!(quoted, "%{byte:02X}").expect("a String takes all that is written to it");
+        }
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_stays_in_its_segment() {
+        assert_eq!(quote("ana-1_x.y"), "ana-1_x.y");
+        assert_eq!(quote("../a?b=ü"), "..%2Fa%3Fb%3D%C3%BC");
+    }
+}

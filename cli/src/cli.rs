@@ -1,0 +1,82 @@
+//! What can be typed: the tree of commands and the flags that all of them take.
+//!
+//! The arguments of a command stand in its own module below `command`; the help is dressed up by `help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::command::{
+    completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
+    openapi::Openapi, room::Room, serve::Serve, status::Status, top::Top, user::User,
+};
+
+/// A self-hosted group-chat server.
+#[derive(Debug, Parser)]
+#[command(name = "chatd", version, subcommand_required = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The flags that every command takes, before or after its name.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Read settings from FILE [env: CHATD_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Keep data in DIR; short for --set server.data_dir=DIR
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Set one setting; may be repeated, see `chatd config show`
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub(crate) set: Vec<(String, String)>,
+
+    /// Answer in JSON, for scripts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Leave out notes and advice; errors are still told
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// The flag of everything that changes something.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DryRun {
+    /// Only check and say what would happen
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The commands. `help` groups them; a test sees to it that none is left out there.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(Serve),
+    Init(Init),
+    #[command(subcommand)]
+    Config(Config),
+    Health(Health),
+    Status(Status),
+    Top(Top),
+    #[command(subcommand)]
+    User(User),
+    #[command(subcommand)]
+    Room(Room),
+    #[command(subcommand)]
+    Invite(Invite),
+    Openapi(Openapi),
+    Completions(Completions),
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as section.key=value, such as server.listen=127.0.0.1:9000"),
+    }
+}

@@ -1,0 +1,55 @@
+//! The commands, a module each: what can be typed, what is asked, how the answer looks.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod health;
+pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod openapi;
+pub(crate) mod room;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod top;
+pub(crate) mod user;
+
+use std::ffi::OsString;
+
+use chatd::model::Role;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::{
+    asking::Asking,
+    cli::{Cli, Command},
+    console::Console,
+    failure::Failure,
+    settings,
+};
+
+/// Does what was typed.
+pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), Failure> {
+    let sources = settings::sources(&cli.global, args);
+    let asking = Asking {
+        sources,
+        args,
+        console,
+    };
+    match cli.command {
+        Command::Serve(serve) => serve.run(asking.sources, console),
+        Command::Init(init) => init.run(&asking.sources, &cli.global, console),
+        Command::Config(config) => config.run(&asking.sources, console),
+        Command::Health(health) => health.run(&asking),
+        Command::Status(status) => status.run(&asking),
+        Command::Top(top) => top.run(&asking),
+        Command::User(user) => user.run(&asking),
+        Command::Room(room) => room.run(&asking),
+        Command::Invite(invite) => invite.run(&asking),
+        Command::Openapi(openapi) => openapi.run(console),
+        Command::Completions(completions) => completions.run(console),
+    }
+}
+
+/// Reads a role; help and completions list them all.
+fn role_parser() -> impl TypedValueParser<Value = Role> {
+    let words = Role::ALL.iter().map(|role| role.as_str());
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<Role>())
+}

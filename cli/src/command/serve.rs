@@ -1,0 +1,107 @@
+//! `chatd serve`: the server itself.
+
+use std::net::SocketAddr;
+
+use chatd::{
+    config::{Loaded, Sources},
+    server::{self, Listening},
+};
+use clap::Args;
+use serde_json::json;
+use tokio::runtime::Builder;
+
+use crate::{console::Console, failure::Failure, output::escape, settings};
+
+/// Run the server
+///
+/// Runs in the foreground until SIGTERM or Ctrl-C, then finishes what is in flight. Starts with nothing
+/// configured: it listens on this machine only and keeps its data in ./chatd-data.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd serve
+  chatd serve --listen 0.0.0.0:8080 --data-dir /var/lib/chatd
+  chatd serve --store mongodb://db.example.org/chat --config /etc/chatd.toml")]
+pub(crate) struct Serve {
+    /// Listen on ADDR, such as 127.0.0.1:8080 or [::]:8080
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+
+    /// Keep messages in URL: sqlite:PATH or mongodb://…
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+}
+
+impl Serve {
+    pub(crate) fn run(self, mut sources: Sources, console: &Console) -> Result<(), Failure> {
+        if let Some(listen) = self.listen {
+            sources
+                .set
+                .push(("server.listen".into(), listen.to_string()));
+        }
+        if let Some(store) = self.store {
+            sources.set.push(("store.url".into(), store));
+        }
+        let loaded = settings::load(&sources)?;
+        let join = join(&loaded);
+        let runtime = Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)?;
+        let console = console.clone();
+        let ready = move |listening: Listening| {
+            // With nobody reading stdout the server is as useful as before.
+            let _ = if console.is_json() {
+                console.answer(&document(&listening), |_| String::new())
+            } else {
+                console.text(&banner(&listening, join))
+            };
+        };
+        Ok(runtime.block_on(server::serve(loaded, ready))?)
+    }
+}
+
+fn document(listening: &Listening) -> serde_json::Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "listen": format!("http://{}", listening.address),
+        "data_dir": listening.data_dir,
+        "store": listening.store,
+        "admin": listening.admin,
+        "registration": listening.registration,
+    })
+}
+
+/// The first line is what scripts wait for.
+fn banner(listening: &Listening, join: &str) -> String {
+    let Listening {
+        address,
+        admin,
+        store,
+        data_dir,
+        ..
+    } = listening;
+    let version = env!("CARGO_PKG_VERSION");
+    let data = escape(&data_dir.to_string_lossy()).into_owned();
+    let store = escape(store);
+    let admin = admin.to_string_lossy();
+    let admin = escape(&admin);
+    format!(
+        "chatd {version} listening on http://{address}\n  data     {data} ({store})\n  admin    {admin}\n  \
+         join     {join}\n  stop     Ctrl-C\n"
+    )
+}
+
+/// Who may join, in words.
+fn join(loaded: &Loaded) -> &'static str {
+    use chatd::config::Registration as Mode;
+    let server = &loaded.config.server;
+    match loaded.config.auth.registration {
+        Mode::Auto if server.listen.ip().is_loopback() && server.public_url.is_empty() => {
+            "open to this machine; for everyone else by invitation (`chatd invite create`)"
+        }
+        Mode::Auto | Mode::Invite => "by invitation (`chatd invite create`)",
+        Mode::Open => "open to everyone who reaches it",
+        Mode::Closed => "closed; operators add accounts (`chatd user add`)",
+    }
+}

@@ -1,0 +1,144 @@
+//! `chatd status`: how the server is, on one page.
+
+use chatd::{admin::api, clock::Millis};
+use clap::Args;
+
+use crate::{
+    asking::Asking,
+    failure::Failure,
+    output::{Facts, bytes, escape, moment, number, span},
+};
+
+/// Show how the server is
+///
+/// Works while the server is stopped as well: then it shows the store.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd status
+  chatd status --json | jq .counts.connections")]
+pub(crate) struct Status {}
+
+impl Status {
+    #[expect(clippy::unused_self, reason = "every command runs in one way")]
+    pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let status: api::Status =
+            asking.look(async |client| Ok(client.get("/v1/status").await?))?;
+        asking.console.answer(&status, |now| page(&status, now))
+    }
+}
+
+fn page(status: &api::Status, now: Millis) -> String {
+    let version = escape(&status.version);
+    let title = if status.running {
+        format!("chatd {version} is running")
+    } else {
+        format!("chatd {version} is not running")
+    };
+    let mut facts = Facts::default();
+    if status.running {
+        facts = facts
+            .maybe(
+                "listen",
+                status
+                    .listen
+                    .as_deref()
+                    .map(|at| format!("http://{}", escape(at))),
+            )
+            .with("up", span(now.since(status.started_at)))
+            .with("since", moment(status.started_at, now))
+            .with("process", status.pid.to_string())
+            .with("memory", bytes(status.memory_bytes));
+    }
+    facts = facts
+        .with("registration", escape(&status.registration))
+        .gap();
+    facts = store(facts, &status.store);
+    if status.running {
+        facts = counts(facts.gap(), &status.counts);
+    }
+    facts.under(&title)
+}
+
+fn store(facts: Facts, store: &api::StoreStatus) -> Facts {
+    let backend = match store.backend.as_str() {
+        "sqlite" => "SQLite".into(),
+        "mongodb" => "MongoDB".into(),
+        other => escape(other),
+    };
+    let ready = if store.ready { "" } else { ", does not answer" };
+    facts
+        .with(
+            "store",
+            format!("{backend} {}{ready}", escape(&store.version)),
+        )
+        .with("location", escape(&store.location))
+        .with("size", bytes(store.bytes))
+        .with("users", number(store.users))
+        .with("rooms", number(store.rooms))
+}
+
+fn counts(facts: Facts, counts: &api::Counts) -> Facts {
+    let api::Counts {
+        connections,
+        sockets,
+        channels,
+        ..
+    } = *counts;
+    let shared = counts.entries.checked_div(counts.batches).unwrap_or(0);
+    let mut facts = facts
+        .with(
+            "connections",
+            format!("{} of {} sockets", number(connections), number(sockets)),
+        )
+        .with(
+            "listened to",
+            format!("{} rooms and own logs", number(channels)),
+        )
+        .with(
+            "messages",
+            format!(
+                "{}, delivered {} times",
+                number(counts.messages),
+                number(counts.deliveries)
+            ),
+        )
+        .with(
+            "entries",
+            format!(
+                "{} in {} commits, {} each",
+                number(counts.entries),
+                number(counts.batches),
+                number(shared)
+            ),
+        )
+        .with(
+            "requests",
+            format!(
+                "{} REST, {} frames",
+                number(counts.requests),
+                number(counts.frames)
+            ),
+        )
+        .with(
+            "logins",
+            format!(
+                "{}, {} refused",
+                number(counts.logins),
+                number(counts.failed_logins)
+            ),
+        );
+    if counts.slow_consumers > 0 {
+        facts = facts.with(
+            "too slow",
+            format!("{} connections closed", number(counts.slow_consumers)),
+        );
+    }
+    if counts.rate_limited > 0 {
+        facts = facts.with(
+            "too often",
+            format!("{} requests refused", number(counts.rate_limited)),
+        );
+    }
+    facts
+}

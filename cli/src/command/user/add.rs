@@ -1,0 +1,86 @@
+//! `chatd user add`: an account, with a password or with a code to set one.
+
+use chatd::{
+    admin::api::{NewUser, NewUserMade},
+    clock::Millis,
+    model::{DisplayName, Email, Role, Username},
+};
+use clap::Args;
+
+use super::page;
+use crate::{
+    asking::Asking,
+    cli::DryRun,
+    command::role_parser,
+    failure::{Exit, Explain as _, Failure},
+    password,
+};
+
+/// Add an account
+///
+/// On a terminal it asks for the password. Elsewhere, with --code, or when the password is left empty, it
+/// prints a one-time code with which the owner sets the password.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd user add ana --role admin
+  chatd user add bob --email bob@example.org --code
+  pwgen 20 1 | chatd user add bot --stdin")]
+pub(crate) struct Add {
+    /// Its unique name: a-z, 0-9, '.', '_' and '-'
+    name: Username,
+
+    /// What it may do on this server
+    #[arg(long, value_parser = role_parser(), default_value = Role::Member.as_str())]
+    role: Role,
+
+    /// How the person wants to be called
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<DisplayName>,
+
+    /// An address, which can then be used to log in
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<Email>,
+
+    #[command(flatten)]
+    password: password::Source,
+
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Add {
+    pub(super) fn run(self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let name = self.name.to_string();
+        let dry_run = self.dry.dry_run;
+        let new = NewUser {
+            name: name.clone(),
+            role: Some(self.role),
+            display_name: self.display_name.map(Into::into),
+            email: self.email.map(Into::into),
+            password: password::read(self.password, &name, dry_run)?,
+            dry_run,
+        };
+        let made: Result<NewUserMade, Failure> =
+            asking.act(async |client| Ok(client.post("/v1/users", &new).await?));
+        let hint = (
+            Exit::Conflict,
+            format!("`chatd user show {name}` shows who has it"),
+        );
+        let made = made.explain(|| format!("add user `{name}`"), hint)?;
+        asking.console.answer(&made, |now| words(&made, now))?;
+        if made.code.is_some() && !dry_run {
+            asking.console.note(page::CODE_NOTE);
+        }
+        Ok(())
+    }
+}
+
+fn words(made: &NewUserMade, now: Millis) -> String {
+    let (name, role) = (&made.user.name, made.user.role);
+    if made.dry_run {
+        return format!("Dry run: {name} can be added as {role}. Nothing was changed.");
+    }
+    let title = format!("Added {name} as {role}.");
+    page::code(&title, made.code.as_deref(), made.code_expires_at, now)
+}

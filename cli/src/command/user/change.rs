@@ -1,0 +1,155 @@
+//! `chatd user passwd`, `role`, `disable` and `enable`.
+
+use chatd::{
+    admin::api::{self, NewPassword, PasswordSet},
+    model::{Role, Status},
+};
+use clap::Args;
+use serde_json::json;
+
+use super::{page, path, who};
+use crate::{
+    asking::Asking,
+    cli::DryRun,
+    command::role_parser,
+    failure::{Explain as _, Failure},
+    output::{count, escape},
+    password,
+};
+
+/// Set an account's password, or make a code to set it with
+///
+/// Ends every session of the account. On a terminal it asks for the password. Elsewhere, with --code, or
+/// when the password is left empty, it prints a one-time code with which the owner sets a new one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd user passwd ana
+  chatd user passwd ana --code
+  chatd user passwd bot --stdin < password.txt")]
+pub(crate) struct Passwd {
+    /// Its name or id
+    user: String,
+
+    #[command(flatten)]
+    password: password::Source,
+
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// Give an account another role
+///
+/// In force at once, for open connections as well. The last admin cannot become anything else.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd user role bob moderator
+  chatd user role bob member --dry-run")]
+pub(crate) struct SetRole {
+    /// Its name or id
+    user: String,
+
+    /// What it may do on this server from now on
+    #[arg(value_parser = role_parser())]
+    role: Role,
+
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// Which account is switched.
+#[derive(Debug, Args)]
+pub(crate) struct SetStatus {
+    /// Its name or id
+    user: String,
+
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Passwd {
+    pub(super) fn run(self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let Self {
+            user,
+            password,
+            dry: DryRun { dry_run },
+        } = self;
+        let password = password::read(password, &user, dry_run)?;
+        let path = path(&user, "/password");
+        let set: Result<PasswordSet, Failure> = asking.act(async |client| {
+            Ok(client
+                .post(&path, &NewPassword { password, dry_run })
+                .await?)
+        });
+        let set = set.explain(|| format!("set the password of `{user}`"), who())?;
+        asking.console.answer(&set, |now| {
+            let name = escape(&set.user.name);
+            let sessions = count(set.sessions_ended, "session");
+            if set.dry_run {
+                return format!("Dry run: {sessions} of {name} would end. Nothing was changed.");
+            }
+            let done = if set.code.is_some() {
+                "Made a code for"
+            } else {
+                "Set the password of"
+            };
+            let title = format!("{done} {name}; {sessions} ended.");
+            page::code(&title, set.code.as_deref(), set.code_expires_at, now)
+        })?;
+        if set.code.is_some() && !set.dry_run {
+            asking.console.note(page::CODE_NOTE);
+        }
+        Ok(())
+    }
+}
+
+impl SetRole {
+    pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let Self {
+            user,
+            role,
+            dry: DryRun { dry_run },
+        } = self;
+        let body = json!({"role": role, "dry_run": dry_run});
+        let path = path(user, "/role");
+        let changed: Result<api::User, Failure> =
+            asking.act(async |client| Ok(client.post(&path, &body).await?));
+        let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
+        asking.console.answer(&changed, |_| {
+            let name = escape(&changed.name);
+            if *dry_run {
+                format!("Dry run: {name} can become {role}. Nothing was changed.")
+            } else {
+                format!("{name} is {role} now.")
+            }
+        })
+    }
+}
+
+impl SetStatus {
+    pub(super) fn run(&self, asking: &Asking<'_>, status: Status) -> Result<(), Failure> {
+        let Self {
+            user,
+            dry: DryRun { dry_run },
+        } = self;
+        let body = json!({"status": status, "dry_run": dry_run});
+        let path = path(user, "/status");
+        let changed: Result<api::User, Failure> =
+            asking.act(async |client| Ok(client.post(&path, &body).await?));
+        let act = if status == Status::Disabled {
+            "disable"
+        } else {
+            "enable"
+        };
+        let changed = changed.explain(|| format!("{act} `{user}`"), who())?;
+        asking.console.answer(&changed, |_| {
+            let name = escape(&changed.name);
+            if *dry_run {
+                format!("Dry run: {name} can be {act}d. Nothing was changed.")
+            } else {
+                format!("{name} is {} now.", changed.status)
+            }
+        })
+    }
+}

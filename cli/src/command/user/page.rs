@@ -1,0 +1,82 @@
+//! How accounts look.
+
+use chatd::{
+    admin::api::{User, UserDetail},
+    clock::Millis,
+};
+
+use crate::output::{Facts, ago, escape, moment, table};
+
+/// What a person with a code must know.
+pub(super) const CODE_NOTE: &str =
+    "The code is shown this once. Its owner sets a password with POST /v1/claim.";
+
+/// A line for each account.
+pub(super) fn list(users: &[User], now: Millis) -> String {
+    let rows = users.iter().map(|user| {
+        vec![
+            escape(&user.name).into_owned(),
+            user.role.to_string(),
+            user.status.to_string(),
+            ago(user.created_at, now),
+            escape(user.email.as_deref().unwrap_or_default()).into_owned(),
+            escape(user.display_name.as_deref().unwrap_or_default()).into_owned(),
+        ]
+    });
+    table(
+        &["NAME", "ROLE", "STATUS", "CREATED", "EMAIL", "DISPLAY NAME"],
+        rows,
+    )
+}
+
+/// An account with its sessions and rooms.
+pub(super) fn detail(detail: &UserDetail, now: Millis) -> String {
+    let user = &detail.user;
+    let email = user.email.as_deref().map(|email| {
+        let note = if user.email_login {
+            ""
+        } else {
+            " (not for login)"
+        };
+        format!("{}{note}", escape(email))
+    });
+    let mut page = Facts::default()
+        .with("id", escape(&user.id))
+        .maybe("display name", user.display_name.as_deref().map(escape))
+        .maybe("email", email)
+        .with("role", user.role.as_str())
+        .with("status", user.status.as_str())
+        .with("created", moment(user.created_at, now))
+        .under(&escape(&user.name));
+    if !detail.rooms.is_empty() {
+        let rooms = detail.rooms.iter();
+        let rooms = rooms.map(|room| vec![escape(&room.name).into_owned(), room.role.to_string()]);
+        page = format!("{page}\n{}\n", table(&["ROOM", "ROLE"], rooms));
+    }
+    if !detail.sessions.is_empty() {
+        let sessions = detail.sessions.iter().map(|session| {
+            vec![
+                ago(session.used_at, now),
+                ago(session.created_at, now),
+                escape(session.address.as_deref().unwrap_or("-")).into_owned(),
+                escape(session.device.as_deref().unwrap_or_default()).into_owned(),
+            ]
+        });
+        page = format!(
+            "{page}\n{}\n",
+            table(&["SEEN", "LOGGED IN", "FROM", "DEVICE"], sessions)
+        );
+    }
+    page
+}
+
+/// What was done, and the code that came of it.
+pub(super) fn code(title: &str, code: Option<&str>, until: Option<Millis>, now: Millis) -> String {
+    let Some(code) = code else {
+        return title.to_owned();
+    };
+    Facts::default()
+        .with("code", escape(code))
+        .maybe("good until", until.map(|until| moment(until, now)))
+        .under(title)
+}

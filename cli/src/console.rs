@@ -1,0 +1,144 @@
+//! Where words go: answers to stdout, errors and notes to stderr, all of it safe for a terminal.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write as _},
+};
+
+use chatd::clock::{Clock, Millis};
+use clap::builder::StyledStr;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    cli::Global,
+    failure::{Exit, Failure},
+    output::{escape, escape_json, escape_lines},
+};
+
+/// How this run talks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Console {
+    json: bool,
+    quiet: bool,
+}
+
+impl Console {
+    /// As the flags say.
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+        }
+    }
+
+    /// As the arguments look like, when they could not be parsed.
+    pub(crate) fn guess(args: &[OsString]) -> Self {
+        Self {
+            json: args.iter().any(|arg| arg == "--json"),
+            quiet: false,
+        }
+    }
+
+    /// Whether scripts read the answer.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The answer, as one JSON document or in words. The words were escaped by whoever made them.
+    pub(crate) fn answer<T: Serialize>(
+        &self,
+        value: &T,
+        words: impl FnOnce(Millis) -> String,
+    ) -> Result<(), Failure> {
+        let text = if self.json {
+            let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+            escape_json(&text)
+        } else {
+            words(Clock::system().now())
+        };
+        self.text(&text)
+    }
+
+    /// Text to stdout. Nobody reading on (`| head`) is no failure.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let end = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e)
+                .context("cannot write to stdout")
+                .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Help and version, in colour where that shows.
+    pub(crate) fn clap_text(&self, text: &StyledStr) -> Exit {
+        let text = if has_style(&io::stdout()) {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        self.text(&text).map_or(Exit::Other, |()| Exit::Ok)
+    }
+
+    /// A note for the person in front of it.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            complain(&escape_lines(text));
+        }
+    }
+
+    /// What went wrong and what to do next: to stderr, in words or as JSON.
+    pub(crate) fn failed(&self, failure: &Failure) -> Exit {
+        if self.json {
+            let message = failure.to_string();
+            let mut error = json!({"code": failure.code(), "message": message.trim_end()});
+            if let Some(field) = failure.field() {
+                error["field"] = field.into();
+            }
+            complain(&escape_json(&json!({ "error": error }).to_string()));
+            return failure.exit();
+        }
+        let style = has_style(&io::stderr());
+        let (red, dim, off) = if style {
+            ("\x1b[1;31m", "\x1b[2m", "\x1b[0m")
+        } else {
+            ("", "", "")
+        };
+        let message = failure.to_string();
+        let message = escape_lines(message.trim_end());
+        // clap's own begin with the word.
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        complain(&format!(
+            "{red}error:{off} {}",
+            message.replace('\n', "\n  ").replace("  \n", "\n")
+        ));
+        if let Some(hint) = failure.hint().filter(|_| !self.quiet) {
+            complain(&format!("{dim}hint:{off} {}", escape(&hint)));
+        }
+        failure.exit()
+    }
+}
+
+/// Whether bold and colours may be used on a stream.
+pub(crate) fn has_style(stream: &impl io::IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal()
+        && !set("NO_COLOR")
+        && std::env::var_os("TERM").is_some_and(|t| t != "dumb")
+}
+
+/// Whether a person sits at the keyboard.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+fn complain(text: &str) {
+    // With stderr gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,321 @@
+//! The appender under faults that a real store shows seldom: an answer that is lost after the commit, a store
+//! that is away for a while, reads that are late.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::{
+    clock::Millis,
+    hub::{Attached, Connection, Outbox, Position},
+    id::{ConnId, Epoch, SessionId},
+    model::{
+        Body, Code, CodeHash, Email, Head, History, Key, Member, Payload, Role, Room, RoomKind,
+        RoomName, RoomRole, Session, Status, Txn, User,
+    },
+    store::{
+        Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState, Write,
+        sqlite::{Options, Sqlite},
+    },
+};
+
+/// A store whose faults are ours to choose.
+#[derive(Debug)]
+struct Faulty {
+    inner: Sqlite,
+    /// The next commit happens, but its answer is lost.
+    lose_answer: AtomicBool,
+    /// Reads of rooms take one of these each.
+    reads: Semaphore,
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)+) => {
+        #[async_trait]
+        impl Store for Faulty {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, store::Error> {
+                self.inner.$name($($arg),*).await
+            })+
+
+            async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, store::Error> {
+                let outcomes = self.inner.commit(batch).await;
+                if self.lose_answer.swap(false, Ordering::SeqCst) {
+                    return Err(store::Error::Unavailable("the answer was lost".into()));
+                }
+                outcomes
+            }
+
+            async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, store::Error> {
+                let turn = self.reads.acquire().await.unwrap();
+                turn.forget();
+                self.inner.load_room(id).await
+            }
+
+            fn secret(&self) -> [u8; 32] {
+                self.inner.secret()
+            }
+
+            fn epoch(&self) -> Epoch {
+                self.inner.epoch()
+            }
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+
+pass_on! {
+    load_user(id: UserId) -> Option<UserState>;
+    load_control() -> ControlState;
+    head(log: LogId) -> Head;
+    entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
+    entry(log: LogId, seq: u64) -> Option<Entry>;
+    messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
+    user_by_name(name: &Username) -> Option<User>;
+    user_by_email(email: &Email) -> Option<User>;
+    users(ids: &[UserId]) -> Vec<User>;
+    list_users(after: Option<&Username>, limit: usize) -> Vec<User>;
+    public_room(name: &RoomName) -> Option<RoomId>;
+    rooms_named(user: UserId, name: &RoomName) -> Vec<RoomId>;
+    list_rooms(scope: Scope, after: Option<(&RoomName, RoomId)>, limit: usize) -> Vec<RoomRow>;
+    all_rooms_named(name: &RoomName) -> Vec<RoomId>;
+    list_members(room: RoomId, after: Option<&Username>, limit: usize) -> Vec<(Member, User)>;
+    room_ids_of(user: UserId) -> Vec<RoomId>;
+    session(id: SessionId) -> Option<Session>;
+    sessions_of(user: UserId, now: Millis) -> Vec<Session>;
+    code(hash: &CodeHash) -> Option<Code>;
+    keys() -> Vec<Key>;
+    entry_by_txn(log: LogId, from: UserId, txn: &Txn) -> Option<Entry>;
+    ended_sessions(since: Millis) -> Vec<SessionId>;
+    setting(name: &str) -> Option<String>;
+    info() -> Info;
+    ping() -> ();
+}
+
+struct House {
+    log: Log,
+    hub: Arc<Hub>,
+    store: Arc<Faulty>,
+    clock: Clock,
+    ana: UserId,
+    room: RoomId,
+    _dir: tempfile::TempDir,
+}
+
+/// A log over a store with one user in one room; nothing of it is in memory.
+async fn house() -> House {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::fixed(Millis(1_000));
+    let options = Options {
+        path: dir.path().join("chatd.db"),
+        max_size: None,
+        min_free: 0,
+        readers: 2,
+        clock: clock.clone(),
+    };
+    let inner = Sqlite::open(options).unwrap();
+    let (ana, room) = (UserId::new(Millis(1)), RoomId::new(Millis(1)));
+    inner
+        .commit(Arc::new(vec![Change {
+            entries: vec![],
+            writes: seed(ana, room),
+        }]))
+        .await
+        .unwrap();
+    let store = Arc::new(Faulty {
+        inner,
+        lose_answer: AtomicBool::new(false),
+        reads: Semaphore::new(Semaphore::MAX_PERMITS),
+    });
+    let stats = Arc::new(Stats::default());
+    let hub = Arc::new(Hub::new(Arc::clone(&stats)));
+    let tasks = TaskTracker::new();
+    let log = Log::start(
+        store.clone(),
+        Arc::clone(&hub),
+        clock.clone(),
+        stats,
+        &tasks,
+    );
+    House {
+        log,
+        hub,
+        store,
+        clock,
+        ana,
+        room,
+        _dir: dir,
+    }
+}
+
+fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
+    let at = Millis(1);
+    let user = User {
+        id: ana,
+        name: Username::parse("ana").unwrap(),
+        display_name: None,
+        email: None,
+        email_login: false,
+        role: Role::Member,
+        status: Status::Active,
+        password: None,
+        created_at: at,
+    };
+    let record = Room {
+        id: room,
+        name: RoomName::parse("general").unwrap(),
+        kind: RoomKind::Public,
+        title: None,
+        topic: None,
+        history: History::All,
+        owner: ana,
+        created_at: at,
+        deleted_at: None,
+    };
+    let member = Member {
+        room,
+        user: ana,
+        role: RoomRole::Owner,
+        since: 0,
+        at,
+    };
+    vec![
+        Write::InsertUser(user),
+        Write::InsertRoom(record),
+        Write::PutMember(member),
+    ]
+}
+
+impl House {
+    fn say(
+        &self,
+        body: &str,
+        txn: Option<&str>,
+    ) -> impl Future<Output = Result<Done, Error>> + use<> {
+        let (room, ana) = (self.room, self.ana);
+        let body = String::from(Body::parse(body).unwrap());
+        let digest = [body.len().to_le_bytes()[0]; 16];
+        let txn = txn.map(|t| (Txn::parse(t).unwrap(), digest));
+        let touches = [room.into(), ana.into()];
+        self.log.append(&touches, None, move |draft| {
+            let said = Payload::Message {
+                body: body.clone(),
+                reply_to: None,
+            };
+            draft.entry_once(room.into(), Some(ana), txn.clone(), said);
+            Ok(())
+        })
+    }
+
+    fn listen(&self, position: u64) -> Arc<Connection> {
+        let connection = Arc::new(Connection {
+            id: ConnId::new(Millis(1)),
+            user: self.ana,
+            session: SessionId::new(Millis(1)),
+            address: [127, 0, 0, 1].into(),
+            since: Millis(1),
+            outbox: Arc::new(Outbox::new(1 << 20)),
+        });
+        let admit = || {
+            Ok::<_, ()>(Position {
+                seq: position,
+                n: position,
+            })
+        };
+        let attached = self
+            .hub
+            .attach(self.room.into(), &connection, None, admit, &mut |_, _| {});
+        assert_eq!(attached, Ok(Attached::Live));
+        connection
+    }
+}
+
+/// The bodies that a connection has yet to be told, in order, once there are so many.
+async fn told(connection: &Connection, count: usize) -> Vec<String> {
+    let mut frames = std::collections::VecDeque::new();
+    while frames.len() < count {
+        std::future::poll_fn(|cx| connection.outbox.poll_ready(cx)).await;
+        connection.outbox.take(&mut frames, usize::MAX);
+    }
+    let body = |f: crate::hub::Frame| {
+        let event: serde_json::Value = serde_json::from_slice(&f.payload()).unwrap();
+        event["body"].as_str().unwrap().to_owned()
+    };
+    frames.into_iter().map(body).collect()
+}
+
+#[tokio::test]
+async fn an_answer_lost_after_the_commit_is_told_all_the_same() {
+    let house = house().await;
+    house.say("one", None).await.unwrap();
+    let listener = house.listen(1);
+    house.store.lose_answer.store(true, Ordering::SeqCst);
+    let lost = house.say("two", Some("t")).await;
+    assert_eq!(lost.unwrap_err(), Refusal::Unavailable.into());
+    // Nobody asks for the room again, and yet its listeners hear what happened in it.
+    assert_eq!(told(&listener, 1).await, ["two"]);
+    let repeat = house.say("two", Some("t")).await.unwrap();
+    assert_eq!((repeat.dup, repeat.entries[0].seq), (true, 2));
+    let next = house.say("three", None).await.unwrap();
+    assert_eq!(next.entries[0].seq, 3);
+    assert_eq!(told(&listener, 1).await, ["three"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_room_keeps_its_order() {
+    let house = house().await;
+    let permits = house.store.reads.available_permits();
+    house.store.reads.forget_permits(permits);
+    let early: Vec<_> = (0..10).map(|i| house.say(&format!("m{i}"), None)).collect();
+    house.log.user(house.ana).await.unwrap().unwrap();
+    house.store.reads.add_permits(1);
+    let late: Vec<_> = (10..20)
+        .map(|i| house.say(&format!("m{i}"), None))
+        .collect();
+    let mut seqs = Vec::new();
+    for said in early.into_iter().chain(late) {
+        seqs.push(said.await.unwrap().entries[0].seq);
+    }
+    assert_eq!(seqs, (1..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_repeat_in_the_same_batch_holds_up_only_its_followers() {
+    let house = house().await;
+    house.log.room(house.room).await.unwrap().unwrap();
+    house.log.user(house.ana).await.unwrap().unwrap();
+    let listener = house.listen(0);
+    let first = house.say("one", Some("t"));
+    let again = house.say("one", Some("t"));
+    let other = house.say("longer", Some("t"));
+    let next = house.say("two", None);
+    assert!(!first.await.unwrap().dup);
+    let again = again.await.unwrap();
+    assert_eq!((again.dup, again.entries[0].seq), (true, 1));
+    assert_eq!(other.await.unwrap_err(), Refusal::TxnReused.into());
+    assert_eq!(next.await.unwrap().entries[0].seq, 2);
+    assert_eq!(told(&listener, 2).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_was_handed_in() {
+    let house = house().await;
+    let said = house.say("last", None);
+    house.log.stop().await;
+    assert_eq!(said.await.unwrap().entries[0].seq, 1);
+    let late = house.say("late", None).await;
+    assert_eq!(late.unwrap_err(), Refusal::Unavailable.into());
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_does_not_take_the_log_along() {
+    let house = house().await;
+    let first = house.say("one", None).await.unwrap().entries[0].at;
+    house.clock.set(Millis(1));
+    let second = house.say("two", None).await.unwrap().entries[0].at;
+    assert_eq!((first, second), (Millis(1_000), Millis(1_000)));
+}
