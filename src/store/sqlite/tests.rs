@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-contract::suite!(Dir::new());
+contract::suite!(Some(Dir::new()));
 
 const NOW: Millis = Millis(1_800_000_000_000);
 

@@ -1,0 +1,275 @@
+//! The store on MongoDB, through the official driver: a replica set, of which one member is enough.
+//!
+//! Writes are acknowledged by the majority with their journals (`w: majority, j: true`), reads are of what
+//! the majority has, on the primary. Batches are committed one at a time (`commit`); what was written is
+//! found again by ids that were made before the first try (`settle`). The collections are described in
+//! `docs/mongodb.md`. The driver is named nowhere but here.
+
+mod commit;
+mod connect;
+mod documents;
+mod fault;
+mod heads;
+mod logs;
+mod records;
+mod schema;
+mod settle;
+mod transact;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use mongodb::bson::doc;
+use tokio::sync::Mutex;
+
+use self::{
+    connect::reach,
+    fault::{store_error, within},
+    heads::Heads,
+    schema::{Collections, Identity},
+};
+use super::{
+    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+};
+use crate::{
+    clock::{Clock, Millis},
+    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    model::{
+        Code, CodeHash, Email, Entry, Head, Key, Member, RoomName, Session, Txn, User, Username,
+    },
+};
+
+/// A store on MongoDB.
+pub struct Mongo {
+    db: Collections,
+    identity: Identity,
+    version: String,
+    location: String,
+    heads: Heads,
+    /// Batches are made durable one after the other: only so is it known which `seq` is next.
+    committing: Mutex<()>,
+    closed: AtomicBool,
+}
+
+impl Mongo {
+    /// Reaches the MongoDB that `url` names, waiting for it up to half a minute, and brings its database to
+    /// the newest schema. What may be secret in `url` is in no error.
+    pub async fn open(url: &str, clock: &Clock) -> Result<Self, Error> {
+        let reached = reach(url).await?;
+        let db = Collections::new(reached.client, reached.database);
+        let identity = schema::prepare(&db, clock).await?;
+        Ok(Self {
+            db,
+            identity,
+            version: reached.version,
+            location: reached.location,
+            heads: Heads::default(),
+            committing: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The collections, while it is open.
+    fn db(&self) -> Result<&Collections, Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Unavailable("it is closed".into()));
+        }
+        Ok(&self.db)
+    }
+}
+
+impl fmt::Debug for Mongo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mongo")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Mongo {
+    async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, Error> {
+        let _one_at_a_time = self.committing.lock().await;
+        commit::commit(self.db()?, &self.heads, &batch).await
+    }
+
+    async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error> {
+        let found = logs::load_room(self.db()?, id).await?;
+        if let Some(state) = &found {
+            self.heads.advance(id.into(), state.head.seq);
+        }
+        Ok(found)
+    }
+
+    async fn load_user(&self, id: UserId) -> Result<Option<UserState>, Error> {
+        let found = logs::load_user(self.db()?, id).await?;
+        if let Some(state) = &found {
+            self.heads.advance(id.into(), state.head.seq);
+        }
+        Ok(found)
+    }
+
+    async fn load_control(&self) -> Result<ControlState, Error> {
+        let state = logs::load_control(self.db()?).await?;
+        self.heads.advance(LogId::Control, state.head.seq);
+        Ok(state)
+    }
+
+    async fn head(&self, log: LogId) -> Result<Head, Error> {
+        logs::head(self.db()?, log).await
+    }
+
+    async fn entries(
+        &self,
+        log: LogId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        logs::entries(self.db()?, log, (after, upto), limit, bytes).await
+    }
+
+    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
+        logs::entry(self.db()?, log, seq).await
+    }
+
+    async fn entry_by_txn(
+        &self,
+        log: LogId,
+        from: UserId,
+        txn: &Txn,
+    ) -> Result<Option<Entry>, Error> {
+        logs::entry_by_txn(self.db()?, log, from, txn).await
+    }
+
+    async fn messages(
+        &self,
+        room: RoomId,
+        page: Page,
+        floor: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        logs::messages(self.db()?, room, page, floor, limit).await
+    }
+
+    async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error> {
+        records::user_by_name(self.db()?, name).await
+    }
+
+    async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Error> {
+        records::user_by_email(self.db()?, email).await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, Error> {
+        records::users(self.db()?, ids).await
+    }
+
+    async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
+        records::list_users(self.db()?, after, limit).await
+    }
+
+    async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error> {
+        records::public_room(self.db()?, name).await
+    }
+
+    async fn rooms_named(&self, user: UserId, name: &RoomName) -> Result<Vec<RoomId>, Error> {
+        records::rooms_named(self.db()?, user, name).await
+    }
+
+    async fn list_rooms(
+        &self,
+        scope: Scope,
+        after: Option<(&RoomName, RoomId)>,
+        limit: usize,
+    ) -> Result<Vec<RoomRow>, Error> {
+        records::list_rooms(self.db()?, scope, after, limit).await
+    }
+
+    async fn all_rooms_named(&self, name: &RoomName) -> Result<Vec<RoomId>, Error> {
+        records::all_rooms_named(self.db()?, name).await
+    }
+
+    async fn list_members(
+        &self,
+        room: RoomId,
+        after: Option<&Username>,
+        limit: usize,
+    ) -> Result<Vec<(Member, User)>, Error> {
+        records::list_members(self.db()?, room, after, limit).await
+    }
+
+    async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error> {
+        records::room_ids_of(self.db()?, user).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<Session>, Error> {
+        records::session(self.db()?, id).await
+    }
+
+    async fn sessions_of(&self, user: UserId, now: Millis) -> Result<Vec<Session>, Error> {
+        records::sessions_of(self.db()?, user, now).await
+    }
+
+    async fn ended_sessions(&self, since: Millis) -> Result<Vec<SessionId>, Error> {
+        records::ended_sessions(self.db()?, since).await
+    }
+
+    async fn code(&self, hash: &CodeHash) -> Result<Option<Code>, Error> {
+        records::code(self.db()?, hash).await
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, Error> {
+        records::keys(self.db()?).await
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+        records::setting(self.db()?, name).await
+    }
+
+    async fn info(&self) -> Result<Info, Error> {
+        let (users, rooms, bytes) = records::counts(self.db()?).await?;
+        Ok(Info {
+            backend: "mongodb",
+            location: self.location.clone(),
+            version: self.version.clone(),
+            schema: schema::VERSION,
+            epoch: self.identity.epoch,
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.identity.secret
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.identity.epoch
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        within(self.db()?.database.run_command(doc! { "ping": 1 }))
+            .await
+            .map(drop)
+            .map_err(store_error)
+    }
+
+    async fn close(&self) {
+        let _under_way = self.committing.lock().await;
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.db.client.clone().shutdown().immediate(true).await;
+        }
+    }
+}

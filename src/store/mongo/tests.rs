@@ -1,0 +1,68 @@
+//! What is particular to MongoDB; the rest is the contract's. Needs a server: `CHATD_TEST_MONGODB_URI`,
+//! which `tests/run` sets. Without it these tests say so and pass.
+
+use std::{io::Write, sync::Once};
+
+use super::*;
+use crate::store::contract::{self, Place};
+
+contract::suite!(Base::new());
+
+/// That the tests are skipped is said once.
+static SAID: Once = Once::new();
+
+const NOW: Millis = Millis(1_800_000_000_000);
+
+/// A database of its own on the test server.
+struct Base {
+    server: String,
+    name: String,
+}
+
+impl Base {
+    fn new() -> Option<Self> {
+        let Ok(server) = std::env::var("CHATD_TEST_MONGODB_URI") else {
+            // Not by `eprintln`, which a test that passes does not show.
+            SAID.call_once(|| {
+                let line = "SKIPPED: the tests on MongoDB, as CHATD_TEST_MONGODB_URI is not set; use tests/run\n";
+                let _nobody_listens = std::io::stderr().write_all(line.as_bytes());
+            });
+            return None;
+        };
+        let name = format!("chatd-test-{}", RoomId::new(Clock::system().now()));
+        Some(Self { server, name })
+    }
+
+    fn url(&self) -> String {
+        let (server, options) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let server = server.trim_end_matches('/');
+        format!("{server}/{}?{options}", self.name)
+    }
+
+    async fn mongo(&self) -> Mongo {
+        Mongo::open(&self.url(), &Clock::fixed(NOW)).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Place for Base {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(self.mongo().await)
+    }
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        let (url, name) = (self.url(), self.name.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(async {
+                let client = mongodb::Client::with_uri_str(url).await.unwrap();
+                client.database(&name).drop().await.unwrap();
+            });
+        });
+        let _a_failed_test_says_enough = dropping.join();
+    }
+}

@@ -1,0 +1,154 @@
+//! A change that touches more than one entry: one transaction.
+
+use std::time::Duration;
+
+use mongodb::{
+    ClientSession,
+    bson::Uuid,
+    error::Error as Fault,
+    options::{Acknowledgment, ReadConcern, WriteConcern},
+};
+
+use super::{
+    documents::EntryDoc,
+    fault::{is_duplicate, is_transient, is_unknown_commit, store_error, why, within},
+    schema::Collections,
+    settle, writes,
+};
+use crate::store::{Change, Error, Outcome};
+
+/// How often a transaction that ran into another one is tried.
+const TRIES: u32 = 8;
+/// How often a commit of unknown outcome is asked for again.
+const COMMITS: u32 = 3;
+/// How long to wait after running into another transaction; longer each time.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a transaction does not go on.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// It must not happen.
+    Not(Outcome),
+    /// An entry's place or `txn` is taken.
+    Taken,
+    /// A record's key was taken by somebody else since we looked.
+    Again,
+    /// The database failed.
+    Broken(Fault),
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// How a commit ended.
+enum Ending {
+    Committed,
+    /// It did not happen.
+    Undone(Fault),
+    /// It may have happened.
+    Unknown(Fault),
+}
+
+/// Makes one change, whole or not at all.
+pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Error> {
+    let docs = change.entries.iter().map(EntryDoc::new);
+    let docs = docs.collect::<Result<Vec<_>, _>>()?;
+    let mut session = within(db.client.start_session())
+        .await
+        .map_err(store_error)?;
+    let mut last = String::new();
+    for attempt in 0..TRIES {
+        begin(&mut session).await.map_err(store_error)?;
+        let halt = match steps(db, &mut session, change, &docs).await {
+            Ok(()) => match finish(&mut session).await {
+                Ending::Committed => return Ok(Outcome::Committed),
+                Ending::Undone(fault) => Halt::Broken(fault),
+                Ending::Unknown(fault) => return look(db, &docs, fault).await,
+            },
+            Err(halt) => {
+                // It ends by itself if this does not get through.
+                let _ends = within(session.abort_transaction()).await;
+                halt
+            }
+        };
+        match halt {
+            Halt::Not(outcome) => return Ok(outcome),
+            Halt::Taken => return settle::explain(db, &change.entries, None).await,
+            Halt::Again => last = "a key was taken meanwhile".into(),
+            Halt::Broken(fault) if is_transient(&fault) => last = why(&fault),
+            Halt::Broken(fault) => return Err(store_error(fault)),
+        }
+        tokio::time::sleep(PAUSE * attempt).await;
+    }
+    Err(Error::Unavailable(format!(
+        "a transaction was undone {TRIES} times: {last}"
+    )))
+}
+
+/// Begins a transaction that sees one moment.
+pub(super) async fn begin(session: &mut ClientSession) -> Result<(), Fault> {
+    let durable = WriteConcern::builder()
+        .w(Acknowledgment::Majority)
+        .journal(true)
+        .build();
+    session
+        .start_transaction()
+        .read_concern(ReadConcern::snapshot())
+        .write_concern(durable)
+        .await
+}
+
+async fn steps(
+    db: &Collections,
+    session: &mut ClientSession,
+    change: &Change,
+    docs: &[EntryDoc],
+) -> Result<(), Halt> {
+    if !docs.is_empty() {
+        let inserted = within(
+            db.entries
+                .insert_many(docs)
+                .ordered(true)
+                .session(&mut *session),
+        );
+        inserted.await.map_err(|fault| {
+            if is_duplicate(&fault) {
+                Halt::Taken
+            } else {
+                Halt::Broken(fault)
+            }
+        })?;
+    }
+    for write in &change.writes {
+        writes::apply(db, session, write).await?;
+    }
+    Ok(())
+}
+
+async fn finish(session: &mut ClientSession) -> Ending {
+    let mut unknown = None;
+    for _ in 0..COMMITS {
+        match (within(session.commit_transaction()).await, unknown) {
+            (Ok(()), _) => return Ending::Committed,
+            (Err(fault), None) if is_transient(&fault) && !is_unknown_commit(&fault) => {
+                return Ending::Undone(fault);
+            }
+            // A server that was started anew knows nothing of what it had answered before.
+            (Err(fault), _) => unknown = Some(fault),
+        }
+    }
+    unknown.map_or(Ending::Committed, Ending::Unknown)
+}
+
+/// What became of a transaction whose commit was not answered. That its entries are in says that all of it
+/// is; that they are not says nothing, as the commit may still be under way.
+async fn look(db: &Collections, docs: &[EntryDoc], fault: Fault) -> Result<Outcome, Error> {
+    let ids: Vec<Uuid> = docs.iter().map(|doc| doc.id).collect();
+    if !ids.is_empty() && settle::found(db, &ids).await?.len() == ids.len() {
+        return Ok(Outcome::Committed);
+    }
+    Err(store_error(fault))
+}

@@ -1,0 +1,233 @@
+//! One write to a record, inside a transaction.
+//!
+//! A taken key ends a transaction, so what may be taken is looked for before; the transaction sees one
+//! moment and its own writes. If somebody else takes it after that moment, the transaction is tried again.
+
+use mongodb::{
+    ClientSession, Collection,
+    bson::{Document, Uuid, doc},
+    error::{Error as Fault, Result as Answer},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    documents::{
+        CodeDoc, KeyDoc, MemberDoc, RoomDoc, SessionDoc, SettingDoc, UserDoc, binary, date, int,
+        room_uuid, session_uuid, user_uuid,
+    },
+    fault::{is_duplicate, within},
+    schema::Collections,
+    transact::Halt,
+};
+use crate::{
+    clock::Millis,
+    id::{SessionId, UserId},
+    model::Session,
+    store::{Outcome, Write},
+};
+
+/// Makes one write.
+pub(super) async fn apply(
+    db: &Collections,
+    session: &mut ClientSession,
+    write: &Write,
+) -> Result<(), Halt> {
+    match write {
+        Write::InsertUser(user) => put_user(db, session, &user.into(), true).await,
+        Write::UpdateUser(user) => put_user(db, session, &user.into(), false).await,
+        Write::InsertRoom(room) => put_room(db, session, &room.into(), true).await,
+        Write::UpdateRoom(room) => put_room(db, session, &room.into(), false).await,
+        Write::PutMember(member) => {
+            let of = doc! { "room": room_uuid(member.room), "user": user_uuid(member.user) };
+            put(&db.members, session, of, &MemberDoc::from(member)).await
+        }
+        Write::DeleteMember(room, user) => {
+            let of = doc! { "room": room_uuid(*room), "user": user_uuid(*user) };
+            within(db.members.delete_one(of).session(session)).await?;
+            Ok(())
+        }
+        Write::InsertSession(new) => insert(&db.sessions, session, &SessionDoc::from(new)).await,
+        Write::UpdateSession(new) => update_session(db, session, new).await,
+        Write::EndSessions { user, except, at } => {
+            end_sessions(db, session, *user, *except, *at).await
+        }
+        Write::InsertCode(code) => insert(&db.codes, session, &CodeDoc::from(code)).await,
+        Write::TakeCode(hash) => {
+            let of = doc! { "_id": binary(hash) };
+            let taken = within(db.codes.delete_one(of).session(session)).await?;
+            expect_one(taken.deleted_count)
+        }
+        Write::PutKey(key) => {
+            let of = doc! { "_id": &key.kid };
+            put(&db.keys, session, of, &KeyDoc::from(key)).await
+        }
+        Write::PutSetting(name, value) => {
+            let (name, value) = (name.clone(), value.clone());
+            let of = doc! { "_id": &name };
+            put(&db.settings, session, of, &SettingDoc { name, value }).await
+        }
+    }
+}
+
+/// An account, new or not. `Exists` comes before `Stale` for a new one, and after it for an old one.
+async fn put_user(
+    db: &Collections,
+    session: &mut ClientSession,
+    user: &UserDoc,
+    new: bool,
+) -> Result<(), Halt> {
+    let known = holder(&db.users, session, doc! { "_id": user.id })
+        .await?
+        .is_some();
+    if !new && !known {
+        return stale();
+    }
+    let mut unique = vec![("username", doc! { "name": &user.name })];
+    if let Some(email) = &user.login_email {
+        unique.push(("email", doc! { "login_email": email }));
+    }
+    for (what, of) in unique {
+        let holder = holder(&db.users, session, of).await?;
+        if holder.is_some_and(|id| id != user.id) {
+            return Err(Halt::Not(Outcome::Exists(what)));
+        }
+    }
+    put_checked(&db.users, session, user.id, user, (new, known)).await
+}
+
+/// A room, as [`put_user`].
+async fn put_room(
+    db: &Collections,
+    session: &mut ClientSession,
+    room: &RoomDoc,
+    new: bool,
+) -> Result<(), Halt> {
+    let known = holder(&db.rooms, session, doc! { "_id": room.id })
+        .await?
+        .is_some();
+    if !new && !known {
+        return stale();
+    }
+    if let Some(name) = &room.public_name {
+        let holder = holder(&db.rooms, session, doc! { "public_name": name }).await?;
+        if holder.is_some_and(|id| id != room.id) {
+            return Err(Halt::Not(Outcome::Exists("room name")));
+        }
+    }
+    put_checked(&db.rooms, session, room.id, room, (new, known)).await
+}
+
+/// The id of the document that a filter finds.
+async fn holder<T: DeserializeOwned + Send + Sync>(
+    collection: &Collection<T>,
+    session: &mut ClientSession,
+    of: Document,
+) -> Answer<Option<Uuid>> {
+    let ids = collection.clone_with_type::<Id>();
+    let find = ids
+        .find_one(of)
+        .projection(doc! { "_id": 1 })
+        .session(session);
+    Ok(within(find).await?.map(|found| found.id))
+}
+
+#[derive(serde::Deserialize)]
+struct Id {
+    #[serde(rename = "_id")]
+    id: Uuid,
+}
+
+async fn put_checked<T: Serialize + Send + Sync>(
+    collection: &Collection<T>,
+    session: &mut ClientSession,
+    id: Uuid,
+    document: &T,
+    (new, known): (bool, bool),
+) -> Result<(), Halt> {
+    if new && known {
+        return stale();
+    }
+    let done = if new {
+        within(collection.insert_one(document).session(session))
+            .await
+            .map(drop)
+    } else {
+        let replaced = collection
+            .replace_one(doc! { "_id": id }, document)
+            .session(session);
+        within(replaced).await.map(drop)
+    };
+    done.map_err(again)
+}
+
+/// A document whose `_id` must be new.
+async fn insert<T: Serialize + Send + Sync>(
+    collection: &Collection<T>,
+    session: &mut ClientSession,
+    document: &T,
+) -> Result<(), Halt> {
+    match within(collection.insert_one(document).session(session)).await {
+        Ok(_) => Ok(()),
+        Err(fault) if is_duplicate(&fault) => stale(),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// A document as it is from now on, new or not.
+async fn put<T: Serialize + Send + Sync>(
+    collection: &Collection<T>,
+    session: &mut ClientSession,
+    of: Document,
+    document: &T,
+) -> Result<(), Halt> {
+    let replaced = collection
+        .replace_one(of, document)
+        .upsert(true)
+        .session(session);
+    within(replaced).await.map(drop).map_err(again)
+}
+
+async fn update_session(
+    db: &Collections,
+    session: &mut ClientSession,
+    new: &Session,
+) -> Result<(), Halt> {
+    let of = doc! { "_id": session_uuid(new.id), "version": int(new.version) - 1 };
+    let document = SessionDoc::from(new);
+    let replaced = db.sessions.replace_one(of, &document).session(session);
+    expect_one(within(replaced).await?.matched_count)
+}
+
+async fn end_sessions(
+    db: &Collections,
+    session: &mut ClientSession,
+    user: UserId,
+    except: Option<SessionId>,
+    at: Millis,
+) -> Result<(), Halt> {
+    let mut of = doc! { "user": user_uuid(user), "ended_at": null };
+    if let Some(except) = except {
+        of.insert("_id", doc! { "$ne": session_uuid(except) });
+    }
+    // Versions are raised: whoever is about to refresh such a session is stale.
+    let ended = doc! { "$set": { "ended_at": date(at) }, "$inc": { "version": 1_i64 } };
+    within(db.sessions.update_many(of, ended).session(session)).await?;
+    Ok(())
+}
+
+/// A write of one document: none written is a record that was not as expected.
+fn expect_one(count: u64) -> Result<(), Halt> {
+    if count == 0 { stale() } else { Ok(()) }
+}
+
+fn stale<T>() -> Result<T, Halt> {
+    Err(Halt::Not(Outcome::Stale))
+}
+
+fn again(fault: Fault) -> Halt {
+    if is_duplicate(&fault) {
+        Halt::Again
+    } else {
+        Halt::Broken(fault)
+    }
+}
