@@ -30,6 +30,8 @@ const GROUND: &[(&str, &[&str])] = &[
 /// Packages, and the only modules that name them.
 const ROOMS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/sqlite"]),
+    ("mongodb", &["store/mongo"]),
+    ("bson", &["store/mongo"]),
     ("argon2", &["auth/password"]),
     ("jsonwebtoken", &["auth/keys", "auth/token"]),
     ("ed25519_dalek", &["auth/keys"]),

@@ -1,0 +1,123 @@
+//! That every query has an index, as the server itself explains.
+
+use mongodb::{
+    bson::{Bson, Document},
+    event::{EventHandler, command::CommandEvent},
+    options::ClientOptions,
+};
+
+use super::*;
+
+/// What the driver was seen to send: each command that reads, with its database.
+#[derive(Clone, Default)]
+struct Seen(Arc<parking_lot::Mutex<Vec<Document>>>);
+
+impl Seen {
+    fn handler(&self) -> EventHandler<CommandEvent> {
+        let seen = self.clone();
+        EventHandler::callback(move |event| {
+            if let CommandEvent::Started(event) = event {
+                seen.0.lock().push(event.command);
+            }
+        })
+    }
+}
+
+/// What finds documents in a command: itself when it reads, each of its filters as a find when it writes.
+fn finds(command: &Document) -> Vec<Document> {
+    let name = command.keys().next().unwrap().as_str();
+    let collection = command.get(name).unwrap().as_str().unwrap_or_default();
+    let find = |filter: &Bson, hint: Option<&Bson>| {
+        let mut find = doc! { "find": collection, "filter": filter };
+        find.extend(hint.map(|hint| ("hint".to_owned(), hint.clone())));
+        find
+    };
+    let list = match name {
+        "find" | "aggregate" => {
+            let ours = |key: &str| !key.starts_with(['$', 'l']) && !NOT_EXPLAINED.contains(&key);
+            let kept = command.iter().filter(|(key, _)| ours(key));
+            return vec![kept.map(|(key, value)| (key.clone(), value.clone())).collect()];
+        }
+        "findAndModify" => return vec![find(&command["query"], None)],
+        "update" => "updates",
+        "delete" => "deletes",
+        _ => return Vec::new(),
+    };
+    let each = command.get_array(list).unwrap().iter();
+    let each = each.map(|one| one.as_document().unwrap());
+    each.map(|one| find(&one["q"], one.get("hint"))).collect()
+}
+
+/// What is said about a command beside what it asks.
+const NOT_EXPLAINED: [&str; 5] =
+    ["txnNumber", "startTransaction", "autocommit", "readConcern", "writeConcern"];
+
+macro_rules! watch {
+    ($seen:expr; $($module:ident :: $test:ident,)+) => {
+        $(if let Some(base) = Base::new() {
+            contract::$module::$test(&Watched(base, $seen.clone())).await;
+        })+
+    };
+}
+
+/// Runs whole tests of the contract, and has the server explain all that they made us send.
+#[tokio::test]
+async fn no_query_scans_a_collection() {
+    let Some(base) = Base::new() else { return };
+    let seen = Seen::default();
+    watch!(seen;
+        logs::answers_a_repeated_txn_with_the_original,
+        logs::pages_messages_between_other_entries,
+        logs::tells_the_hash_of_the_last_act,
+        people::finds_users,
+        people::ends_sessions,
+        people::notices_stale_sessions,
+        people::uses_a_code_once,
+        people::keeps_keys_and_settings,
+        rooms::keeps_public_names_unique,
+        rooms::lists_members_by_name,
+    );
+    let place = Watched(base, seen.clone());
+    let mongo = place.0.mongo().await;
+    let watched = place.open().await;
+    let room = RoomId::new(NOW);
+    let user = UserId::new(NOW);
+    for scope in [Scope::Of(user), Scope::Public(user), Scope::All] {
+        watched.list_rooms(scope, None, 10).await.unwrap();
+        let after = "general".parse().unwrap();
+        watched.list_rooms(scope, Some((&after, room)), 10).await.unwrap();
+    }
+    watched.rooms_named(user, &"general".parse().unwrap()).await.unwrap();
+    watched.room_ids_of(user).await.unwrap();
+    watched.load_room(room).await.unwrap();
+    watched.load_user(user).await.unwrap();
+    watched.info().await.unwrap();
+
+    let sent = std::mem::take(&mut *seen.0.lock());
+    let mut asked = 0;
+    for find in sent.iter().flat_map(finds) {
+        let explain = doc! { "explain": &find, "verbosity": "queryPlanner" };
+        let plan = mongo.db.database.run_command(explain).await.unwrap();
+        let plan = plan.to_string();
+        assert!(plan.contains("IXSCAN") || plan.contains("IDHACK") || plan.contains("EXPRESS"), "{find}: {plan}");
+        assert!(!plan.contains("COLLSCAN"), "{find}: {plan}");
+        asked += 1;
+    }
+    assert!(asked > 100, "this test no longer sees what is sent: {asked}");
+}
+
+/// A place whose stores tell what they send.
+struct Watched(Base, Seen);
+
+#[async_trait]
+impl Place for Watched {
+    async fn open(&self) -> Box<dyn Store> {
+        let mut mongo = self.0.mongo().await;
+        let mut options = ClientOptions::parse(self.0.url()).await.unwrap();
+        options.command_event_handler = Some(self.1.handler());
+        let client = mongodb::Client::with_options(options).unwrap();
+        let database = client.database(&self.0.name);
+        mongo.db = Collections::new(client, database);
+        Box::new(mongo)
+    }
+}
