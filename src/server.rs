@@ -1,6 +1,7 @@
 //! The only wiring: opens what lasts, builds each part once, opens the doors, and at the end closes all in the
 //! opposite order.
 
+mod backend;
 mod core;
 mod listen;
 mod logging;
@@ -16,14 +17,12 @@ use std::{
 use axum::{Router, routing::get};
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::core::Core;
+use self::{backend::Location, core::Core};
 use crate::{
     admin::{self, Client, Listener, Peer, SocketError},
     auth,
     config::{Config, Loaded},
-    http, lifecycle, store,
-    store::sqlite,
-    ws,
+    http, lifecycle, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -127,7 +126,7 @@ fn open_doors(
     let path = admin_path(config);
     let listener = Listener::bind(&path)?;
     let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-    core.sqlite
+    core.backend
         .announce(&announced)
         .map_err(|source| Error::Io {
             what: "cannot write the lock file".into(),
@@ -146,7 +145,7 @@ fn open_doors(
     ready(Listening {
         address,
         admin: path,
-        store: format!("SQLite, {}", core.path.display()),
+        store: format!("{}, {}", core.backend.name(), core.location),
         data_dir,
         registration: config.auth.registration.as_str(),
     });
@@ -203,17 +202,18 @@ impl Closer {
 /// A client to the server that has the store open, and its process; none when no server runs. Makes nothing
 /// and opens no store, so that asking is never in the way of a server that starts.
 pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
-    let path = core::store_path(config)?;
-    let holder = sqlite::lock_holder(&path);
+    let location = Location::of(config)?;
+    let path = location.beside();
+    let holder = backend::holder(&location);
     let holder = holder.map_err(|source| Error::Io {
-        what: format!("cannot look at the store in {}", parent(&path).display()),
+        what: format!("cannot look at the store in {}", parent(path).display()),
         source,
     })?;
     let Some(holder) = holder else {
         return Ok(None);
     };
     let Some(socket) = holder.socket else {
-        let path = parent(&path).display().to_string();
+        let path = parent(path).display().to_string();
         return Err(store::Error::Locked {
             path,
             pid: holder.pid,
@@ -226,7 +226,10 @@ pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
 
 /// The path of the store, when there is none yet: whoever only looks need not make one.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
-    Ok(Some(core::store_path(config)?).filter(|path| !path.exists()))
+    Ok(match Location::of(config)? {
+        Location::Sqlite(path) => Some(path).filter(|path| !path.exists()),
+        Location::Mongo(..) => None,
+    })
 }
 
 /// A client for operators: to the server that has the store open, or else to the same router in this
@@ -235,7 +238,7 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
     if let Some((client, pid)) = find(config).await? {
         return Ok((client, Mode::Daemon { pid }, Closer(None)));
     }
-    let store = core::store_path(config)?.display().to_string();
+    let store = Location::of(config)?.shown();
     let core = Core::open(&Arc::new(config.clone())).await?;
     let client = Client::local(admin::router(core.ops(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))

@@ -7,6 +7,7 @@
 //!
 //! The contract's tests are `store::contract`; each backend runs them.
 
+pub mod lock;
 pub mod mongo;
 mod payload;
 pub mod sqlite;

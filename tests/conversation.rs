@@ -6,13 +6,19 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::support::{Kind, Room, Server, User, assert_consecutive, history, within};
+use crate::support::{Kind, Room, Server, User, assert_consecutive, history, on_both, within};
+
+on_both!(
+    two_hundred_people_in_ten_rooms_see_one_order,
+    a_message_says_who_what_and_when,
+    rest_and_sockets_are_doors_to_one_room,
+    who_unsubscribes_hears_no_more,
+);
 
 const ROOMS: usize = 10;
 const PEOPLE_PER_ROOM: usize = 20;
 const MESSAGES_EACH: usize = 3;
 
-#[tokio::test]
 async fn two_hundred_people_in_ten_rooms_see_one_order() {
     let server = Server::start().await;
     let people = server.users("p", ROOMS * PEOPLE_PER_ROOM).await;
@@ -109,7 +115,6 @@ async fn talk(person: User, room: Room, everyone_listens: Arc<Barrier>) -> Vec<V
     heard
 }
 
-#[tokio::test]
 async fn a_message_says_who_what_and_when() {
     let server = Server::start().await;
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);
@@ -137,7 +142,6 @@ async fn a_message_says_who_what_and_when() {
     assert_eq!(ears.expect_message("what?").await["reply_to"], ack["seq"]);
 }
 
-#[tokio::test]
 async fn rest_and_sockets_are_doors_to_one_room() {
     let server = Server::start().await;
     let ana = server.user("ana").await;
@@ -159,7 +163,6 @@ async fn rest_and_sockets_are_doors_to_one_room() {
     );
 }
 
-#[tokio::test]
 async fn who_unsubscribes_hears_no_more() {
     let server = Server::start().await;
     let ana = server.user("ana").await;

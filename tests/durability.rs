@@ -9,7 +9,13 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{Kind, Room, Server, Ws, assert_consecutive, history, within};
+use crate::support::{Kind, Room, Server, Ws, assert_consecutive, history, on_both, within};
+
+on_both!(
+    what_was_acknowledged_survives_kill_9,
+    who_repeats_after_a_crash_says_it_once,
+    a_sender_that_leaves_at_once_leaves_no_gap,
+);
 
 const ROUNDS: usize = 12;
 const SENDERS: usize = 6;
@@ -23,7 +29,6 @@ struct Said {
     acknowledged: HashMap<String, u64>,
 }
 
-#[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
     let mut server = Server::start().await;
     let senders = server.users("sender", SENDERS).await;
@@ -124,7 +129,6 @@ fn check(stored: &[Value], said: &Said) {
     }
 }
 
-#[tokio::test]
 async fn who_repeats_after_a_crash_says_it_once() {
     let mut server = Server::start().await;
     let ana = server.user("ana").await;
@@ -156,7 +160,6 @@ async fn who_repeats_after_a_crash_says_it_once() {
     }
 }
 
-#[tokio::test]
 async fn a_sender_that_leaves_at_once_leaves_no_gap() {
     let server = Server::start().await;
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);

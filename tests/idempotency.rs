@@ -2,7 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Room, Server, User, history};
+use crate::support::{Kind, Room, Server, User, history, on_both};
+
+on_both!(
+    the_same_txn_on_two_connections_at_once_is_one_message,
+    another_request_under_a_used_txn_is_refused,
+    a_txn_is_its_senders_and_its_rooms_own,
+    a_repeat_is_known_by_either_door_and_after_a_restart,
+    only_the_sender_reads_a_txn_in_history,
+);
 
 async fn ana() -> (Server, User, Room) {
     let server = Server::start().await;
@@ -15,7 +23,6 @@ fn send(room: &Room, txn: &str, body: &str) -> Value {
     json!({"op": "send", "room": room.id, "body": body, "txn": txn})
 }
 
-#[tokio::test]
 async fn the_same_txn_on_two_connections_at_once_is_one_message() {
     let (_server, ana, room) = ana().await;
     let mut ears = ana.listen(&room).await;
@@ -38,7 +45,6 @@ async fn the_same_txn_on_two_connections_at_once_is_one_message() {
     assert_eq!(history(&ana, &room).await.len(), 50);
 }
 
-#[tokio::test]
 async fn another_request_under_a_used_txn_is_refused() {
     let (_server, ana, room) = ana().await;
     let mut ws = ana.connect().await;
@@ -62,7 +68,6 @@ async fn another_request_under_a_used_txn_is_refused() {
     assert_eq!(history(&ana, &room).await.len(), 1);
 }
 
-#[tokio::test]
 async fn a_txn_is_its_senders_and_its_rooms_own() {
     let (server, ana, room) = ana().await;
     let bob = server.user("bob").await;
@@ -83,7 +88,6 @@ async fn a_txn_is_its_senders_and_its_rooms_own() {
     assert_eq!(seen.len(), 3);
 }
 
-#[tokio::test]
 async fn a_repeat_is_known_by_either_door_and_after_a_restart() {
     let (mut server, ana, room) = ana().await;
     let first = ana
@@ -128,7 +132,6 @@ async fn a_repeat_is_known_by_either_door_and_after_a_restart() {
     assert_eq!(history(&ana, &room).await.len(), 1);
 }
 
-#[tokio::test]
 async fn only_the_sender_reads_a_txn_in_history() {
     let (server, ana, room) = ana().await;
     let bob = server.user("bob").await;

@@ -19,6 +19,7 @@ mod generated;
 mod idempotency;
 mod limits;
 mod liveness;
+mod mongodb;
 mod origin;
 mod overload;
 mod passwords;

@@ -5,8 +5,22 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Builder, Kind, Room, Server, Subscribed, User, assert_consecutive, history, random_id, within,
+    Builder, Kind, Room, Server, Subscribed, User, assert_consecutive, history, on_both, random_id,
+    within,
 };
+
+on_both!(
+    who_was_away_gets_what_was_missed_and_goes_on,
+    a_replay_is_what_was_live,
+    nothing_missed_is_recovered_too,
+    replays_larger_than_the_outbox_come_whole,
+    who_was_away_too_long_is_told_to_reload,
+    a_position_that_never_was_is_not_honoured,
+    positions_hold_over_a_restart,
+    many_rooms_resume_in_one_request,
+    an_error_among_many_rooms_names_its_room,
+    resuming_again_and_again_in_a_flood_loses_and_doubles_nothing,
+);
 
 /// The server's cap on what it replays: entries, and bytes.
 const REPLAY_ENTRIES: usize = 1000;
@@ -41,7 +55,6 @@ async fn away(builder: Builder) -> Away {
     }
 }
 
-#[tokio::test]
 async fn who_was_away_gets_what_was_missed_and_goes_on() {
     let Away {
         ana,
@@ -68,7 +81,6 @@ async fn who_was_away_gets_what_was_missed_and_goes_on() {
     assert_eq!(event["seq"], replay.head + 1);
 }
 
-#[tokio::test]
 async fn a_replay_is_what_was_live() {
     let Away {
         ana,
@@ -95,7 +107,6 @@ async fn a_replay_is_what_was_live() {
     assert_eq!(replay.events, live);
 }
 
-#[tokio::test]
 async fn nothing_missed_is_recovered_too() {
     let Away {
         bob,
@@ -109,7 +120,6 @@ async fn nothing_missed_is_recovered_too() {
     assert_eq!(replay.head, seq);
 }
 
-#[tokio::test]
 async fn replays_larger_than_the_outbox_come_whole() {
     const ROOMS: usize = 10;
     // As small as it may be: it holds one room's replay.
@@ -160,7 +170,6 @@ async fn replays_larger_than_the_outbox_come_whole() {
     }
 }
 
-#[tokio::test]
 async fn who_was_away_too_long_is_told_to_reload() {
     let Away {
         ana,
@@ -193,7 +202,6 @@ async fn who_was_away_too_long_is_told_to_reload() {
     assert!(!late.recovered, "few entries, but too many bytes");
 }
 
-#[tokio::test]
 async fn a_position_that_never_was_is_not_honoured() {
     let Away {
         bob,
@@ -220,7 +228,6 @@ async fn a_position_that_never_was_is_not_honoured() {
     assert_eq!(answer["recovered"], true, "the epoch may be left out");
 }
 
-#[tokio::test]
 async fn positions_hold_over_a_restart() {
     let Away {
         mut server,
@@ -236,7 +243,6 @@ async fn positions_hold_over_a_restart() {
     assert_eq!(replay.bodies(), ["missed"]);
 }
 
-#[tokio::test]
 async fn many_rooms_resume_in_one_request() {
     let server = Server::start().await;
     let ana = server.user("ana").await;
@@ -286,7 +292,6 @@ async fn many_rooms_resume_in_one_request() {
     }
 }
 
-#[tokio::test]
 async fn an_error_among_many_rooms_names_its_room() {
     let server = Server::start().await;
     let ana = server.user("ana").await;
@@ -302,7 +307,6 @@ async fn an_error_among_many_rooms_names_its_room() {
     );
 }
 
-#[tokio::test]
 async fn resuming_again_and_again_in_a_flood_loses_and_doubles_nothing() {
     const TALKERS: usize = 3;
     const EACH: usize = 250;

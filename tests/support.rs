@@ -2,7 +2,9 @@
 
 mod cli;
 mod history;
+mod mongo;
 mod process;
+mod proxy;
 mod raw;
 mod rest;
 mod server;
@@ -13,6 +15,8 @@ use std::{future::Future, time::Duration};
 
 pub(crate) use cli::{Output, run};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
+pub(crate) use mongo::{Base, Database, mongodb_uri, on_both, on_mongodb};
+pub(crate) use proxy::Proxy;
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use server::{Builder, Server};

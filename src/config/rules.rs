@@ -37,6 +37,12 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
             ),
         ));
     }
+    if !store.is_empty() && !config.store.url_file.as_os_str().is_empty() {
+        breaches.push((
+            "store.url_file",
+            "is set, and so is store.url; set one of them".into(),
+        ));
+    }
     for origin in &config.http.allowed_origins {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
         if !is_http(origin) || host.contains(['/', '?', '#', '*', '@']) {

@@ -29,8 +29,12 @@ sections! {
 
     /// Where messages, rooms and accounts are stored.
     store: Store {
-        /// `sqlite:PATH`. Empty for the embedded store in `server.data_dir`.
+        /// `sqlite:PATH`, or `mongodb://USER:PASSWORD@HOST/DATABASE` for a MongoDB replica set. Empty for
+        /// the embedded store in `server.data_dir`.
         url: Url = "";
+        /// A file that has `store.url` in it instead, so that a password is neither in the settings nor on
+        /// the process list. Empty for none.
+        url_file: PathBuf = "";
         /// How large the embedded store may grow; beyond it sends are refused as when the disk is full.
         /// 0 for no limit.
         max_size: ByteSize = 0;

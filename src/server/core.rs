@@ -1,10 +1,13 @@
 //! Everything behind the doors: the store and what stands on it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Error;
+use super::{
+    Error,
+    backend::{Backend, Location},
+};
 use crate::{
     account::Account,
     auth::{Keys, Passwords, keys::Realm, password::Cost},
@@ -19,18 +22,16 @@ use crate::{
     model::Actor,
     ops::Ops,
     stats::Stats,
-    store::{
-        Store, Write,
-        sqlite::{Options, Sqlite},
-    },
+    store::Write,
 };
 
 /// Everything behind the doors.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) app: Arc<App>,
-    pub(super) sqlite: Arc<Sqlite>,
-    pub(super) path: PathBuf,
+    pub(super) backend: Backend,
+    /// Where the store is, without credentials.
+    pub(super) location: String,
     passwords: Arc<Passwords>,
     started_at: Millis,
     /// The appender; waited for after the doors' tasks.
@@ -40,20 +41,10 @@ pub(super) struct Core {
 impl Core {
     pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
         let clock = Clock::system();
-        let path = store_path(config)?;
-        let options = Options {
-            path: path.clone(),
-            max_size: Some(config.store.max_size.as_u64()).filter(|size| *size > 0),
-            min_free: config.store.min_free.as_u64(),
-            readers: config.store.readers,
-            clock: clock.clone(),
-        };
-        let opened = tokio::task::spawn_blocking(move || Sqlite::open(options)).await;
-        let sqlite = Arc::new(opened.map_err(|e| Error::Io {
-            what: "cannot open the store".into(),
-            source: e.into(),
-        })??);
-        let store: Arc<dyn Store> = sqlite.clone();
+        let location = Location::of(config)?;
+        let shown = location.shown();
+        let backend = location.open(config, &clock).await?;
+        let store = backend.store();
         let passwords = Arc::new(Passwords::new(
             Cost::from(&config.auth),
             config.auth.hash_threads,
@@ -112,8 +103,8 @@ impl Core {
         share_keys(&app).await;
         Ok(Self {
             app,
-            sqlite,
-            path,
+            backend,
+            location: shown,
             passwords,
             started_at,
             tasks,
@@ -141,21 +132,6 @@ impl Core {
         self.tasks.close();
         self.tasks.wait().await;
         self.app.store.close().await;
-    }
-}
-
-/// The SQLite file that the settings mean.
-pub(super) fn store_path(config: &Config) -> Result<PathBuf, Error> {
-    let url = config.store.url.expose();
-    if url.is_empty() {
-        return Ok(config.server.data_dir.join("chatd.db"));
-    }
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-        _ => Err(Error::Config(
-            "this version of chatd keeps its data in SQLite: leave store.url empty, or set it to sqlite:PATH"
-                .into(),
-        )),
     }
 }
 

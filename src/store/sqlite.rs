@@ -6,7 +6,6 @@
 
 mod apply;
 mod checkpoint;
-mod lock;
 mod logs;
 mod readers;
 mod records;
@@ -29,9 +28,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::lock::{Holder, lock_holder};
 use self::{
-    lock::Lock,
     readers::Readers,
     schema::Identity,
     space::Space,
@@ -39,6 +36,7 @@ use self::{
 };
 use super::{
     Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+    lock::Lock,
 };
 use crate::{
     clock::{Clock, Millis},

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::{
     End, Output, Rest, User, Ws,
     cli::{self, chatd},
+    mongo::{Base, shared},
     process::Process,
 };
 
@@ -46,9 +47,17 @@ impl Builder {
             .prefix("chatd-")
             .tempdir()
             .expect("a directory");
+        let base = shared().map(|server| Base::on(&server));
+        let mut settings = self.settings;
+        if let Some(base) = &base {
+            let file = dir.path().join("store-url");
+            std::fs::write(&file, &base.url).expect("a file");
+            settings.push(format!("store.url_file={}", file.display()));
+        }
         Server {
             process: None,
-            settings: self.settings,
+            settings,
+            _base: base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
         }
@@ -66,6 +75,8 @@ pub(crate) struct Server {
     process: Option<Process>,
     settings: Vec<String>,
     address: Arc<Mutex<SocketAddr>>,
+    // After the process: its database.
+    _base: Option<Base>,
     // Last: the directory goes after the process.
     dir: TempDir,
 }

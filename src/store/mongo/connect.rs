@@ -55,9 +55,11 @@ pub(super) async fn reach(url: &str) -> Result<Reached, Error> {
         why,
     };
     let client = Client::with_options(options.clone()).map_err(|e| open_error(why(&e)))?;
-    let version = wait(&client, &options, &location)
-        .await
-        .map_err(open_error)?;
+    let version = match wait(&client, &options, &location).await {
+        Ok(version) => version,
+        Err(Verdict::NotThere(why)) => return Err(Error::Unavailable(why)),
+        Err(Verdict::Unfit(why)) => return Err(open_error(why)),
+    };
     Ok(Reached {
         database: client.database(&name),
         client,
@@ -104,32 +106,42 @@ fn prepare(options: &mut ClientOptions) {
     options.app_name.get_or_insert_with(|| "chatd".to_owned());
 }
 
+/// Why a server is not used.
+enum Verdict {
+    /// It does not answer.
+    NotThere(String),
+    /// It answers, and will not do.
+    Unfit(String),
+}
+
 /// Asks until it is answered, and whether the answer will do. The server's version, or why not.
-async fn wait(client: &Client, options: &ClientOptions, location: &str) -> Result<String, String> {
+async fn wait(client: &Client, options: &ClientOptions, location: &str) -> Result<String, Verdict> {
     let until = Instant::now() + WAIT;
     let mut said = false;
     loop {
         let fault = match probe(client).await {
-            Ok(answer) => return judge(&answer),
+            Ok(answer) => return judge(&answer).map_err(Verdict::Unfit),
             Err(fault) => fault,
         };
         let reason = match &*fault.kind {
-            ErrorKind::Authentication { .. } => return Err(refused(&fault)),
+            ErrorKind::Authentication { .. } => return Err(Verdict::Unfit(refused(&fault))),
             _ if code(&fault).is_some_and(|code| REFUSED.contains(&code)) => {
-                return Err(refused(&fault));
+                return Err(Verdict::Unfit(refused(&fault)));
             }
-            ErrorKind::IncompatibleServer { message, .. } => return Err(message.clone()),
-            ErrorKind::InvalidTlsConfig { message, .. } => return Err(message.clone()),
+            ErrorKind::IncompatibleServer { message, .. }
+            | ErrorKind::InvalidTlsConfig { message, .. } => {
+                return Err(Verdict::Unfit(message.clone()));
+            }
             _ => why(&fault),
         };
         if let Some(verdict) = ask_directly(options).await {
-            return Err(verdict);
+            return Err(Verdict::Unfit(verdict));
         }
         if Instant::now() >= until {
             let waited = WAIT.as_secs();
-            return Err(format!(
-                "nobody answers there after {waited} s ({reason}): start MongoDB, or correct store.url"
-            ));
+            return Err(Verdict::NotThere(format!(
+                "nobody at {location} after {waited} s ({reason}); start MongoDB, or correct store.url"
+            )));
         }
         if !std::mem::replace(&mut said, true) {
             let waits = WAIT.as_secs();

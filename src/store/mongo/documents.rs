@@ -85,7 +85,7 @@ impl EntryDoc {
             at: millis(self.at),
             id: EntryId::from_bytes(self.id.bytes()),
             from: self.from.map(|id| UserId::from_bytes(id.bytes())),
-            txn: parsed_optional(self.txn)?,
+            txn: parsed_optional(self.txn.as_ref())?,
             digest: self.digest.map(|b| bytes(&b)).transpose()?,
             payload,
         })
@@ -159,8 +159,8 @@ impl TryFrom<UserDoc> for User {
         Ok(Self {
             id: UserId::from_bytes(doc.id.bytes()),
             name: parsed(&doc.name)?,
-            display_name: parsed_optional(doc.display_name)?,
-            email: parsed_optional(doc.email)?,
+            display_name: parsed_optional(doc.display_name.as_ref())?,
+            email: parsed_optional(doc.email.as_ref())?,
             email_login: doc.email_login,
             role: parsed(&doc.role)?,
             status: parsed(&doc.status)?,
@@ -217,8 +217,8 @@ impl TryFrom<RoomDoc> for Room {
             id: RoomId::from_bytes(doc.id.bytes()),
             name: parsed(&doc.name)?,
             kind: parsed(&doc.kind)?,
-            title: parsed_optional(doc.title)?,
-            topic: parsed_optional(doc.topic)?,
+            title: parsed_optional(doc.title.as_ref())?,
+            topic: parsed_optional(doc.topic.as_ref())?,
             history: parsed(&doc.history)?,
             owner: UserId::from_bytes(doc.owner.bytes()),
             created_at: millis(doc.created_at),
@@ -315,7 +315,7 @@ impl TryFrom<SessionDoc> for Session {
         Ok(Self {
             id: SessionId::from_bytes(doc.id.bytes()),
             user: UserId::from_bytes(doc.user.bytes()),
-            device: parsed_optional(doc.device)?,
+            device: parsed_optional(doc.device.as_ref())?,
             address: doc.address,
             created_at: millis(doc.created_at),
             used_at: millis(doc.used_at),
@@ -471,7 +471,7 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Error> {
 }
 
 fn parsed_optional<T: FromStr<Err: std::fmt::Display>>(
-    text: Option<String>,
+    text: Option<&String>,
 ) -> Result<Option<T>, Error> {
-    text.as_deref().map(parsed).transpose()
+    text.map(|text| parsed(text)).transpose()
 }

@@ -13,7 +13,7 @@ use crate::store::Error;
 /// says nothing is otherwise never given up: the driver has no socket time-out.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// MongoDB's code for a key that is there already.
+/// The code for a key that is there already.
 const DUPLICATE_KEY: i32 = 11_000;
 /// Its code for a disk that is full.
 const OUT_OF_DISK: i32 = 14_031;

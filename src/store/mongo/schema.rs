@@ -29,7 +29,7 @@ use crate::{
 pub(super) const VERSION: u32 = 1;
 
 /// How long a process that runs the steps may be silent before another takes over.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How often who waits for the lease looks again.
 const LOOK: Duration = Duration::from_millis(250);
 

@@ -195,7 +195,11 @@ async fn update_session(
 ) -> Result<(), Halt> {
     let of = doc! { "_id": session_uuid(new.id), "version": int(new.version) - 1 };
     let document = SessionDoc::from(new);
-    let replaced = db.sessions.replace_one(of, &document).hint(by(index::ID)).session(session);
+    let replaced = db
+        .sessions
+        .replace_one(of, &document)
+        .hint(by(index::ID))
+        .session(session);
     expect_one(within(replaced).await?.matched_count)
 }
 
@@ -213,7 +217,13 @@ async fn end_sessions(
     // Versions are raised: whoever is about to refresh such a session is stale.
     let ended = doc! { "$set": { "ended_at": date(at) }, "$inc": { "version": 1_i64 } };
     let open = by(index::SESSION_USER);
-    within(db.sessions.update_many(of, ended).hint(open).session(session)).await?;
+    within(
+        db.sessions
+            .update_many(of, ended)
+            .hint(open)
+            .session(session),
+    )
+    .await?;
     Ok(())
 }
 

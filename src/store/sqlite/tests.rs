@@ -12,6 +12,7 @@ use crate::{
     store::{
         Write,
         contract::{self, Place},
+        lock::lock_holder,
     },
 };
 

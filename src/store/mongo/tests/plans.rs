@@ -36,7 +36,10 @@ fn finds(command: &Document) -> Vec<Document> {
         "find" | "aggregate" => {
             let ours = |key: &str| !key.starts_with(['$', 'l']) && !NOT_EXPLAINED.contains(&key);
             let kept = command.iter().filter(|(key, _)| ours(key));
-            return vec![kept.map(|(key, value)| (key.clone(), value.clone())).collect()];
+            return vec![
+                kept.map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            ];
         }
         "findAndModify" => return vec![find(&command["query"], None)],
         "update" => "updates",
@@ -49,8 +52,13 @@ fn finds(command: &Document) -> Vec<Document> {
 }
 
 /// What is said about a command beside what it asks.
-const NOT_EXPLAINED: [&str; 5] =
-    ["txnNumber", "startTransaction", "autocommit", "readConcern", "writeConcern"];
+const NOT_EXPLAINED: [&str; 5] = [
+    "txnNumber",
+    "startTransaction",
+    "autocommit",
+    "readConcern",
+    "writeConcern",
+];
 
 macro_rules! watch {
     ($seen:expr; $($module:ident :: $test:ident,)+) => {
@@ -85,9 +93,15 @@ async fn no_query_scans_a_collection() {
     for scope in [Scope::Of(user), Scope::Public(user), Scope::All] {
         watched.list_rooms(scope, None, 10).await.unwrap();
         let after = "general".parse().unwrap();
-        watched.list_rooms(scope, Some((&after, room)), 10).await.unwrap();
+        watched
+            .list_rooms(scope, Some((&after, room)), 10)
+            .await
+            .unwrap();
     }
-    watched.rooms_named(user, &"general".parse().unwrap()).await.unwrap();
+    watched
+        .rooms_named(user, &"general".parse().unwrap())
+        .await
+        .unwrap();
     watched.room_ids_of(user).await.unwrap();
     watched.load_room(room).await.unwrap();
     watched.load_user(user).await.unwrap();
@@ -99,11 +113,17 @@ async fn no_query_scans_a_collection() {
         let explain = doc! { "explain": &find, "verbosity": "queryPlanner" };
         let plan = mongo.db.database.run_command(explain).await.unwrap();
         let plan = plan.to_string();
-        assert!(plan.contains("IXSCAN") || plan.contains("IDHACK") || plan.contains("EXPRESS"), "{find}: {plan}");
+        assert!(
+            plan.contains("IXSCAN") || plan.contains("IDHACK") || plan.contains("EXPRESS"),
+            "{find}: {plan}"
+        );
         assert!(!plan.contains("COLLSCAN"), "{find}: {plan}");
         asked += 1;
     }
-    assert!(asked > 100, "this test no longer sees what is sent: {asked}");
+    assert!(
+        asked > 100,
+        "this test no longer sees what is sent: {asked}"
+    );
 }
 
 /// A place whose stores tell what they send.

@@ -1,6 +1,7 @@
 //! The lock of the data directory: one chatd per store, and the others can tell who it is.
 //!
-//! SQLite would let two processes write in turn; chatd must not, since rooms are kept in memory. `flock`
+//! SQLite would let two processes write in turn; chatd must not, since rooms are kept in memory. Over a
+//! MongoDB it only keeps two processes from one directory, and leads to the process that is there. `flock`
 //! goes with the process, so a crash leaves nothing to clean up. The file stays behind: deleting it would
 //! let two processes lock two files of the same name.
 
@@ -33,14 +34,14 @@ pub struct Holder {
 
 /// The lock, while it lives.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Takes the lock beside the database `db`, or says who has it. Makes the directory (for us alone) when
+    /// Takes the lock beside the file `db`, or says who has it. Makes the directory (for us alone) when
     /// it is missing.
-    pub(super) fn take(db: &Path) -> Result<Self, Error> {
+    pub(crate) fn take(db: &Path) -> Result<Self, Error> {
         let path = lock_path(db);
         let open_error = |e: io::Error| Error::Open {
             path: path.display().to_string(),
@@ -79,7 +80,7 @@ impl Lock {
     }
 
     /// Writes who we are, for whoever finds the store locked.
-    pub(super) fn write(&self, socket: Option<&Path>) -> io::Result<()> {
+    pub(crate) fn write(&self, socket: Option<&Path>) -> io::Result<()> {
         let holder = Holder {
             pid: std::process::id(),
             socket: socket.map(Path::to_owned),

@@ -1,0 +1,185 @@
+//! What chatd promises holds when its database dies, loses answers, or is shared with another chatd.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Base, Database, Kind, PASSWORD, Proxy, Room, Server, User, Ws, assert_consecutive, history,
+    mongodb_uri, within,
+};
+
+/// How long sending may take to work again once the database is back.
+const SECONDS: Duration = Duration::from_secs(10);
+
+/// Sends once; the `seq`, or the code of the refusal.
+async fn send(ws: &mut Ws, room: &Room, txn: &str) -> Result<u64, String> {
+    let send = json!({"op": "send", "room": room.id, "body": txn, "txn": txn});
+    match ws.request(send).await {
+        Ok(ok) => Ok(ok["seq"].as_u64().expect("a seq")),
+        Err(refusal) => Err(refusal.code),
+    }
+}
+
+/// Everything acknowledged is there, once, under its `seq`.
+async fn check(user: &User, room: &Room, acknowledged: &HashMap<String, u64>) {
+    let stored = history(user, room).await;
+    assert_consecutive(stored[0]["seq"].as_u64().expect("a seq") - 1, &stored);
+    let mut found = HashMap::new();
+    for message in &stored {
+        let body = message["body"].as_str().expect("a body").to_owned();
+        let twice = found.insert(body, message["seq"].as_u64().expect("a seq"));
+        assert_eq!(twice, None, "twice: {message:#}");
+    }
+    for (body, seq) in acknowledged {
+        assert_eq!(found.get(body), Some(seq), "acknowledged and lost: {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_database_dies_under_load_and_comes_back() {
+    let Some(mut database) = Database::start() else {
+        return;
+    };
+    let server = Server::builder()
+        .set("store.url", &database.url())
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ws = ana.connect().await;
+    let mut acknowledged = HashMap::new();
+    for round in 0..3 {
+        for i in 0..40 {
+            let txn = format!("{round}-{i}");
+            let seq = send(&mut ws, &room, &txn)
+                .await
+                .expect("the database is there");
+            acknowledged.insert(txn, seq);
+        }
+        // With requests on their way.
+        let first = ws
+            .post(json!({"op": "send", "room": room.id, "body": "x", "txn": format!("{round}-x")}));
+        let first = first.await.expect("open");
+        database.kill9();
+        if let Ok(ok) = within("an answer, whichever", ws.answer(first)).await {
+            acknowledged.insert("x".to_owned(), ok["seq"].as_u64().expect("a seq"));
+        }
+        let txn = format!("{round}-down");
+        let asked = Instant::now();
+        assert_eq!(
+            send(&mut ws, &room, &txn).await,
+            Err("unavailable".to_owned())
+        );
+        assert!(
+            asked.elapsed() < Duration::from_secs(6),
+            "it hung for {:?}",
+            asked.elapsed()
+        );
+
+        database.boot();
+        let back = Instant::now();
+        // On the same socket, under the same txn, until it works.
+        let seq = loop {
+            match send(&mut ws, &room, &txn).await {
+                Ok(seq) => break seq,
+                Err(code) => assert_eq!(code, "unavailable"),
+            }
+            assert!(
+                back.elapsed() < SECONDS,
+                "still unavailable after {SECONDS:?}"
+            );
+        };
+        acknowledged.insert(txn, seq);
+        acknowledged.retain(|body, _| body != "x");
+    }
+    let stored = history(&ana, &room).await;
+    assert_consecutive(stored[0]["seq"].as_u64().expect("a seq") - 1, &stored);
+    let seqs: BTreeMap<u64, &Value> = stored
+        .iter()
+        .map(|m| (m["seq"].as_u64().expect("a seq"), &m["body"]))
+        .collect();
+    for (body, seq) in &acknowledged {
+        assert_eq!(
+            seqs.get(seq).and_then(|b| b.as_str()),
+            Some(body.as_str()),
+            "lost"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_lost_after_the_write_is_found_out() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let proxy = Proxy::to(database.port()).await;
+    let server = Server::builder()
+        .set("store.url", &proxy.url())
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ws = ana.connect().await;
+    let mut acknowledged = HashMap::new();
+    for i in 0..30 {
+        let lost = i % 3 == 0;
+        if lost {
+            proxy.lose_next_answer();
+        }
+        let txn = format!("t{i}");
+        let seq = send(&mut ws, &room, &txn).await.expect("chatd finds out");
+        assert!(
+            !lost || proxy.has_lost(),
+            "no answer was lost: nothing was tested"
+        );
+        acknowledged.insert(txn, seq);
+    }
+    assert_eq!(acknowledged.len(), 30);
+    check(&ana, &room, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_append_to_the_same_rooms() {
+    let Some(uri) = mongodb_uri() else { return };
+    let base = Base::on(&uri);
+    let on_it = || Server::builder().set("store.url", &base.url).start();
+    let one = on_it().await;
+    let ana = one.user("ana").await;
+    let mut rooms = Vec::new();
+    for i in 0..10 {
+        rooms.push(ana.room(&format!("room-{i}"), Kind::Public).await);
+    }
+    let other = on_it().await;
+    let twin = User::login(other.rest(), &ana.name, PASSWORD).await;
+
+    let mut talks = Vec::new();
+    for (name, user) in [("one", &ana), ("other", &twin)] {
+        for room in &rooms {
+            let (room, mut ws) = (room.clone(), user.connect().await);
+            let mut acknowledged = HashMap::new();
+            talks.push(tokio::spawn(async move {
+                for i in 0..20 {
+                    let txn = format!("{name}-{i}");
+                    // A room that the other writes to all the time may move on eight times in a row.
+                    let seq = loop {
+                        match send(&mut ws, &room, &txn).await {
+                            Ok(seq) => break seq,
+                            Err(code) => assert_eq!(code, "unavailable"),
+                        }
+                    };
+                    acknowledged.insert(txn, seq);
+                }
+                (room, acknowledged)
+            }));
+        }
+    }
+    for talk in talks {
+        let (room, acknowledged) = talk.await.expect("it went well");
+        assert_eq!(history(&ana, &room).await.len(), 40);
+        check(&ana, &room, &acknowledged).await;
+    }
+}
