@@ -17,8 +17,9 @@ use crate::{
     rights::{self, InRoom},
 };
 
-/// How often a replay reads on before it gives up catching up with a room.
-const ROUNDS: usize = 8;
+/// How often a replay reads on before it gives up catching up with a room. Many: a remote store takes as long
+/// to read as a busy room to move on, and what is replayed is bounded by entries and bytes anyway.
+const ROUNDS: usize = 64;
 
 /// Where a client left off.
 #[derive(Clone, Copy, Debug, Default)]

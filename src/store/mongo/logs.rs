@@ -11,7 +11,7 @@ use super::{
     documents::{
         EntryDoc, HeadDoc, MemberDoc, RoomDoc, UserDoc, int, log_key, room_uuid, user_uuid,
     },
-    fault::{is_transient, store_error, within},
+    fault::{is_nobody_there, is_transient, store_error, within},
     schema::{Collections, index},
     transact,
 };
@@ -35,12 +35,17 @@ macro_rules! snapshot {
             tries += 1;
             transact::begin(&mut session).await.map_err(store_error)?;
             let $session = &mut session;
-            let read = $read.await;
+            let fault = match $read.await {
+                Ok(found) => {
+                    let _ends = within(session.abort_transaction()).await;
+                    break found;
+                }
+                Err(fault) if is_nobody_there(&fault) => return Err(store_error(fault)),
+                Err(fault) => fault,
+            };
             let _ends = within(session.abort_transaction()).await;
-            match read {
-                Ok(found) => break found,
-                Err(fault) if is_transient(&fault) && tries < TRIES => {}
-                Err(fault) => return Err(store_error(fault)),
+            if tries == TRIES || !is_transient(&fault) {
+                return Err(store_error(fault));
             }
         }
     }};

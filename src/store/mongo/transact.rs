@@ -11,7 +11,9 @@ use mongodb::{
 
 use super::{
     documents::EntryDoc,
-    fault::{is_duplicate, is_transient, is_unknown_commit, store_error, why, within},
+    fault::{
+        is_duplicate, is_nobody_there, is_transient, is_unknown_commit, store_error, why, within,
+    },
     schema::Collections,
     settle, writes,
 };
@@ -68,6 +70,7 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
                 Ending::Undone(fault) => Halt::Broken(fault),
                 Ending::Unknown(fault) => return look(db, &docs, fault).await,
             },
+            Err(Halt::Broken(fault)) if is_nobody_there(&fault) => return Err(store_error(fault)),
             Err(halt) => {
                 // It ends by itself if this does not get through.
                 let _ends = within(session.abort_transaction()).await;
