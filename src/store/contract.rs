@@ -116,7 +116,7 @@ fn txn(text: &str) -> Txn {
 }
 
 /// Entry number `seq` of a log in which all are messages.
-fn message(log: impl Into<LogId>, seq: u64, body: &str) -> Entry {
+pub(in crate::store) fn message(log: impl Into<LogId>, seq: u64, body: &str) -> Entry {
     Entry {
         log: log.into(),
         seq,
@@ -144,7 +144,7 @@ fn said(log: impl Into<LogId>, seq: u64, from: UserId, name: &str) -> Entry {
     }
 }
 
-fn entries(entries: impl Into<Vec<Entry>>) -> Change {
+pub(in crate::store) fn entries(entries: impl Into<Vec<Entry>>) -> Change {
     Change {
         entries: entries.into(),
         writes: Vec::new(),

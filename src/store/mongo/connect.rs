@@ -55,7 +55,7 @@ pub(super) async fn reach(url: &str) -> Result<Reached, Error> {
         why,
     };
     let client = Client::with_options(options.clone()).map_err(|e| open_error(why(&e)))?;
-    let version = match wait(&client, &options, &location).await {
+    let version = match wait(&client, &options, &name, &location).await {
         Ok(version) => version,
         Err(Verdict::NotThere(why)) => return Err(Error::Unavailable(why)),
         Err(Verdict::Unfit(why)) => return Err(open_error(why)),
@@ -115,11 +115,16 @@ enum Verdict {
 }
 
 /// Asks until it is answered, and whether the answer will do. The server's version, or why not.
-async fn wait(client: &Client, options: &ClientOptions, location: &str) -> Result<String, Verdict> {
+async fn wait(
+    client: &Client,
+    options: &ClientOptions,
+    database: &str,
+    location: &str,
+) -> Result<String, Verdict> {
     let until = Instant::now() + WAIT;
     let mut said = false;
     loop {
-        let fault = match probe(client).await {
+        let fault = match probe(client, database).await {
             Ok(answer) => return judge(&answer).map_err(Verdict::Unfit),
             Err(fault) => fault,
         };
@@ -157,11 +162,14 @@ struct Answer {
     version: String,
 }
 
-async fn probe(client: &Client) -> Result<Answer, Fault> {
+async fn probe(client: &Client, database: &str) -> Result<Answer, Fault> {
     let admin = client.database("admin");
     let hello = within(admin.run_command(doc! { "hello": 1 })).await?;
     let build = within(admin.run_command(doc! { "buildInfo": 1 })).await?;
     let version = build.get_str("version").unwrap_or("?").to_owned();
+    // Both are answered to anybody; this is not.
+    let meta = doc! { "find": "meta", "filter": { "_id": "schema" }, "limit": 1 };
+    within(client.database(database).run_command(meta)).await?;
     Ok(Answer { hello, version })
 }
 
@@ -212,4 +220,41 @@ fn refused(fault: &Fault) -> String {
         "it refuses the credentials of store.url ({}): check user, password and authSource",
         why(fault)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(version: &str, hello: Document) -> Result<String, String> {
+        let version = version.to_owned();
+        judge(&Answer { hello, version })
+    }
+
+    #[test]
+    fn only_a_replica_set_that_is_new_enough_will_do() {
+        let set = || doc! { "setName": "rs0" };
+        assert_eq!(judged("6.0.19", set()), Ok("6.0.19".into()));
+        assert_eq!(
+            judged("8.2.1", doc! { "msg": "isdbgrid" }),
+            Ok("8.2.1".into())
+        );
+        assert!(judged("5.0.31", set()).unwrap_err().contains("too old"));
+        let alone = judged("8.0.0", doc! { "isWritablePrimary": true });
+        assert!(alone.unwrap_err().contains("rs.initiate()"));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_url_is_refused_without_its_secret() {
+        for url in [
+            "mongodb://ana:s3cr/et@db/chat",
+            "mongodb://ana:s3cret@db:port/chat",
+            "mongodb://ana:s3cret@db/chat?tls=s3cret",
+            "mongodb://",
+        ] {
+            let refusal = parse(url).await.unwrap_err().to_string();
+            assert!(refusal.contains("store.url"), "{refusal}");
+            assert!(!refusal.contains("s3c"), "{refusal}");
+        }
+    }
 }

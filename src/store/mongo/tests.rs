@@ -68,3 +68,36 @@ impl Drop for Base {
         let _a_failed_test_says_enough = dropping.join();
     }
 }
+
+/// Not a test but a measurement: `cargo test -p chatd --lib measure -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "it measures"]
+async fn measure_64_rooms_against_one_by_one() {
+    const ROUNDS: u64 = 20;
+    let Some(base) = Base::new() else { return };
+    let store = base.mongo().await;
+    let rooms: Vec<_> = (0..64).map(|_| RoomId::new(NOW)).collect();
+    let say = |room: &RoomId, seq| contract::entries([contract::message(*room, seq, "hello")]);
+    let all = |seq| Arc::new(rooms.iter().map(|room| say(room, seq)).collect::<Vec<_>>());
+    // The first ones look up where the rooms stand.
+    store.commit(all(1)).await.unwrap();
+    let began = std::time::Instant::now();
+    for seq in 2..2 + ROUNDS {
+        let outcomes = store.commit(all(seq)).await.unwrap();
+        assert!(outcomes.iter().all(|o| *o == Outcome::Committed));
+    }
+    let batched = began.elapsed() / 64;
+    let lone = RoomId::new(NOW);
+    store.commit(vec![say(&lone, 1)].into()).await.unwrap();
+    let began = std::time::Instant::now();
+    for seq in 2..2 + ROUNDS {
+        store.commit(vec![say(&lone, seq)].into()).await.unwrap();
+    }
+    let serial = began.elapsed();
+    let times = serial.as_secs_f64() / batched.as_secs_f64();
+    eprintln!(
+        "one by one {:?}, of 64 rooms {:?} a message: {times:.1} times",
+        serial / 20,
+        batched / 20
+    );
+}
