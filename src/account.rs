@@ -69,10 +69,13 @@ impl Account {
                     Refusal::Unauthorized("this access token is not valid".into())
                 }
             })?;
-        let gone = || Refusal::Unauthorized("this session has ended; log in again".into());
-        let user = self.log.user(claims.sub).await?.ok_or_else(gone)?;
+        let user = self
+            .log
+            .user(claims.sub)
+            .await?
+            .ok_or(Refusal::SessionEnded)?;
         if !user.has_session(claims.sid) {
-            return Err(gone());
+            return Err(Refusal::SessionEnded);
         }
         user.with(rights::may_act)?;
         let expires_at = Millis(claims.exp.saturating_mul(1000));

@@ -67,7 +67,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::logout))
         .routes(routes!(accounts::me, accounts::edit_me))
         .routes(routes!(accounts::password))
-        .routes(routes!(accounts::sessions))
+        .routes(routes!(accounts::sessions, accounts::end_other_sessions))
         .routes(routes!(accounts::end_session))
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))

@@ -2,33 +2,42 @@
 
 use std::{io, time::Duration};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{
-    door::App,
-    hub::{Close, CloseCode},
-};
+use crate::{door::App, hub::Close};
 
-/// Waits for SIGTERM or SIGINT. From then on a second one ends the process at once.
-pub async fn stop_requested() -> io::Result<()> {
-    let (mut term, mut int) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    let which = tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-    };
-    tracing::info!(signal = which, "stopping; a second signal stops at once");
-    tokio::spawn(async move {
+/// The signals that stop the server. From the moment this exists they no longer kill it.
+#[derive(Debug)]
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub fn listen() -> io::Result<Self> {
+        let term = signal(SignalKind::terminate())?;
+        let int = signal(SignalKind::interrupt())?;
+        Ok(Self { term, int })
+    }
+
+    /// Waits for SIGTERM or SIGINT. From then on a second one ends the process at once.
+    pub async fn stop(mut self) {
+        let which = self.next().await;
+        tracing::info!(signal = which, "stopping; a second signal stops at once");
+        tokio::spawn(async move {
+            self.next().await;
+            tracing::warn!("stopped at once");
+            std::process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
         }
-        tracing::warn!("stopped at once");
-        std::process::exit(1);
-    });
-    Ok(())
+    }
 }
 
 /// Ends what the doors are doing: takes nothing new in, lets requests finish, tells every connection when to
@@ -36,10 +45,8 @@ pub async fn stop_requested() -> io::Result<()> {
 pub async fn drain(app: &App) {
     app.stopping.cancel();
     let spread = app.config.server.reconnect_spread.get();
-    app.hub.close_all(|| Close {
-        code: CloseCode::ShuttingDown,
-        reconnect: Some(spread.mul_f64(fraction())),
-    });
+    app.hub
+        .close_all(|| Close::stopping(spread.mul_f64(fraction())));
     app.tasks.close();
     let most: Duration = app.config.server.drain.into();
     if tokio::time::timeout(most, app.tasks.wait()).await.is_err() {

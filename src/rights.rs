@@ -146,10 +146,9 @@ pub fn may_grant(user: &User, facts: &Facts, role: RoomRole) -> Result<(), Refus
     let member = may_in_room(user, facts, InRoom::Invite)?;
     let own = member.map_or(RoomRole::Viewer, |m| m.role);
     let all = facts.room.kind == RoomKind::Public && may(user, Permission::RoomManage).is_ok();
-    if role == RoomRole::Owner {
-        return Err(Refusal::Conflict(
-            "a room has one owner; pass it on with transfer".into(),
-        ));
+    if role == RoomRole::Owner && (all || own == RoomRole::Owner) {
+        let what = "a room has one owner; pass it on with transfer";
+        return Err(Refusal::Conflict(what.into()));
     }
     if all || role < own {
         return Ok(());

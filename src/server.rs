@@ -91,6 +91,10 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     logging::init(&config.log);
     let address = config.server.listen;
     let listen_error = |source| Error::Listen { address, source };
+    let signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
+        what: "cannot listen for signals".into(),
+        source,
+    })?;
     let core = Core::open(&config).await?;
     let socket = tokio::net::TcpListener::bind(address)
         .await
@@ -103,14 +107,11 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
         core.close().await;
         return Err(e);
     }
-    let stopped = lifecycle::stop_requested().await;
+    signals.stop().await;
     lifecycle::drain(&core.app).await;
     core.close().await;
     tracing::info!("stopped");
-    stopped.map_err(|source| Error::Io {
-        what: "cannot listen for signals".into(),
-        source,
-    })
+    Ok(())
 }
 
 fn open_doors(

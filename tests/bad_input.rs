@@ -211,6 +211,8 @@ async fn subscribing_ten_thousand_times_is_subscribing_once() {
     }
     unharmed.ana.send(&unharmed.room, "how often?").await;
     ws.expect_message("how often?").await;
+    let mut unharmed = unharmed;
+    unharmed.ears.expect_message("how often?").await;
     assert_eq!(
         ws.events_so_far().await,
         Vec::<Value>::new(),

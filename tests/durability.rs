@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{Kind, Room, Server, User, assert_consecutive, history, within};
+use crate::support::{Kind, Room, Server, Ws, assert_consecutive, history, within};
 
 const ROUNDS: usize = 12;
 const SENDERS: usize = 6;
@@ -35,20 +35,15 @@ async fn what_was_acknowledged_survives_kill_9() {
 
     for round in 0..ROUNDS {
         let (acks, mut acknowledged) = mpsc::unbounded_channel();
-        let talks: Vec<_> = senders
-            .iter()
-            .map(|sender| {
-                let name = format!("{} {round}", sender.name);
-                let talk = talk(
-                    sender.clone(),
-                    room.clone(),
-                    name,
-                    Arc::clone(&said),
-                    acks.clone(),
-                );
-                tokio::spawn(talk)
-            })
-            .collect();
+        let mut talks = Vec::new();
+        let mut sockets = Vec::new();
+        for sender in &senders {
+            sockets.push((format!("{} {round}", sender.name), sender.connect().await));
+        }
+        for (name, ws) in sockets {
+            let talk = talk(ws, room.clone(), name, Arc::clone(&said), acks.clone());
+            talks.push(tokio::spawn(talk));
+        }
         // The moment differs from round to round, and always lies in the middle of traffic.
         for _ in 0..60 + 17 * round {
             within("acknowledgements", acknowledged.recv())
@@ -69,13 +64,12 @@ async fn what_was_acknowledged_survives_kill_9() {
 
 /// Sends until the connection breaks; notes what was sent before it is sent.
 async fn talk(
-    sender: User,
+    mut ws: Ws,
     room: Room,
     name: String,
     said: Arc<Mutex<Said>>,
     acks: mpsc::UnboundedSender<()>,
 ) {
-    let mut ws = sender.connect().await;
     let mut waiting = HashMap::new();
     for i in 0.. {
         let body = format!("{name} {i}");

@@ -8,7 +8,7 @@ use crate::support::{Kind, Server, User, Ws, history};
 #[tokio::test]
 async fn a_reader_that_never_reads_costs_itself_only() {
     const BODY: usize = 8000;
-    const MESSAGES: usize = 4000;
+    const MESSAGES: usize = 8000;
     let server = Server::start().await;
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);
     let room = ana.room("general", Kind::Public).await;
@@ -18,7 +18,8 @@ async fn a_reader_that_never_reads_costs_itself_only() {
     let mut ears = bob.listen(&room).await;
     let mut mouth = ana.connect().await;
 
-    // Warm, so that what grows afterwards is what is kept for the deaf one.
+    // Half warm: what grows afterwards is the store's page cache (32 MiB) and what is kept for the deaf
+    // one, which would be all 64 MB.
     let body = |i: usize| format!("{i} {}", "x".repeat(BODY));
     let mut heard = 0;
     let mut before = 0;
@@ -36,7 +37,7 @@ async fn a_reader_that_never_reads_costs_itself_only() {
     }
     let grown = server.process().resident_bytes().saturating_sub(before);
     assert!(
-        grown < (MESSAGES * BODY / 2) as u64,
+        grown < (MESSAGES * BODY * 3 / 4) as u64,
         "{grown} bytes more than before"
     );
 

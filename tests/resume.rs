@@ -314,11 +314,12 @@ async fn resuming_again_and_again_in_a_flood_loses_and_doubles_nothing() {
         ..
     } = away(Server::builder()).await;
     let talkers = server.users("talker", TALKERS).await;
-    let mut seq = seq;
     let mut talks = Vec::new();
-    for talker in talkers {
+    for talker in &talkers {
         talker.join(&room).await;
-        seq += 1;
+    }
+    let seq = seq + TALKERS as u64;
+    for talker in talkers {
         let room = room.clone();
         talks.push(tokio::spawn(async move {
             let bodies = (0..EACH).map(|i| format!("{} {i}", talker.name));

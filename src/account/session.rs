@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many sessions one account may have; one more login ends the one unused longest.
-const MOST_SESSIONS: usize = 100;
+const MOST_SESSIONS: usize = 1000;
 /// How often a refresh looks again when another one came between.
 const TRIES: usize = 4;
 
@@ -249,6 +249,31 @@ impl Account {
             }
         }
         Err(Refusal::Busy)
+    }
+
+    /// Ends all of one's own sessions but this one.
+    pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), Refusal> {
+        let (me, session, actor) = (caller.user, caller.session, caller.actor());
+        let touches = [me.into(), LogId::Control];
+        let done = self.log.append(&touches, None, move |draft| {
+            let except = Some(session);
+            let detail = json!({"except": session});
+            draft.act(
+                "session.end_others",
+                &actor,
+                Some(me.to_string()),
+                detail,
+                &[],
+            );
+            let at = draft.now();
+            draft.write(Write::EndSessions {
+                user: me,
+                except,
+                at,
+            });
+            Ok(())
+        });
+        done.await.map(drop).map_err(Into::into)
     }
 
     async fn end(

@@ -101,6 +101,13 @@ pub fn check_new(password: &Secret, name: &str) -> Result<(), Invalid> {
         .char_indices()
         .nth(JUDGED_CHARS)
         .map_or(text, |(end, _)| &text[..end]);
+    // The estimate thinks well of a name said three times; who tries this account does not.
+    let rest = judged.to_lowercase().replace(&name.to_lowercase(), "");
+    if rest.len() < judged.len() && rest.chars().filter(|c| c.is_alphanumeric()).count() < 6 {
+        return Err(Invalid(
+            "this password is little more than the user name; use a few unrelated words".into(),
+        ));
+    }
     let judgement = zxcvbn::zxcvbn(judged, &[name, "chatd"]);
     if judgement.score() < zxcvbn::Score::Two {
         let advice = judgement

@@ -204,11 +204,6 @@ impl Chat {
                     .members
                     .get(&user)
                     .ok_or(Refusal::NotFound("member"))?;
-                if member.role == RoomRole::Owner {
-                    return Err(Refusal::Conflict(
-                        "the owner of a room cannot be removed".into(),
-                    ));
-                }
                 rights::may_grant(&asker, &facts, member.role)?;
             }
             exit(draft, id, user, Some(me), "removed");

@@ -20,8 +20,6 @@ pub struct Key {
     pub(super) read: fn(&mut Config, &DeValue<'_>) -> bool,
     /// Sets it from plain text; `false` when the value is not of its kind.
     pub(super) read_text: fn(&mut Config, &str) -> bool,
-    /// Its value as TOML, secrets and all.
-    pub(super) write: fn(&Config) -> String,
     /// Its value as TOML for people to see.
     pub(super) show: fn(&Config) -> String,
     /// Whether its value is out of `range`.
@@ -126,7 +124,6 @@ macro_rules! sections {
                 &mut config.$section.$key,
                 $crate::config::value::Setting::from_text(text),
             ),
-            write: |config| $crate::config::value::Setting::to_toml(&config.$section.$key),
             show: |config| $crate::config::value::Setting::to_shown(&config.$section.$key),
             outside: |_config| false $(|| $crate::config::value::Setting::outside(
                 &_config.$section.$key, $min, $max,

@@ -13,7 +13,9 @@ use crate::model::Refusal;
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::InvalidField { .. } | Refusal::UnknownOp(_) => StatusCode::BAD_REQUEST,
-        Refusal::Unauthorized(_) | Refusal::TokenExpired => StatusCode::UNAUTHORIZED,
+        Refusal::Unauthorized(_) | Refusal::SessionEnded | Refusal::TokenExpired => {
+            StatusCode::UNAUTHORIZED
+        }
         Refusal::Forbidden(_) | Refusal::Locked => StatusCode::FORBIDDEN,
         Refusal::NotFound(_) => StatusCode::NOT_FOUND,
         Refusal::Conflict(_) => StatusCode::CONFLICT,
@@ -77,7 +79,6 @@ impl Problem {
             Refusal::InvalidField { field, .. } => Some(field.clone()),
             _ => None,
         };
-        let retry = self.refusal.retry_after();
         Document {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -85,7 +86,7 @@ impl Problem {
             code: self.refusal.code(),
             detail: self.refusal.to_string(),
             field,
-            retry_after_ms: retry.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            retry_after_ms: self.refusal.retry_after_ms(),
             request_id: request_id.to_owned(),
         }
     }

@@ -280,6 +280,19 @@ pub(super) async fn sessions(
     }))
 }
 
+/// Ends all my sessions but this one.
+#[utoipa::path(
+    delete, path = "/v1/me/sessions", tag = "accounts", security(("access_token" = [])),
+    responses((status = 204))
+)]
+pub(super) async fn end_other_sessions(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+) -> Result<StatusCode, Problem> {
+    app.account.end_other_sessions(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Ends one of my sessions.
 #[utoipa::path(
     delete, path = "/v1/me/sessions/{id}", tag = "accounts", security(("access_token" = [])),

@@ -53,9 +53,7 @@ impl CloseCode {
         }
     }
 
-    /// Whether what is still due is told before the connection closes. It is not when the person may not
-    /// have it any more, or takes nothing.
-    pub fn lets_finish(self) -> bool {
+    fn lets_finish(self) -> bool {
         match self {
             Self::ShuttingDown | Self::TokenExpired | Self::BadToken | Self::ProtocolAbuse => true,
             Self::SlowConsumer | Self::NoPong | Self::SessionRevoked | Self::Banned => false,
@@ -84,13 +82,37 @@ pub struct Close {
     pub code: CloseCode,
     /// When the client should be back, if it should.
     pub reconnect: Option<Duration>,
+    /// Whether what is still due is told before: not when the person may not have it any more, or takes
+    /// nothing.
+    pub finish: bool,
 }
 
 impl Close {
     /// A close without advice on when to be back.
     pub fn now(code: CloseCode) -> Self {
         let reconnect = (code.number() < 4500).then_some(Duration::ZERO);
-        Self { code, reconnect }
+        let finish = code.lets_finish();
+        Self {
+            code,
+            reconnect,
+            finish,
+        }
+    }
+
+    /// A close of somebody who was not let in: the refusal is still told.
+    pub fn refused(code: CloseCode) -> Self {
+        Self {
+            finish: true,
+            ..Self::now(code)
+        }
+    }
+
+    /// The close of a server that stops; the client should be back after `reconnect`.
+    pub fn stopping(reconnect: Duration) -> Self {
+        Self {
+            reconnect: Some(reconnect),
+            ..Self::now(CloseCode::ShuttingDown)
+        }
     }
 }
 
@@ -139,7 +161,7 @@ impl Outbox {
     /// Adds an answer. One that is still due when the server stops is taken too.
     pub fn push(&self, frame: Frame) {
         let mut queue = self.queue.lock();
-        if queue.close.is_none_or(|close| close.code.lets_finish()) {
+        if queue.close.is_none_or(|close| close.finish) {
             queue.bytes += frame.len();
             queue.frames.push_back(Queued { log: None, frame });
             drop(queue);
@@ -197,7 +219,7 @@ impl Outbox {
 
     fn end(queue: &mut Queue, close: Close) {
         queue.close = Some(close);
-        if !close.code.lets_finish() {
+        if !close.finish {
             let freed: usize = queue.frames.drain(..).map(|q| q.frame.len()).sum();
             queue.bytes -= freed;
         }

@@ -16,6 +16,9 @@ pub enum Refusal {
     /// Nobody is logged in, or the credentials are wrong.
     #[error("{0}")]
     Unauthorized(String),
+    /// The session of the token was ended: by its owner, by an operator, or because a token was stolen.
+    #[error("this session has ended; log in again")]
+    SessionEnded,
     /// The access token was good once.
     #[error("the access token has expired; get a new one with the refresh token")]
     TokenExpired,
@@ -66,7 +69,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "invalid_field",
-            Self::Unauthorized(_) => "unauthorized",
+            Self::Unauthorized(_) | Self::SessionEnded => "unauthorized",
             Self::TokenExpired => "token_expired",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
@@ -90,6 +93,12 @@ impl Refusal {
             Self::Unavailable | Self::Busy => Some(Duration::from_secs(1)),
             _ => None,
         }
+    }
+
+    /// [`Refusal::retry_after`] in whole milliseconds, rounded up: earlier would be too early.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        let after = self.retry_after()?;
+        Some(u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
     }
 
     /// A field of the request is wrong.

@@ -48,8 +48,7 @@ pub(super) fn err(id: Id, refusal: &Refusal, room: Option<&str>) -> Frame {
         Refusal::InvalidField { field, .. } => Some(field.as_str()),
         _ => None,
     };
-    let retry = refusal.retry_after();
-    let retry_after_ms = retry.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    let retry_after_ms = refusal.retry_after_ms();
     let (code, message) = (refusal.code(), refusal.to_string());
     Frame::json(&Err {
         id,

@@ -166,7 +166,7 @@ impl Session {
                 }
             }
         };
-        if let Some(close) = close.filter(|c| c.code.lets_finish()) {
+        if let Some(close) = close.filter(|c| c.finish) {
             let most: Duration = self.app.config.server.drain.into();
             let finishing = async {
                 if let Some(work) = self.work.take() {

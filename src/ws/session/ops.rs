@@ -91,9 +91,10 @@ impl Session {
                 Ok(identity) => Then::LoggedIn(Box::new((hello, id, identity))),
                 Err(refusal) => {
                     outbox.push(reply::err(id, &refusal, None));
-                    Then::End(Close::now(match refusal {
+                    Then::End(Close::refused(match refusal {
                         Refusal::TokenExpired => CloseCode::TokenExpired,
                         Refusal::Locked => CloseCode::Banned,
+                        Refusal::SessionEnded => CloseCode::SessionRevoked,
                         Refusal::Unauthorized(_) => CloseCode::BadToken,
                         _ => CloseCode::ShuttingDown,
                     }))
