@@ -57,33 +57,7 @@ impl Console {
         } else {
             words(Clock::system().now())
         };
-        self.text(&text)
-    }
-
-    /// Text to stdout. Nobody reading on (`| head`) is no failure.
-    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        let end = if text.is_empty() || text.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
-        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e)
-                .context("cannot write to stdout")
-                .into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Help and version, in colour where that shows.
-    pub(crate) fn clap_text(&self, text: &StyledStr) -> Exit {
-        let text = if has_style(&io::stdout()) {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
-        self.text(&text).map_or(Exit::Other, |()| Exit::Ok)
+        print(&text)
     }
 
     /// A note for the person in front of it.
@@ -123,6 +97,32 @@ impl Console {
         }
         failure.exit()
     }
+}
+
+/// Text to stdout. Nobody reading on (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e)
+            .context("cannot write to stdout")
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Help and version, in colour where that shows.
+pub(crate) fn print_styled(text: &StyledStr) -> Exit {
+    let text = if has_style(&io::stdout()) {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    print(&text).map_or(Exit::Other, |()| Exit::Ok)
 }
 
 /// Whether bold and colours may be used on a stream.

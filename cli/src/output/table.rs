@@ -3,7 +3,8 @@
 use std::io;
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets::NOTHING,
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table,
+    presets::NOTHING,
 };
 
 use crate::console::has_style;
@@ -24,9 +25,13 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
             cell
         }
     });
-    table.set_header(header.collect::<Vec<_>>());
+    let mut header = Row::from(header.collect::<Vec<_>>());
+    header.max_height(1);
+    table.set_header(header);
+    // What does not fit is cut where the space ends, not where a word does. No cell holds a NUL.
+    table.set_delimiter('\0');
     for row in rows {
-        let mut row = comfy_table::Row::from(row);
+        let mut row = Row::from(row);
         row.max_height(1);
         table.add_row(row);
     }
