@@ -88,10 +88,11 @@ impl Console {
         let message = escape_lines(message.trim_end());
         // clap's own begin with the word.
         let message = message.strip_prefix("error: ").unwrap_or(&message);
-        complain(&format!(
-            "{red}error:{off} {}",
-            message.replace('\n', "\n  ").replace("  \n", "\n")
-        ));
+        let message = match failure {
+            Failure::Usage(_) => message.to_owned(),
+            _ => message.replace('\n', "\n  "),
+        };
+        complain(&format!("{red}error:{off} {message}"));
         if let Some(hint) = failure.hint().filter(|_| !self.quiet) {
             complain(&format!("{dim}hint:{off} {}", escape(&hint)));
         }
