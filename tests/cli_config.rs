@@ -76,7 +76,7 @@ async fn values_that_cannot_be_are_refused() {
 
 #[tokio::test]
 async fn where_a_value_comes_from_is_shown() {
-    let config = Config::new("[ws]\noutbox = \"512 KiB\"\nping = \"7s\"\n");
+    let config = Config::new("[ws]\noutbox = \"2 MiB\"\nping = \"7s\"\n");
     let args = ["config", "show", "--origin", "--set", "ws.ping=9s"];
     let shown = config.run(&args).await;
     let text = shown.ok();

@@ -105,7 +105,9 @@ pub fn check_new(password: &Secret, name: &str) -> Result<(), Invalid> {
     let rest = judged.to_lowercase().replace(&name.to_lowercase(), "");
     if rest.len() < judged.len() && rest.chars().filter(|c| c.is_alphanumeric()).count() < 6 {
         return Err(Invalid(
-            "this password is little more than the user name; use a few unrelated words".into(),
+            "this password is too easy to guess: it is little more than the user name. Use a few unrelated \
+             words."
+                .into(),
         ));
     }
     let judgement = zxcvbn::zxcvbn(judged, &[name, "chatd"]);

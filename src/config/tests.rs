@@ -72,7 +72,7 @@ fn every_default_reads_back_and_is_in_bounds() {
     for key in KEYS {
         let mut config = Config::default();
         assert!((key.read_text)(&mut config, key.default), "{key:?}");
-        assert_eq!((key.write)(&config), key.default, "{key:?}");
+        assert_eq!((key.show)(&config), key.default, "{key:?}");
         assert!(!(key.outside)(&config), "{key:?}");
         assert!(key.doc.ends_with('.'), "{key:?}");
     }

@@ -95,10 +95,11 @@ impl Refusal {
         }
     }
 
-    /// [`Refusal::retry_after`] in whole milliseconds, rounded up: earlier would be too early.
+    /// [`Refusal::retry_after`] in whole milliseconds, rounded up, and never 0: earlier would be too early.
     pub fn retry_after_ms(&self) -> Option<u64> {
         let after = self.retry_after()?;
-        Some(u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
+        let ms = after.as_micros().div_ceil(1000).max(1);
+        Some(u64::try_from(ms).unwrap_or(u64::MAX))
     }
 
     /// A field of the request is wrong.
