@@ -118,6 +118,16 @@ impl Chat {
         digest
     }
 
+    /// How many members a room may have.
+    fn most_members(&self) -> usize {
+        let limits = &self.config.limits;
+        if limits.enabled {
+            limits.room_members
+        } else {
+            usize::MAX
+        }
+    }
+
     /// Refuses another room for somebody who has as many as one may have.
     async fn check_room_count(&self, user: UserId) -> Result<(), Refusal> {
         let most = self.config.limits.rooms_per_user;

@@ -122,6 +122,12 @@ impl Hub {
             > 0
     }
 
+    /// Whether a connection listens to a log.
+    pub fn listens(&self, log: LogId, connection: &Arc<Connection>) -> bool {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        channel.is_some_and(|c| c.lock().has(connection))
+    }
+
     /// Tells a log's listeners what happened. Only the entry right after the last one is taken: an earlier
     /// one was told before, and a later one means that something is missing, which has to be told first.
     pub fn publish(&self, log: LogId, position: Position, frame: &Frame) -> Result<(), Gap> {

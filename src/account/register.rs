@@ -169,6 +169,7 @@ impl Account {
                 user.password = Some(hash.clone());
                 draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
                 draft.write(Write::TakeCode(code.hash));
+                draft.write(Write::DeleteCodes(id));
                 draft.write(Write::UpdateUser(user));
                 draft.write(Write::EndSessions {
                     user: id,

@@ -38,7 +38,7 @@ impl Chat {
         if !room.facts().members.contains_key(&caller.user) {
             self.check_room_count(caller.user).await?;
         }
-        let (me, most) = (caller.user, self.config.limits.room_members);
+        let (me, most) = (caller.user, self.most_members());
         let done = self
             .log
             .append(&[id.into(), me.into()], None, move |draft| {
@@ -139,7 +139,7 @@ impl Chat {
     ) -> Result<(), Refusal> {
         self.seen(caller, id).await?;
         self.user(user).await?;
-        let (actor, me, most) = (caller.actor(), caller.user, self.config.limits.room_members);
+        let (actor, me, most) = (caller.actor(), caller.user, self.most_members());
         let touches = [id.into(), me.into(), user.into(), LogId::Control];
         let done = self.log.append(&touches, None, move |draft| {
             let (room, asker) = (draft.room(id)?, draft.user(me)?.user());

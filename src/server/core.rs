@@ -131,6 +131,7 @@ impl Core {
             clock: app.clock.clone(),
             stats: Arc::clone(&app.stats),
             started_at: self.started_at,
+            admins: Arc::default(),
             listen,
         }
     }

@@ -206,7 +206,13 @@ impl Session {
             return;
         };
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        let full = self.listening.len() >= app.config.ws.subscriptions;
+        let most = app.config.ws.subscriptions;
+        if self.listening.len() >= most {
+            // Rooms one was taken out of meanwhile do not count.
+            self.listening
+                .retain(|log| app.hub.listens(*log, &connection));
+        }
+        let full = self.listening.len() >= most;
         let known_name = self.named(&place.room);
         self.work = Some(Box::pin(async move {
             let subscribed = async {
