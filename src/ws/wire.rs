@@ -130,23 +130,34 @@ impl Writer {
 
     async fn write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<()> {
         while !self.pending.is_empty() {
-            let mut slices = [IoSlice::new(&[]); FRAMES];
-            let count = self.pending.len().min(FRAMES);
-            for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
-                let skip = if i == 0 { self.offset } else { 0 };
-                *slice = IoSlice::new(&frame.bytes()[skip..]);
-            }
-            match socket.try_write_vectored(&slices[..count]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.advance(written, outbox),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+            if !self.try_write(socket, outbox)? {
+                socket.writable().await?;
             }
         }
         // An idle connection keeps no buffer.
         self.pending = VecDeque::new();
         Ok(())
+    }
+
+    /// One system call; false when the socket takes nothing now. Apart, so that its kilobyte of slices is on
+    /// the stack for the moment of the call, and not in every connection's task.
+    fn try_write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<bool> {
+        let mut slices = [IoSlice::new(&[]); FRAMES];
+        let count = self.pending.len().min(FRAMES);
+        for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
+            let skip = if i == 0 { self.offset } else { 0 };
+            *slice = IoSlice::new(&frame.bytes()[skip..]);
+        }
+        match socket.try_write_vectored(&slices[..count]) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                self.advance(written, outbox);
+                Ok(true)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
+            Err(e) => Err(e),
+        }
     }
 
     fn advance(&mut self, written: usize, outbox: &Outbox) {
