@@ -66,7 +66,8 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
 /// The socket itself, and what came over it before the upgrade was done.
 fn into_tcp(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.into()))
+    // Copied: hyper's buffer is 8 KiB, and would otherwise live as long as the connection.
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {

@@ -1,7 +1,10 @@
 //! What a session does about each request. What can be answered from memory is answered here and now; the
 //! rest becomes the session's one piece of [`Work`].
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{PROTOCOL, Pending, Session, Then};
 use crate::{
@@ -205,6 +208,10 @@ impl Session {
         let Some(Pending { id, place, epoch }) = self.pending.pop_front() else {
             return;
         };
+        if self.pending.is_empty() {
+            // An idle connection keeps no buffer.
+            self.pending = VecDeque::new();
+        }
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
         let most = app.config.ws.subscriptions;
         if self.listening.len() >= most {
