@@ -22,7 +22,7 @@ use tokio::{
     },
     time::{Instant, sleep_until},
 };
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
 use super::{
     reply::{self, Id},
@@ -414,6 +414,8 @@ async fn work_of(work: &mut Option<Work>) -> Then {
 /// How a failed read ends the connection: with a verdict, or, when there is nobody to tell, without.
 fn failure(error: &tungstenite::Error) -> Option<Close> {
     match error {
+        // Gone without a word: the commonest end there is, and no abuse.
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         tungstenite::Error::Capacity(_)
         | tungstenite::Error::Utf8(_)
         | tungstenite::Error::Protocol(_) => Some(Close::now(CloseCode::ProtocolAbuse)),
