@@ -24,7 +24,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    door::{App, Context, Problem, allows_origin, attach_context},
+    door::{App, Context, Peer, Problem, allows_origin, attach_context},
     model::{Caller, Origin, Refusal},
 };
 
@@ -114,6 +114,13 @@ pub fn router(app: &Arc<App>, more: Router<Arc<App>>) -> Router {
 
 async fn context(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     app.stats.requests.up();
+    if request.method() == Method::OPTIONS {
+        // Answered by the CORS layer, before the limits below.
+        let peer = request.extensions().get::<Peer>().map(|p| p.0.ip());
+        if let Some(Err(refusal)) = peer.map(|ip| app.limits.check_request(ip)) {
+            return Problem::from(refusal).into_response();
+        }
+    }
     attach_context(&app.config.http.trusted_proxies, request, next).await
 }
 

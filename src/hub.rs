@@ -18,7 +18,7 @@ use self::channel::Channel;
 pub use self::{
     channel::{Attached, Gap, Position},
     frame::Frame,
-    outbox::{Close, CloseCode, Outbox, Taken},
+    outbox::{Close, CloseCode, Outbox},
 };
 use crate::{
     clock::Millis,

@@ -3,7 +3,7 @@
 mod rooms;
 mod users;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,7 +13,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use serde::Deserialize;
 
 use super::api;
@@ -22,6 +25,9 @@ use crate::{
     model::{Actor, Origin, Refusal, Role},
     ops::Ops,
 };
+
+/// How long a connection may say nothing before its place is given to another.
+const IDLE: Duration = Duration::from_mins(1);
 
 /// The other end of the socket, as the kernel tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +86,8 @@ where
     let service = TowerToHyperService::new(router.layer(axum::Extension(peer)));
     // A broken connection is the client's loss, and the client says so.
     let _ended = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
         .serve_connection(io, service)
         .await;
 }

@@ -1,6 +1,11 @@
 //! Everything behind the doors: the store and what stands on it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -41,6 +46,7 @@ impl Core {
     pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
         let clock = Clock::system();
         let path = store_path(config)?;
+        check_directory(&config.server.data_dir)?;
         let options = Options {
             path: path.clone(),
             max_size: Some(config.store.max_size.as_u64()).filter(|size| *size > 0),
@@ -149,15 +155,33 @@ impl Core {
 pub(super) fn store_path(config: &Config) -> Result<PathBuf, Error> {
     let url = config.store.url.expose();
     if url.is_empty() {
-        return Ok(config.server.data_dir.join("chatd.db"));
+        return Ok(real(config.server.data_dir.join("chatd.db")));
     }
     match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
+        Some(path) if !path.is_empty() => Ok(real(PathBuf::from(path))),
         _ => Err(Error::Config(
             "this version of chatd keeps its data in SQLite: leave store.url empty, or set it to sqlite:PATH"
                 .into(),
         )),
     }
+}
+
+/// Where a link leads: the lock lies beside the file itself, so that two paths to it are one store.
+fn real(path: PathBuf) -> PathBuf {
+    std::fs::canonicalize(&path).unwrap_or(path)
+}
+
+/// Refuses a data directory in which everyone may rename and delete.
+fn check_directory(dir: &Path) -> Result<(), Error> {
+    let mode = std::fs::metadata(dir).map_or(0, |m| m.permissions().mode());
+    let (everyone_writes, sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
+    if everyone_writes && !sticky {
+        let dir = dir.display();
+        return Err(Error::Config(format!(
+            "everyone may write in the data directory {dir}; mend it with: chmod o-w {dir}"
+        )));
+    }
+    Ok(())
 }
 
 /// Puts the public halves of this node's keys into the store, and takes in those of others.

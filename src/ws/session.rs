@@ -202,7 +202,12 @@ impl Session {
             let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
         self.part();
+        // What came after the drain, or instead of it, such as a session that was ended meanwhile.
+        let close = self.outbox.closing().or(close);
         if let Some(close) = close {
+            if !close.finish {
+                writer.drop_unwritten(&self.outbox);
+            }
             if close.code == CloseCode::SlowConsumer {
                 self.app.stats.slow_consumers.up();
             }
@@ -266,10 +271,10 @@ impl Session {
         }
         let silent = now.duration_since(self.heard);
         // Ticks come a little early or late; a tenth of an interval is no silence.
-        if silent + every / 10 < every {
-            self.pinged = false;
-        } else if (self.pinged && silent + every / 10 >= every * 2) || stuck > every * 2 {
+        if stuck > every * 2 || (self.pinged && silent + every / 10 >= every * 2) {
             self.outbox.close(Close::now(CloseCode::NoPong));
+        } else if silent + every / 10 < every {
+            self.pinged = false;
         } else {
             self.pinged = true;
             self.outbox.push(Frame::ping());
@@ -303,7 +308,12 @@ impl Session {
                 self.refuse(None, &why);
                 self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
             }
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
+                if self.frames.take(1).is_err() {
+                    self.app.stats.rate_limited.up();
+                    self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
+                }
+            }
         }
     }
 

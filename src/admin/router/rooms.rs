@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 
 use super::{Answer, Paging, cursor};
 use crate::{
     admin::api,
-    door::QueryOf,
+    door::{PathOf, QueryOf},
     id::RoomId,
     model::{Refusal, RoomName, RoomRef, Username},
     ops::Ops,
@@ -41,7 +38,7 @@ pub(super) async fn rooms(
 
 pub(super) async fn room(
     State(ops): State<Arc<Ops>>,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
 ) -> Answer<api::RoomDetail> {
     let room = RoomRef::parse(&room).map_err(|_| Refusal::NotFound("room"))?;
     let found = ops.room(&room).await?;

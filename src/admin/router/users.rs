@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 
 use super::{Answer, Operator, Paging, cursor};
 use crate::{
     admin::api,
     auth::Secret,
-    door::{JsonBody, QueryOf},
+    door::{JsonBody, PathOf, QueryOf},
     model::{DisplayName, Email, Invalid, Refusal, Role, Status, User, UserRef, Username},
     ops::{Access, NewAccount, Ops},
     store::RoomRow,
@@ -35,7 +32,7 @@ pub(super) async fn users(
 
 pub(super) async fn user(
     State(ops): State<Arc<Ops>>,
-    Path(user): Path<String>,
+    PathOf(user): PathOf<String>,
 ) -> Answer<api::UserDetail> {
     let found = ops.user(&user_ref(&user)?).await?;
     let session = |s: crate::model::Session| api::Session {
@@ -87,7 +84,7 @@ pub(super) async fn add_user(
 pub(super) async fn password(
     State(ops): State<Arc<Ops>>,
     Operator(actor): Operator,
-    Path(user): Path<String>,
+    PathOf(user): PathOf<String>,
     JsonBody(body): JsonBody<api::NewPassword>,
 ) -> Answer<api::PasswordSet> {
     let password = body.password.map(Secret::from);
@@ -116,7 +113,7 @@ pub(super) struct RoleBody {
 pub(super) async fn role(
     State(ops): State<Arc<Ops>>,
     Operator(actor): Operator,
-    Path(user): Path<String>,
+    PathOf(user): PathOf<String>,
     JsonBody(body): JsonBody<RoleBody>,
 ) -> Answer<api::User> {
     let user = user_ref(&user)?;
@@ -134,7 +131,7 @@ pub(super) struct StatusBody {
 pub(super) async fn user_status(
     State(ops): State<Arc<Ops>>,
     Operator(actor): Operator,
-    Path(user): Path<String>,
+    PathOf(user): PathOf<String>,
     JsonBody(body): JsonBody<StatusBody>,
 ) -> Answer<api::User> {
     let enabled = match body.status {

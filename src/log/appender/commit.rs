@@ -25,6 +25,7 @@ impl Appender {
         let changes = Arc::try_unwrap(changes).unwrap_or_else(|shared| (*shared).clone());
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
+            Err(store::Error::Full) => return self.part_when_full(appends, &changes),
             Err(e) => return self.give_up(&e, appends, &changes),
         };
         let mut failed: HashSet<LogId> = HashSet::new();
@@ -45,9 +46,9 @@ impl Appender {
                     Err(Refusal::Conflict(format!("this {what} is taken")).into())
                 }
                 Outcome::Stale => Err(Error::Stale),
-                Outcome::Conflict | Outcome::Committed if append.tries < TRIES => {
-                    append.tries += 1;
+                Outcome::Conflict | Outcome::Committed if follows || append.tries < TRIES => {
                     if !follows {
+                        append.tries += 1;
                         // Somebody else wrote to one of these logs: look where they stand now.
                         for log in &logs {
                             self.memory.forget(*log);
@@ -62,6 +63,25 @@ impl Appender {
         }
         for (append, change) in told {
             self.tell(append, change).await;
+        }
+        again.append(&mut self.ready);
+        self.ready = again;
+    }
+
+    /// The store is full and nothing of the batch happened. Messages are refused; what came with them, such as
+    /// a login, goes on in a batch without them.
+    fn part_when_full(&mut self, appends: Vec<Append>, changes: &[Change]) {
+        let says = |c: &Change| c.entries.iter().any(|e| e.payload.is_message());
+        if !changes.iter().any(says) {
+            return self.give_up(&store::Error::Full, appends, changes);
+        }
+        let mut again = VecDeque::new();
+        for (append, change) in appends.into_iter().zip(changes) {
+            if says(change) {
+                append.answer(Err(Refusal::StorageFull.into()));
+            } else {
+                again.push_back(append);
+            }
         }
         again.append(&mut self.ready);
         self.ready = again;
