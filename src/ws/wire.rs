@@ -28,7 +28,7 @@ use crate::hub::{Close, Frame, Outbox};
 const READ_BUFFER: usize = 1024;
 /// How much is read before others get their turn. tungstenite reads on by itself while a message is not
 /// whole, and a flood of empty fragments never is.
-const READ_TURN: usize = 16 * 1024;
+const READ_TURN: usize = 8 * 1024;
 /// How many frames leave in one system call at most.
 const FRAMES: usize = 64;
 /// How long a closing connection may take to take in its last frames, and to close its side.
@@ -249,6 +249,8 @@ impl Writer {
             }
             let mut rest = [0; 512];
             loop {
+                // Who goes on sending does not keep a thread, nor the time from running out.
+                consume_budget().await;
                 match reader.try_read(&mut rest) {
                     Ok(0) => return,
                     Ok(_) => {}
