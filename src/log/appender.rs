@@ -17,7 +17,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
@@ -93,7 +93,6 @@ impl Command {
 /// A log read from the store, with the entries that its listeners have not been told.
 #[derive(Debug)]
 struct Read {
-    log: LogId,
     found: Result<Option<Loaded>, store::Error>,
     untold: Vec<Entry>,
 }
@@ -115,6 +114,8 @@ pub(super) struct Appender {
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
     reads: JoinSet<Read>,
+    /// Which log each read is of, for the one that panics.
+    reading: HashMap<Id, LogId>,
     /// Logs with listeners that could not be read after a commit of unknown outcome; tried again.
     unsettled: HashSet<LogId>,
     /// Held until the end, for whoever waits for it.
@@ -140,6 +141,7 @@ impl Appender {
             ready: VecDeque::new(),
             parked: HashMap::new(),
             reads: JoinSet::new(),
+            reading: HashMap::new(),
             unsettled: HashSet::new(),
             stopped: Vec::new(),
         }
@@ -155,7 +157,7 @@ impl Appender {
             if self.ready.is_empty() {
                 tokio::select! {
                     biased;
-                    Some(read) = self.reads.join_next() => self.on_read(read.ok()).await,
+                    Some(read) = self.reads.join_next_with_id() => self.on_read(read).await,
                     command = self.queue.recv(), if open => match command {
                         Some(command) => self.on_command(command),
                         None => open = false,
@@ -171,8 +173,8 @@ impl Appender {
             {
                 self.on_command(command);
             }
-            while let Some(read) = self.reads.try_join_next() {
-                self.on_read(read.ok()).await;
+            while let Some(read) = self.reads.try_join_next_with_id() {
+                self.on_read(read).await;
             }
             let batch = self.sequence();
             if !batch.is_empty() {
@@ -220,7 +222,7 @@ impl Appender {
         self.parked.insert(log, Vec::new());
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
         let told = self.hub.position(log);
-        self.reads.spawn(async move {
+        let read = self.reads.spawn(async move {
             let found = read(&*store, log, now).await;
             let mut untold = Vec::new();
             if let (Ok(Some(loaded)), Some(told)) = (&found, told)
@@ -234,22 +236,25 @@ impl Appender {
                     Ok(entries) => untold = entries,
                     Err(e) => {
                         return Read {
-                            log,
                             found: Err(e),
                             untold,
                         };
                     }
                 }
             }
-            Read { log, found, untold }
+            Read { found, untold }
         });
+        self.reading.insert(read.id(), log);
     }
 
-    async fn on_read(&mut self, read: Option<Read>) {
-        // A read that panicked tells nothing; what waits for it is dropped with its reply, which the
-        // waiting side sees as `unavailable`.
-        let Some(Read { log, found, untold }) = read else {
+    async fn on_read(&mut self, read: Result<(Id, Read), JoinError>) {
+        let id = read.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(log) = self.reading.remove(&id) else {
             return;
+        };
+        let (found, untold) = match read {
+            Ok((_, read)) => (read.found, read.untold),
+            Err(e) => (Err(store::Error::Damaged(e.to_string())), Vec::new()),
         };
         let parked = self.parked.remove(&log).unwrap_or_default();
         let refusal = match found {
