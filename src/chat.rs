@@ -54,23 +54,22 @@ pub struct Listed<T> {
 }
 
 impl Chat {
-    /// The room that is meant. A name is looked for among the asker's rooms first, then among public ones.
+    /// The room that is meant. A name is looked for among public rooms first, then among the asker's own.
     pub async fn resolve_room(&self, user: UserId, room: &RoomRef) -> Result<RoomId, Refusal> {
         let name = match room {
             RoomRef::Id(id) => return Ok(*id),
             RoomRef::Name(name) => name,
         };
-        let mine = self
-            .store
-            .rooms_named(user, name)
-            .await
-            .map_err(|e| refuse(&e))?;
-        match mine.as_slice() {
+        // The public room first: else whoever makes a private room of that name and adds somebody to it would
+        // be told what was meant for everyone.
+        let public = self.store.public_room(name).await;
+        if let Some(public) = public.map_err(|e| refuse(&e))? {
+            return Ok(public);
+        }
+        let mine = self.store.rooms_named(user, name).await;
+        match mine.map_err(|e| refuse(&e))?.as_slice() {
             [one] => Ok(*one),
-            [] => {
-                let public = self.store.public_room(name).await.map_err(|e| refuse(&e))?;
-                public.ok_or(Refusal::NotFound("room"))
-            }
+            [] => Err(Refusal::NotFound("room")),
             _ => Err(Refusal::Conflict(format!(
                 "you are in several rooms called {name}; say which by its id"
             ))),
@@ -116,6 +115,16 @@ impl Chat {
         let mut digest = Digest::default();
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest
+    }
+
+    /// How many members a room may have.
+    fn most_members(&self) -> usize {
+        let limits = &self.config.limits;
+        if limits.enabled {
+            limits.room_members
+        } else {
+            usize::MAX
+        }
     }
 
     /// Refuses another room for somebody who has as many as one may have.

@@ -4,14 +4,16 @@ mod app;
 mod body;
 mod context;
 mod origin;
+mod patient;
 mod problem;
 mod ticket;
 
 pub use self::{
     app::App,
-    body::{JsonBody, QueryOf, parse_json},
+    body::{JsonBody, PathOf, QueryOf, parse_json},
     context::{Context, Peer, attach_context},
     origin::allows_origin,
+    patient::Patient,
     problem::Problem,
     ticket::Ticket,
 };

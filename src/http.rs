@@ -24,7 +24,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    door::{App, Context, Problem, allows_origin, attach_context},
+    door::{App, Context, Peer, Problem, allows_origin, attach_context},
     model::{Caller, Origin, Refusal},
 };
 
@@ -36,18 +36,21 @@ use crate::{
         description = "A self-hosted real-time group-chat server. Live events come over the WebSocket \
                        `GET /v1/ws`, described in docs/protocol.md."
     ),
-    modifiers(&Security)
+    modifiers(&Finish)
 )]
 struct Document;
 
-struct Security;
+/// What the attributes cannot say.
+struct Finish;
 
-impl Modify for Security {
+impl Modify for Finish {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .build();
+        // utoipa takes the package's licence, and an empty one where there is none.
+        document.info.license = None;
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("access_token", SecurityScheme::Http(scheme));
     }
@@ -111,16 +114,29 @@ pub fn router(app: &Arc<App>, more: Router<Arc<App>>) -> Router {
 
 async fn context(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     app.stats.requests.up();
+    if request.method() == Method::OPTIONS {
+        // Answered by the CORS layer, before the limits below.
+        let peer = request.extensions().get::<Peer>().map(|p| p.0.ip());
+        if let Some(Err(refusal)) = peer.map(|ip| app.limits.check_request(ip)) {
+            return Problem::from(refusal).into_response();
+        }
+    }
     attach_context(&app.config.http.trusted_proxies, request, next).await
 }
 
-/// Rate and time.
+/// Origin, rate and time.
 async fn limits(
     State(app): State<Arc<App>>,
     context: Context,
     request: Request,
     next: Next,
 ) -> Response {
+    // A page that is not allowed here gets no answer to read, and nothing is done for it either: CORS alone
+    // would only keep the answer from it, and not even that under a rebound name.
+    if !allows_origin(&app.config, request.headers()) {
+        let why = "pages from this origin may not use this server; see http.allowed_origins";
+        return Problem::from(Refusal::Forbidden(why.into())).into_response();
+    }
     // What watches the server is not to be turned away by the crowd it watches.
     let watched = matches!(request.uri().path(), "/livez" | "/readyz");
     if !watched && let Err(refusal) = app.limits.check_request(context.address) {

@@ -18,7 +18,7 @@ use self::channel::Channel;
 pub use self::{
     channel::{Attached, Gap, Position},
     frame::Frame,
-    outbox::{Close, CloseCode, Outbox, Taken},
+    outbox::{Close, CloseCode, Outbox},
 };
 use crate::{
     clock::Millis,
@@ -120,6 +120,12 @@ impl Hub {
         self.with_channel(log, |c| c.remove(|s| Arc::ptr_eq(s, connection)).len())
             .unwrap_or(0)
             > 0
+    }
+
+    /// Whether a connection listens to a log.
+    pub fn listens(&self, log: LogId, connection: &Arc<Connection>) -> bool {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        channel.is_some_and(|c| c.lock().has(connection))
     }
 
     /// Tells a log's listeners what happened. Only the entry right after the last one is taken: an earlier

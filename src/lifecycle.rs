@@ -11,6 +11,7 @@ use crate::{door::App, hub::Close};
 pub struct Signals {
     term: Signal,
     int: Signal,
+    hup: Signal,
 }
 
 impl Signals {
@@ -18,10 +19,11 @@ impl Signals {
     pub fn listen() -> io::Result<Self> {
         let term = signal(SignalKind::terminate())?;
         let int = signal(SignalKind::interrupt())?;
-        Ok(Self { term, int })
+        let hup = signal(SignalKind::hangup())?;
+        Ok(Self { term, int, hup })
     }
 
-    /// Waits for SIGTERM or SIGINT. From then on a second one ends the process at once.
+    /// Waits for SIGTERM, SIGINT or SIGHUP (a terminal that is gone). From then on a second one ends the process at once.
     pub async fn stop(mut self) {
         let which = self.next().await;
         tracing::info!(signal = which, "stopping; a second signal stops at once");
@@ -36,6 +38,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",
+            _ = self.hup.recv() => "SIGHUP",
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Ops {
     pub stats: Arc<Stats>,
     /// When this process began.
     pub started_at: Millis,
+    /// Held while an admin may be lost, so that two such changes cannot both count on the other.
+    pub admins: Arc<tokio::sync::Mutex<()>>,
     /// Where it listens; none when it is the command line itself.
     pub listen: Option<SocketAddr>,
 }

@@ -20,6 +20,8 @@ pub enum Permission {
     MessageSend,
     /// Do in any public room what its moderators may.
     RoomManage,
+    /// Do in any public room what its owner may.
+    RoomOwn,
 }
 
 impl Permission {
@@ -30,6 +32,7 @@ impl Permission {
             Self::RoomJoin => "room.join",
             Self::MessageSend => "message.send",
             Self::RoomManage => "room.manage",
+            Self::RoomOwn => "room.own",
         }
     }
 
@@ -39,6 +42,7 @@ impl Permission {
             Self::RoomJoin => Role::Guest,
             Self::RoomCreate | Self::MessageSend => Role::Member,
             Self::RoomManage => Role::Moderator,
+            Self::RoomOwn => Role::Admin,
         }
     }
 }
@@ -121,12 +125,16 @@ pub fn may_in_room(user: &User, facts: &Facts, what: InRoom) -> Result<Option<Me
     may_act(user)?;
     may_see(user.id, facts)?;
     let member = facts.members.get(&user.id).copied();
-    if what == InRoom::Send {
+    if what != InRoom::Read {
+        // A guest only reads, whatever they were made in a room.
         may(user, Permission::MessageSend)?;
     }
     let managed = facts.room.kind == RoomKind::Public
-        && !matches!(what, InRoom::Read | InRoom::Send)
-        && may(user, Permission::RoomManage).is_ok();
+        && match what {
+            InRoom::Read | InRoom::Send => false,
+            InRoom::Describe | InRoom::Invite => may(user, Permission::RoomManage).is_ok(),
+            InRoom::Configure | InRoom::Own => may(user, Permission::RoomOwn).is_ok(),
+        };
     match member {
         _ if managed => Ok(member),
         Some(m) if m.role >= what.lowest() => Ok(member),
@@ -224,16 +232,16 @@ mod tests {
     fn every_server_role_and_permission() {
         use Permission::*;
         let table = [
-            (Role::Guest, [false, true, false, false]),
-            (Role::Auditor, [false, true, false, false]),
-            (Role::Member, [true, true, true, false]),
-            (Role::Moderator, [true, true, true, true]),
-            (Role::Admin, [true, true, true, true]),
+            (Role::Guest, [false, true, false, false, false]),
+            (Role::Auditor, [false, true, false, false, false]),
+            (Role::Member, [true, true, true, false, false]),
+            (Role::Moderator, [true, true, true, true, false]),
+            (Role::Admin, [true; 5]),
         ];
         for (role, expected) in table {
             let user = user(role, Status::Active);
-            let got =
-                [RoomCreate, RoomJoin, MessageSend, RoomManage].map(|p| may(&user, p).is_ok());
+            let got = [RoomCreate, RoomJoin, MessageSend, RoomManage, RoomOwn]
+                .map(|p| may(&user, p).is_ok());
             assert_eq!(got, expected, "{role}");
         }
         assert_eq!(

@@ -113,6 +113,8 @@ pub enum Write {
     InsertCode(Code),
     /// Uses a code up. [`Outcome::Stale`] when there is none.
     TakeCode(CodeHash),
+    /// Voids every code for this account.
+    DeleteCodes(UserId),
     /// A signing key's public half, new or again.
     PutKey(Key),
     /// A setting that is kept in the store, as JSON.

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use self::session::Session;
 use crate::{
-    door::{App, Context, Problem, Ticket, allows_origin},
+    door::{App, Context, Patient, Problem, Ticket, allows_origin},
     model::Refusal,
 };
 
@@ -65,8 +65,9 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
 
 /// The socket itself, and what came over it before the upgrade was done.
 fn into_tcp(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.into()))
+    let parts = upgraded.downcast::<TokioIo<Patient>>().ok()?;
+    // Copied: hyper's buffer is 8 KiB, and would otherwise live as long as the connection.
+    Some((parts.io.into_inner().into_inner(), parts.read_buf.to_vec()))
 }
 
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {

@@ -190,3 +190,30 @@ async fn every_answer_for_scripts_is_json() {
     refused.failed(NOT_FOUND);
     assert_eq!(refused.stdout, "", "an error is not an answer");
 }
+
+#[tokio::test]
+async fn two_who_step_down_at_once_leave_an_admin() {
+    let server = Server::start().await;
+    for name in ["ana", "bob"] {
+        server
+            .cli(&["user", "add", name, "--role", "admin"])
+            .await
+            .ok();
+    }
+    let rest = server.rest();
+    for name in ["ana", "bob"] {
+        let code = server
+            .cli(&["user", "passwd", name, "--code", "--json"])
+            .await
+            .json();
+        let claim =
+            serde_json::json!({"code": code["code"], "password": "Quartz-lemur-91-veranda"});
+        rest.post("/v1/claim", claim).await.ok();
+    }
+    let (one, other) = tokio::join!(
+        server.cli(&["user", "role", "ana", "member"]),
+        server.cli(&["user", "role", "bob", "member"]),
+    );
+    let done = [one, other].iter().filter(|o| o.code == Some(0)).count();
+    assert_eq!(done, 1, "exactly one may step down");
+}

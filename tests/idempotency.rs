@@ -144,3 +144,35 @@ async fn only_the_sender_reads_a_txn_in_history() {
     assert_eq!(history(&ana, &room).await[0]["txn"], "t-1");
     assert!(history(&bob, &room).await[0].get("txn").is_none());
 }
+
+#[tokio::test]
+async fn many_repeats_at_once_are_all_answered_and_hold_up_nobody() {
+    let (_server, ana, room) = ana().await;
+    let txns: Vec<String> = (0..60).map(|i| format!("t-{i}")).collect();
+    let mut first = ana.connect().await;
+    for txn in &txns {
+        first
+            .request(send(&room, txn, "said once"))
+            .await
+            .expect("allowed");
+    }
+    // As after a lost connection: all of it again, without waiting for answers, and others talk meanwhile.
+    let (mut again, mut other) = (ana.connect().await, ana.connect().await);
+    let mut ids = Vec::new();
+    for txn in &txns {
+        ids.push(
+            again
+                .post(send(&room, txn, "said once"))
+                .await
+                .expect("open"),
+        );
+        other.send(&room, "meanwhile").await;
+    }
+    for id in ids {
+        let answer = again.answer(id).await.expect("a repeat is answered");
+        assert_eq!(answer["dup"], true);
+    }
+    let said = history(&ana, &room).await;
+    let once = said.iter().filter(|m| m["body"] == "said once").count();
+    assert_eq!((once, said.len()), (60, 120));
+}

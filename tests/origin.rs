@@ -126,3 +126,33 @@ async fn answers_are_readable_by_allowed_origins_only() {
         .expect("an answer");
     assert_eq!(foreign.header("access-control-allow-origin"), None);
 }
+
+#[tokio::test]
+async fn a_foreign_page_does_nothing_over_rest_either() {
+    let server = Server::start().await;
+    let port = server.address().port();
+    // The last is DNS rebinding: the page's own name, which now leads here.
+    let rebound = format!("http://evil.example:{port}");
+    for (origin, host) in [
+        ("https://evil.example", format!("127.0.0.1:{port}")),
+        ("null", format!("127.0.0.1:{port}")),
+        (rebound.as_str(), format!("evil.example:{port}")),
+    ] {
+        let request = Request::post("/v1/register")
+            .header("origin", origin)
+            .header("host", host)
+            .header("content-type", "application/json")
+            .body(r#"{"username":"mallory","password":"correct horse battery"}"#.into())
+            .expect("a request");
+        let reply = server.rest().send(request).await.expect("an answer");
+        reply.refused(403, "forbidden");
+    }
+    server
+        .rest()
+        .post(
+            "/v1/login",
+            serde_json::json!({"login": "mallory", "password": "correct horse battery"}),
+        )
+        .await
+        .refused(401, "unauthorized");
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
-use crate::support::{Kind, Server, User, Ws, history};
+use crate::support::{Kind, Raw, Server, User, Ws, history, within};
 
 #[tokio::test]
 async fn a_reader_that_never_reads_costs_itself_only() {
@@ -110,6 +110,60 @@ async fn deaf(server: &Server, user: &User) -> Ws {
     let mut ws = opened.expect("the upgrade is taken");
     ws.hello(json!({"token": user.token})).await;
     ws
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_is_put_out_when_its_session_ends() {
+    let server = Server::start().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ears = deaf(&server, &ana).await;
+    ears.subscribe(&room, None).await;
+    let other = ana.again().await;
+    // More than the system takes in, less than the outbox holds: the socket is stuck, and nothing else is wrong.
+    for i in 0..60 {
+        let letter = json!({"body": format!("{i} {}", "x".repeat(15_000))});
+        other.post(&room.path("/messages"), letter).await.ok();
+    }
+    ana.post("/v1/logout", Value::Null).await.ok();
+    // It reads nothing, and so cannot be told; but its place is free again.
+    within("the connection to be put out", async {
+        loop {
+            let status = server.cli(&["status", "--json"]).await.json();
+            if status["counts"]["connections"] == 0 {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_floods_without_a_word_holds_up_nobody() {
+    let server = Server::builder().set("ws.hello", "5m").start().await;
+    let empty_ping = [0x89, 0x80, 0, 0, 0, 0].repeat(8000);
+    let empty_fragment = [0x00, 0x80, 0, 0, 0, 0].repeat(8000);
+    for flood in [empty_ping, empty_fragment] {
+        let mut floods = Vec::new();
+        for _ in 0..2 {
+            let mut raw = Raw::upgrade(server.address()).await;
+            // A message that is begun, for the fragments to belong to.
+            if flood[0] == 0 {
+                assert!(raw.write(&[0x01, 0x80, 0, 0, 0, 0]).await);
+            }
+            let flood = flood.clone();
+            floods.push(tokio::spawn(
+                async move { while raw.write(&flood).await {} },
+            ));
+        }
+        // While they go on, which they do until they are stopped here.
+        for _ in 0..20 {
+            server.rest().get("/livez").await;
+        }
+        for flood in floods {
+            flood.abort();
+        }
+    }
 }
 
 #[tokio::test]

@@ -89,10 +89,15 @@ async fn a_private_name_is_not_taken_for_others() {
     let (_server, ana, eve, room) = ana_and_stranger(Kind::Private).await;
     let other = eve.room(&room.name, Kind::Private).await;
     assert_ne!(other.id, room.id);
-    eve.room(&room.name.clone(), Kind::Public).await;
     // By name, each gets the room they are in.
-    let by_name = ana.get(&format!("/v1/rooms/{}", room.name)).await.ok();
-    assert_eq!(by_name["id"], *room.id);
+    let path = format!("/v1/rooms/{}", room.name);
+    assert_eq!(ana.get(&path).await.ok()["id"], *room.id);
+    assert_eq!(eve.get(&path).await.ok()["id"], *other.id);
+    // A public room takes the name for all: nobody is told what was meant for everyone because they made a
+    // private room called the same and put somebody into it.
+    let public = eve.room(&room.name.clone(), Kind::Public).await;
+    assert_eq!(ana.get(&path).await.ok()["id"], *public.id);
+    ana.send(&room, "by its id it is as it was").await;
 }
 
 #[tokio::test]

@@ -172,3 +172,31 @@ async fn names_that_deceive_are_refused() {
         bob.post("/v1/rooms", asked).await.refused_field("name");
     }
 }
+
+#[tokio::test]
+async fn a_new_password_voids_the_codes_before() {
+    let server = Server::start().await;
+    server.user("eve").await;
+    let code = |reply: Value| reply["code"].as_str().expect("a code").to_owned();
+    let first = code(
+        server
+            .cli(&["user", "passwd", "eve", "--code", "--json"])
+            .await
+            .json(),
+    );
+    let second = code(
+        server
+            .cli(&["user", "passwd", "eve", "--code", "--json"])
+            .await
+            .json(),
+    );
+    let claim = |code: &str| json!({"code": code, "password": "Quartz-lemur-91-veranda"});
+    let rest = server.rest();
+    rest.post("/v1/claim", claim(&first))
+        .await
+        .refused(403, "forbidden");
+    rest.post("/v1/claim", claim(&second)).await.ok();
+    rest.post("/v1/claim", claim(&second))
+        .await
+        .refused(403, "forbidden");
+}

@@ -24,7 +24,7 @@ pub(crate) use user::{Kind, PASSWORD, Room, User};
 pub(crate) use ws::{End, WireError, Ws};
 
 /// How long anything may take before a test gives up: far longer than it takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The result of `wait`, or a failed test that says what did not happen.
 #[track_caller]

@@ -25,11 +25,11 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Read settings from FILE [env: CHATD_CONFIG]
+    /// Read settings from FILE; else from the file that `CHATD_CONFIG` names
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Keep data in DIR; short for --set server.data_dir=DIR
+    /// Keep data in DIR; short for `--set server.data_dir=DIR`
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
 

@@ -43,7 +43,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::User(user) => user.run(&asking),
         Command::Room(room) => room.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
-        Command::Openapi(openapi) => openapi.run(console),
+        Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),
     }
 }

@@ -57,33 +57,7 @@ impl Console {
         } else {
             words(Clock::system().now())
         };
-        self.text(&text)
-    }
-
-    /// Text to stdout. Nobody reading on (`| head`) is no failure.
-    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        let end = if text.is_empty() || text.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
-        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e)
-                .context("cannot write to stdout")
-                .into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Help and version, in colour where that shows.
-    pub(crate) fn clap_text(&self, text: &StyledStr) -> Exit {
-        let text = if has_style(&io::stdout()) {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
-        self.text(&text).map_or(Exit::Other, |()| Exit::Ok)
+        print(&text)
     }
 
     /// A note for the person in front of it.
@@ -114,15 +88,42 @@ impl Console {
         let message = escape_lines(message.trim_end());
         // clap's own begin with the word.
         let message = message.strip_prefix("error: ").unwrap_or(&message);
-        complain(&format!(
-            "{red}error:{off} {}",
-            message.replace('\n', "\n  ").replace("  \n", "\n")
-        ));
+        let message = match failure {
+            Failure::Usage(_) => message.to_owned(),
+            _ => message.replace('\n', "\n  "),
+        };
+        complain(&format!("{red}error:{off} {message}"));
         if let Some(hint) = failure.hint().filter(|_| !self.quiet) {
             complain(&format!("{dim}hint:{off} {}", escape(&hint)));
         }
         failure.exit()
     }
+}
+
+/// Text to stdout. Nobody reading on (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e)
+            .context("cannot write to stdout")
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Help and version, in colour where that shows.
+pub(crate) fn print_styled(text: &StyledStr) -> Exit {
+    let text = if has_style(&io::stdout()) {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    print(&text).map_or(Exit::Other, |()| Exit::Ok)
 }
 
 /// Whether bold and colours may be used on a stream.

@@ -1,96 +1,12 @@
-//! What can go wrong, and the one map from that to an exit code, a word for scripts and advice.
+//! What can go wrong, in words, and what to do next.
 
-use std::{fmt, io};
+mod exit;
 
-use chatd::{
-    admin::{self, SocketError},
-    auth::keys,
-    config, server, store,
-};
+use std::fmt;
 
-/// How a command ends. The numbers are a contract with scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    Ok = 0,
-    Other = 1,
-    Usage = 2,
-    NotFound = 3,
-    Conflict = 4,
-    Permission = 5,
-    Unreachable = 6,
-    Unconfirmed = 8,
-    Problems = 10,
-    /// `EX_CONFIG` of sysexits.h: systemd can be told not to restart on it.
-    BadConfig = 78,
-}
+use chatd::{admin, config, server};
 
-impl Exit {
-    /// All of them, in the order of the numbers.
-    pub(crate) const ALL: &[Self] = &[
-        Self::Ok,
-        Self::Other,
-        Self::Usage,
-        Self::NotFound,
-        Self::Conflict,
-        Self::Permission,
-        Self::Unreachable,
-        Self::Unconfirmed,
-        Self::Problems,
-        Self::BadConfig,
-    ];
-
-    /// What it tells, for the help.
-    pub(crate) const fn meaning(self) -> &'static str {
-        match self {
-            Self::Ok => "done",
-            Self::Other => "something else went wrong",
-            Self::Usage => "the command or one of its values is not right",
-            Self::NotFound => "there is no such user or room",
-            Self::Conflict => "it does not fit with how things stand, such as a name taken",
-            Self::Permission => "you may not do this",
-            Self::Unreachable => "chatd is not running, does not answer, or has the store locked",
-            Self::Unconfirmed => "it would overwrite something; confirm with --force",
-            Self::Problems => "a check ran and found problems",
-            Self::BadConfig => "the settings are wrong",
-        }
-    }
-
-    /// The word that stands for it in JSON.
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Other => "internal",
-            Self::Usage => "usage",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::Permission => "forbidden",
-            Self::Unreachable => "unreachable",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Problems => "problems",
-            Self::BadConfig => "bad_config",
-        }
-    }
-
-    /// The exit code for a refusal's code. The codes are those of `chatd::model::Refusal`.
-    fn of_refusal(code: &str) -> Self {
-        match code {
-            "invalid_field" | "too_large" | "unknown_op" => Self::Usage,
-            "not_found" => Self::NotFound,
-            "conflict" | "txn_reused" => Self::Conflict,
-            "unauthorized" | "token_expired" | "forbidden" | "locked" => Self::Permission,
-            "unavailable" | "busy" | "rate_limited" => Self::Unreachable,
-            // storage_full, internal, and what a newer server may say.
-            _ => Self::Other,
-        }
-    }
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
+pub(crate) use self::exit::Exit;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -130,8 +46,8 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Config(_) => Exit::BadConfig,
-            Self::Admin(e) => exit_of_admin(e),
-            Self::Server(e) => exit_of_server(e),
+            Self::Admin(e) => Exit::of_admin(e),
+            Self::Server(e) => Exit::of_server(e),
             Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
             Self::Exists(_) => Exit::Unconfirmed,
             Self::Problems(_) => Exit::Problems,
@@ -223,48 +139,6 @@ impl fmt::Display for Failure {
     }
 }
 
-fn exit_of_admin(e: &admin::Error) -> Exit {
-    match e {
-        admin::Error::Refused(refused) => Exit::of_refusal(&refused.code),
-        admin::Error::Denied { .. } => Exit::Permission,
-        admin::Error::Unreachable { .. } => Exit::Unreachable,
-        admin::Error::Odd(_) => Exit::Other,
-    }
-}
-
-fn exit_of_server(e: &server::Error) -> Exit {
-    match e {
-        server::Error::Config(_) => Exit::BadConfig,
-        server::Error::Store(e) => exit_of_store(e),
-        server::Error::Unreachable(e) => exit_of_admin(e),
-        server::Error::Listen { source, .. }
-        | server::Error::Io { source, .. }
-        | server::Error::Keys(keys::Error::Io { source, .. })
-        | server::Error::Admin(SocketError::Io { source, .. }) => exit_of_io(source),
-        server::Error::Admin(SocketError::InUse(_)) => Exit::Unreachable,
-        server::Error::Admin(SocketError::TooLong(_)) => Exit::BadConfig,
-        server::Error::Keys(_) | server::Error::Passwords(_) => Exit::Other,
-    }
-}
-
-fn exit_of_store(e: &store::Error) -> Exit {
-    match e {
-        store::Error::Locked { .. } | store::Error::Unavailable(_) => Exit::Unreachable,
-        store::Error::Full
-        | store::Error::Newer { .. }
-        | store::Error::Damaged(_)
-        | store::Error::Open { .. } => Exit::Other,
-    }
-}
-
-fn exit_of_io(e: &io::Error) -> Exit {
-    match e.kind() {
-        io::ErrorKind::PermissionDenied => Exit::Permission,
-        io::ErrorKind::AddrInUse => Exit::Conflict,
-        _ => Exit::Other,
-    }
-}
-
 impl From<config::Error> for Failure {
     fn from(e: config::Error) -> Self {
         Self::Config(e)
@@ -320,101 +194,4 @@ impl<T, E: Into<Failure>> Explain<T> for Result<T, E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use chatd::model::Refusal;
-
-    use super::*;
-
-    /// One of each. The match is here to stop the build when a refusal comes up that is not in the list.
-    fn refusals() -> Vec<(Refusal, Exit)> {
-        let all = vec![
-            (Refusal::field("name", "no"), Exit::Usage),
-            (Refusal::TooLarge(String::new()), Exit::Usage),
-            (Refusal::UnknownOp(String::new()), Exit::Usage),
-            (Refusal::NotFound("user"), Exit::NotFound),
-            (Refusal::Conflict(String::new()), Exit::Conflict),
-            (Refusal::TxnReused, Exit::Conflict),
-            (Refusal::Unauthorized(String::new()), Exit::Permission),
-            (Refusal::TokenExpired, Exit::Permission),
-            (Refusal::Forbidden(String::new()), Exit::Permission),
-            (Refusal::Locked, Exit::Permission),
-            (
-                Refusal::RateLimited {
-                    retry_after: Duration::ZERO,
-                },
-                Exit::Unreachable,
-            ),
-            (Refusal::Unavailable, Exit::Unreachable),
-            (Refusal::Busy, Exit::Unreachable),
-            (Refusal::StorageFull, Exit::Other),
-            (Refusal::Internal, Exit::Other),
-        ];
-        for (refusal, _) in &all {
-            match refusal {
-                Refusal::InvalidField { .. }
-                | Refusal::TooLarge(_)
-                | Refusal::UnknownOp(_)
-                | Refusal::NotFound(_)
-                | Refusal::Conflict(_)
-                | Refusal::TxnReused
-                | Refusal::Unauthorized(_)
-                | Refusal::TokenExpired
-                | Refusal::Forbidden(_)
-                | Refusal::Locked
-                | Refusal::RateLimited { .. }
-                | Refusal::Unavailable
-                | Refusal::Busy
-                | Refusal::StorageFull
-                | Refusal::Internal => {}
-            }
-        }
-        all
-    }
-
-    fn refused(refusal: &Refusal) -> Failure {
-        Failure::Admin(admin::Error::Refused(admin::api::Refused {
-            code: refusal.code().into(),
-            detail: refusal.to_string(),
-            field: None,
-        }))
-    }
-
-    #[test]
-    fn every_refusal_has_its_exit_code() {
-        for (refusal, exit) in refusals() {
-            let failure = refused(&refusal);
-            assert_eq!((failure.exit(), failure.code()), (exit, refusal.code()));
-        }
-    }
-
-    #[test]
-    fn a_failure_says_what_why_and_what_next() {
-        let why = refused(&Refusal::NotFound("user"));
-        let hint = (Exit::NotFound, "`chatd user list`".to_owned());
-        let done: Result<(), Failure> = Err(why);
-        let failure = done
-            .explain(|| "show user `bob`".into(), hint)
-            .expect_err("as above");
-        assert_eq!(
-            failure.to_string(),
-            "cannot show user `bob` — there is no such user"
-        );
-        assert_eq!(failure.hint().as_deref(), Some("`chatd user list`"));
-        assert_eq!(
-            (failure.exit(), failure.code()),
-            (Exit::NotFound, "not_found")
-        );
-    }
-
-    #[test]
-    fn a_locked_store_is_out_of_reach() {
-        let locked = store::Error::Locked {
-            path: "data".into(),
-            pid: 1,
-            socket: None,
-        };
-        assert_eq!(Failure::Server(locked.into()).exit(), Exit::Unreachable);
-    }
-}
+mod tests;

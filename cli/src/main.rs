@@ -19,7 +19,7 @@ use clap::FromArgMatches as _;
 
 use crate::{
     cli::Cli,
-    console::Console,
+    console::{Console, print_styled},
     failure::{Exit, Failure},
 };
 
@@ -31,14 +31,14 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if args.len() < 2 {
         let help = help::command().render_help();
-        return Console::default().clap_text(&help).into();
+        return print_styled(&help).into();
     }
     let parsed = help::command()
         .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) if !e.use_stderr() => return Console::default().clap_text(&e.render()).into(),
+        Err(e) if !e.use_stderr() => return print_styled(&e.render()).into(),
         Err(e) => {
             let console = Console::guess(&args);
             return console

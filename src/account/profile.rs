@@ -101,6 +101,7 @@ impl Account {
                 );
                 draft.write(Write::UpdateUser(user));
                 let at = draft.now();
+                draft.write(Write::DeleteCodes(me));
                 draft.write(Write::EndSessions {
                     user: me,
                     except: Some(session),

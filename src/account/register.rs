@@ -68,7 +68,11 @@ impl Account {
     pub async fn register(&self, visitor: &Visitor, new: Registration) -> Result<User, Refusal> {
         self.limits.check_register(visitor.address)?;
         let invite = match self.registration(visitor.direct) {
-            Mode::Open => None,
+            // Not needed, but whoever has one gets what it gives.
+            Mode::Open => match new.invite.as_deref() {
+                Some(code) => Some(self.code(code, CodeKind::Invite).await?),
+                None => None,
+            },
             Mode::Invite | Mode::Auto => {
                 let needed = || {
                     Refusal::Forbidden(
@@ -169,6 +173,7 @@ impl Account {
                 user.password = Some(hash.clone());
                 draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
                 draft.write(Write::TakeCode(code.hash));
+                draft.write(Write::DeleteCodes(id));
                 draft.write(Write::UpdateUser(user));
                 draft.write(Write::EndSessions {
                     user: id,

@@ -52,7 +52,9 @@ pub struct Tokens {
 impl Account {
     /// Opens a session for whoever knows the password. An unknown account and a wrong password cannot be
     /// told apart, neither by the answer nor by the time it takes.
-    pub async fn login(&self, visitor: &Visitor, login: Login) -> Result<Tokens, Refusal> {
+    pub async fn login(&self, visitor: &Visitor, mut login: Login) -> Result<Tokens, Refusal> {
+        // One account is one account, however it is spelt: for finding it and for counting failures.
+        login.login = login.login.trim().to_lowercase();
         let address = visitor.address;
         self.limits.check_login(address)?;
         if let Some(retry_after) = self.limits.login_blocked(&login.login, address) {
@@ -81,7 +83,7 @@ impl Account {
     }
 
     async fn find(&self, login: &str) -> Result<Option<User>, Refusal> {
-        let found = if let Ok(name) = Username::parse(&login.to_lowercase()) {
+        let found = if let Ok(name) = Username::parse(login) {
             self.store.user_by_name(&name).await
         } else if let Ok(email) = Email::parse(login) {
             self.store.user_by_email(&email).await

@@ -1,30 +1,33 @@
 //! The URLs of the admin socket, and who may use them.
 
-use std::sync::Arc;
+mod rooms;
+mod users;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Path, Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{StatusCode, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use serde::Deserialize;
 
 use super::api;
 use crate::{
-    auth::Secret,
-    door::{Context, JsonBody, Problem, QueryOf, attach_context},
-    id::RoomId,
-    model::{
-        Actor, DisplayName, Email, Invalid, Origin, Refusal, Role, RoomName, RoomRef, Status, User,
-        UserRef, Username,
-    },
-    ops::{Access, NewAccount, Ops},
-    store::RoomRow,
+    door::{Context, JsonBody, Problem, attach_context},
+    model::{Actor, Origin, Refusal, Role},
+    ops::Ops,
 };
+
+/// How long a connection may say nothing before its place is given to another.
+const IDLE: Duration = Duration::from_mins(1);
 
 /// The other end of the socket, as the kernel tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +62,13 @@ impl Peer {
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/v1/status", get(status))
-        .route("/v1/users", get(users).post(add_user))
-        .route("/v1/users/{user}", get(user))
-        .route("/v1/users/{user}/password", post(password))
-        .route("/v1/users/{user}/role", post(role))
-        .route("/v1/users/{user}/status", post(user_status))
-        .route("/v1/rooms", get(rooms))
-        .route("/v1/rooms/{room}", get(room))
+        .route("/v1/users", get(users::users).post(users::add_user))
+        .route("/v1/users/{user}", get(users::user))
+        .route("/v1/users/{user}/password", post(users::password))
+        .route("/v1/users/{user}/role", post(users::role))
+        .route("/v1/users/{user}/status", post(users::user_status))
+        .route("/v1/rooms", get(rooms::rooms))
+        .route("/v1/rooms/{room}", get(rooms::room))
         .route("/v1/invites", post(invite))
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })
         .layer(middleware::from_fn(admit))
@@ -83,6 +86,8 @@ where
     let service = TowerToHyperService::new(router.layer(axum::Extension(peer)));
     // A broken connection is the client's loss, and the client says so.
     let _ended = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
         .serve_connection(io, service)
         .await;
 }
@@ -184,173 +189,6 @@ impl Paging {
     }
 }
 
-async fn users(
-    State(ops): State<Arc<Ops>>,
-    QueryOf(page): QueryOf<Paging>,
-) -> Answer<api::List<api::User>> {
-    let after = page.cursor.as_deref().map(Username::parse).transpose();
-    let after = after.map_err(|_| cursor())?;
-    let limit = page.limit();
-    let mut users = ops.users(after.as_ref(), limit + 1).await?;
-    let more = users.len() > limit;
-    users.truncate(limit);
-    let next = users.last().filter(|_| more).map(|u| u.name.to_string());
-    let items = users.into_iter().map(user_body).collect();
-    Ok(Json(api::List { items, next }))
-}
-
-async fn user(State(ops): State<Arc<Ops>>, Path(user): Path<String>) -> Answer<api::UserDetail> {
-    let found = ops.user(&user_ref(&user)?).await?;
-    let session = |s: crate::model::Session| api::Session {
-        id: s.id.to_string(),
-        device: s.device.map(Into::into),
-        address: s.address,
-        created_at: s.created_at,
-        used_at: s.used_at,
-    };
-    let membership = |row: RoomRow| {
-        row.member.map(|m| api::Membership {
-            room: row.room.id.to_string(),
-            name: row.room.name.to_string(),
-            role: m.role,
-        })
-    };
-    Ok(Json(api::UserDetail {
-        user: user_body(found.user),
-        sessions: found.sessions.into_iter().map(session).collect(),
-        rooms: found.rooms.into_iter().filter_map(membership).collect(),
-    }))
-}
-
-async fn add_user(
-    State(ops): State<Arc<Ops>>,
-    Operator(actor): Operator,
-    JsonBody(body): JsonBody<api::NewUser>,
-) -> Answer<api::NewUserMade> {
-    let new = NewAccount {
-        name: Username::parse(&body.name).map_err(|e| in_field("name", &e))?,
-        role: body.role.unwrap_or(Role::Member),
-        display_name: optional(
-            body.display_name.as_deref(),
-            "display_name",
-            DisplayName::parse,
-        )?,
-        email: optional(body.email.as_deref(), "email", Email::parse)?,
-        password: body.password.map(Secret::from),
-    };
-    let Access { user, code, .. } = ops.add_user(&actor, new, body.dry_run).await?;
-    Ok(Json(api::NewUserMade {
-        user: user_body(user),
-        code_expires_at: code.as_ref().map(|c| c.expires_at),
-        code: code.filter(|_| !body.dry_run).map(|c| c.code.to_string()),
-        dry_run: body.dry_run,
-    }))
-}
-
-async fn password(
-    State(ops): State<Arc<Ops>>,
-    Operator(actor): Operator,
-    Path(user): Path<String>,
-    JsonBody(body): JsonBody<api::NewPassword>,
-) -> Answer<api::PasswordSet> {
-    let password = body.password.map(Secret::from);
-    let set = ops
-        .set_password(&actor, &user_ref(&user)?, password, body.dry_run)
-        .await?;
-    Ok(Json(api::PasswordSet {
-        user: user_body(set.user),
-        code_expires_at: set.code.as_ref().map(|c| c.expires_at),
-        code: set
-            .code
-            .filter(|_| !body.dry_run)
-            .map(|c| c.code.to_string()),
-        sessions_ended: set.sessions_ended,
-        dry_run: body.dry_run,
-    }))
-}
-
-#[derive(Deserialize)]
-struct RoleBody {
-    role: Role,
-    #[serde(default)]
-    dry_run: bool,
-}
-
-async fn role(
-    State(ops): State<Arc<Ops>>,
-    Operator(actor): Operator,
-    Path(user): Path<String>,
-    JsonBody(body): JsonBody<RoleBody>,
-) -> Answer<api::User> {
-    let user = user_ref(&user)?;
-    let user = ops.set_role(&actor, &user, body.role, body.dry_run).await?;
-    Ok(Json(user_body(user)))
-}
-
-#[derive(Deserialize)]
-struct StatusBody {
-    status: Status,
-    #[serde(default)]
-    dry_run: bool,
-}
-
-async fn user_status(
-    State(ops): State<Arc<Ops>>,
-    Operator(actor): Operator,
-    Path(user): Path<String>,
-    JsonBody(body): JsonBody<StatusBody>,
-) -> Answer<api::User> {
-    let enabled = match body.status {
-        Status::Active => true,
-        Status::Disabled => false,
-        Status::Invited => {
-            return Err(Refusal::field("status", "one of: active, disabled").into());
-        }
-    };
-    let user = user_ref(&user)?;
-    let user = ops
-        .set_enabled(&actor, &user, enabled, body.dry_run)
-        .await?;
-    Ok(Json(user_body(user)))
-}
-
-async fn rooms(
-    State(ops): State<Arc<Ops>>,
-    QueryOf(page): QueryOf<Paging>,
-) -> Answer<api::List<api::Room>> {
-    let after = page.cursor.as_deref().map(parse_cursor).transpose()?;
-    let limit = page.limit();
-    let after = after.as_ref().map(|(name, id)| (name, *id));
-    let (mut rows, owners) = ops.rooms(after, limit + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| more);
-    let next = last.map(|r| format!("{}:{}", r.room.name, r.room.id));
-    let body = |row: RoomRow| {
-        let owner = owners.get(&row.room.owner).cloned();
-        room_body(row, owner)
-    };
-    Ok(Json(api::List {
-        items: rows.into_iter().map(body).collect(),
-        next,
-    }))
-}
-
-async fn room(State(ops): State<Arc<Ops>>, Path(room): Path<String>) -> Answer<api::RoomDetail> {
-    let room = RoomRef::parse(&room).map_err(|_| Refusal::NotFound("room"))?;
-    let found = ops.room(&room).await?;
-    let people = found.people.into_iter().map(|(m, u)| api::RoomMember {
-        id: u.id.to_string(),
-        name: u.name.into(),
-        role: m.role,
-        at: m.at,
-    });
-    Ok(Json(api::RoomDetail {
-        people: people.collect(),
-        room: room_body(found.row, found.owner),
-    }))
-}
-
 async fn invite(
     State(ops): State<Arc<Ops>>,
     Operator(actor): Operator,
@@ -367,61 +205,6 @@ async fn invite(
     Ok((StatusCode::CREATED, Json(invite)))
 }
 
-fn user_body(u: User) -> api::User {
-    api::User {
-        id: u.id.to_string(),
-        name: u.name.into(),
-        display_name: u.display_name.map(Into::into),
-        email: u.email.map(Into::into),
-        email_login: u.email_login,
-        role: u.role,
-        status: u.status,
-        created_at: u.created_at,
-    }
-}
-
-fn room_body(row: RoomRow, owner: Option<Username>) -> api::Room {
-    let room = row.room;
-    api::Room {
-        id: room.id.to_string(),
-        name: room.name.into(),
-        kind: room.kind,
-        title: room.title.map(Into::into),
-        topic: room.topic.map(Into::into),
-        history: room.history,
-        owner: owner.map_or_else(|| room.owner.to_string(), Into::into),
-        created_at: room.created_at,
-        members: row.members,
-        head: row.head.seq,
-        n: row.head.n,
-        last_at: row.head.at,
-    }
-}
-
-fn user_ref(text: &str) -> Result<UserRef, Refusal> {
-    UserRef::parse(text).map_err(|_| Refusal::NotFound("user"))
-}
-
-fn optional<T>(
-    text: Option<&str>,
-    field: &str,
-    parse: impl Fn(&str) -> Result<T, Invalid>,
-) -> Result<Option<T>, Refusal> {
-    let parsed = text.map(parse).transpose();
-    parsed.map_err(|e| in_field(field, &e))
-}
-
-fn in_field(field: &str, why: &Invalid) -> Refusal {
-    Refusal::field(field, why)
-}
-
 fn cursor() -> Refusal {
     Refusal::field("cursor", "use the `next` of the page before")
-}
-
-fn parse_cursor(text: &str) -> Result<(RoomName, RoomId), Refusal> {
-    let parsed = text.split_once(':');
-    let parsed =
-        parsed.and_then(|(name, id)| Some((RoomName::parse(name).ok()?, id.parse().ok()?)));
-    parsed.ok_or_else(cursor)
 }

@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, Permissions},
     io,
     os::unix::{
-        fs::{DirBuilderExt as _, PermissionsExt as _},
+        fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _},
         net::UnixStream as StdStream,
     },
     path::{Path, PathBuf},
@@ -68,7 +68,12 @@ impl Listener {
         if inside.as_os_str().len().max(path.as_os_str().len()) > LONGEST {
             return Err(SocketError::TooLong(shown));
         }
-        if path.exists() {
+        if let Ok(there) = fs::symlink_metadata(path) {
+            if !there.file_type().is_socket() {
+                return Err(io(io::Error::other(
+                    "there is something else; set admin.socket to another path",
+                )));
+            }
             match StdStream::connect(path) {
                 Ok(_) => return Err(SocketError::InUse(shown)),
                 Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {}

@@ -38,7 +38,7 @@ impl Chat {
         if !room.facts().members.contains_key(&caller.user) {
             self.check_room_count(caller.user).await?;
         }
-        let (me, most) = (caller.user, self.config.limits.room_members);
+        let (me, most) = (caller.user, self.most_members());
         let done = self
             .log
             .append(&[id.into(), me.into()], None, move |draft| {
@@ -139,7 +139,11 @@ impl Chat {
     ) -> Result<(), Refusal> {
         self.seen(caller, id).await?;
         self.user(user).await?;
-        let (actor, me, most) = (caller.actor(), caller.user, self.config.limits.room_members);
+        let known = self.log.room(id).await?;
+        if known.is_some_and(|r| !r.facts().members.contains_key(&user)) {
+            self.check_room_count(user).await?;
+        }
+        let (actor, me, most) = (caller.actor(), caller.user, self.most_members());
         let touches = [id.into(), me.into(), user.into(), LogId::Control];
         let done = self.log.append(&touches, None, move |draft| {
             let (room, asker) = (draft.room(id)?, draft.user(me)?.user());
@@ -218,11 +222,13 @@ impl Chat {
     pub async fn transfer(&self, caller: &Caller, id: RoomId, to: UserId) -> Result<(), Refusal> {
         self.seen(caller, id).await?;
         let (actor, me) = (caller.actor(), caller.user);
-        let touches = [id.into(), me.into(), LogId::Control];
+        let touches = [id.into(), me.into(), to.into(), LogId::Control];
         let done = self.log.append(&touches, None, move |draft| {
             let (room, asker) = (draft.room(id)?, draft.user(me)?.user());
             let facts = room.facts();
             rights::may_in_room(&asker, &facts, InRoom::Own)?;
+            let able = draft.user(to)?.with(rights::may_act);
+            able.map_err(|_| Refusal::Conflict("this account cannot be used".into()))?;
             let previous = facts.room.owner;
             if previous == to {
                 return Ok(());

@@ -104,10 +104,14 @@ impl Chat {
         let mut body = Some(String::from(body));
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
-            draft
-                .user(me)?
-                .with(|u| rights::may_in_room(u, &live.facts(), InRoom::Send))?;
-            if reply_to.is_some_and(|to| to == 0 || to > live.head().seq) {
+            let floor = {
+                let facts = live.facts();
+                let user = draft.user(me)?;
+                let member = user.with(|u| rights::may_in_room(u, &facts, InRoom::Send))?;
+                member.map_or(u64::MAX, |m| rights::floor(&facts.room, m))
+            };
+            let known = floor.max(1)..=live.head().seq;
+            if reply_to.is_some_and(|to| !known.contains(&to)) {
                 return Err(Refusal::field(
                     "reply_to",
                     "there is no such message in this room",
@@ -187,8 +191,9 @@ impl Chat {
             .map_err(|e| refuse(&e))?;
         let entry = entry.filter(|e| e.seq >= floor && e.payload.is_message());
         let views = self.views(caller, entry.into_iter().collect()).await?;
-        self.may_read(caller, id).await?;
-        views.into_iter().next().ok_or(Refusal::NotFound("message"))
+        let floor_now = self.may_read(caller, id).await?;
+        let mut views = views.into_iter().filter(|m| m.seq >= floor_now);
+        views.next().ok_or(Refusal::NotFound("message"))
     }
 
     /// The first `seq` that the caller may read in a room, if they may read there.

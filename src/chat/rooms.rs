@@ -79,7 +79,21 @@ impl Chat {
         user.with(|u| rights::may(u, Permission::RoomCreate))?;
         self.limits.check_room(caller.user)?;
         self.check_room_count(caller.user).await?;
-        let digest = self.digest(&["create", new.name.as_str(), new.kind.as_str()]);
+        if new.kind == RoomKind::Public && new.txn.is_none() {
+            // Looked at before it takes a turn: a name that is taken costs the others nothing.
+            let taken = self.store.public_room(&new.name).await;
+            if taken.map_err(|e| refuse(&e))?.is_some() {
+                return Err(Refusal::Conflict("this room name is taken".into()));
+            }
+        }
+        let digest = self.digest(&[
+            "create",
+            new.name.as_str(),
+            new.kind.as_str(),
+            new.title.as_ref().map_or("", Title::as_str),
+            new.topic.as_ref().map_or("", Topic::as_str),
+            new.history.as_str(),
+        ]);
         let (actor, me) = (caller.actor(), caller.user);
         let id = RoomId::new(self.clock.now());
         let touches = [me.into(), LogId::Control];

@@ -30,6 +30,13 @@ pub struct Resume {
     pub epoch: Option<Epoch>,
 }
 
+/// Why a replay does not become listening.
+enum Denied {
+    Refused(Refusal),
+    /// The person's floor has risen above what was read.
+    Moved,
+}
+
 /// Listening has begun.
 #[derive(Debug)]
 pub struct Subscribed {
@@ -103,17 +110,15 @@ impl Chat {
                         events,
                     });
                 };
-                let admit = || {
-                    self.admit(connection.user, log)
-                        .map(|(position, _)| position)
-                };
+                let admit = || self.admit_from(connection.user, log, after);
                 self.hub
-                    .attach(log, connection, Some(reached), admit, &mut welcome)?
+                    .attach(log, connection, Some(reached), admit, &mut welcome)
             };
             let position = match attached {
-                Attached::Live => return Ok(true),
-                Attached::Ahead => return Ok(false),
-                Attached::Behind(position) => position,
+                Ok(Attached::Live) => return Ok(true),
+                Ok(Attached::Ahead) | Err(Denied::Moved) => return Ok(false),
+                Ok(Attached::Behind(position)) => position,
+                Err(Denied::Refused(refusal)) => return Err(refusal),
             };
             if position.seq - after > most as u64 {
                 return Ok(false);
@@ -157,6 +162,16 @@ impl Chat {
             }
             LogId::User(_) | LogId::Control => Err(Refusal::NotFound("room")),
         }
+    }
+
+    /// The same for a replay that began at `after`: whoever was taken out and came in again meanwhile may no
+    /// longer have all of it.
+    fn admit_from(&self, user: UserId, log: LogId, after: u64) -> Result<Position, Denied> {
+        let (position, floor) = self.admit(user, log).map_err(Denied::Refused)?;
+        if floor > after + 1 {
+            return Err(Denied::Moved);
+        }
+        Ok(position)
     }
 
     /// Brings what [`Chat::admit`] looks at into memory.

@@ -140,7 +140,7 @@ sections! {
         /// Logins an address may try, per minute.
         login_rate: u32 = 120, "1" to "1000000";
         /// Logins an address may try at once.
-        login_burst: u32 = 240, "1" to "1000000";
+        login_burst: u32 = 60, "1" to "1000000";
         /// Rooms a user may create, per hour.
         room_rate: u32 = 60, "1" to "1000000";
         /// Rooms a user may create at once.

@@ -13,6 +13,11 @@ use crate::model::Refusal;
 
 /// Parses JSON; a refusal names the field that is wrong.
 pub fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
+    // Ours are all objects; serde would take an array for one, member by member.
+    let first = text.iter().find(|b| !b.is_ascii_whitespace());
+    if first.is_some_and(|b| *b != b'{') {
+        return Err(Refusal::field("body", "must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
         let field = e.path().to_string();
@@ -85,6 +90,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         parse_json(&text)
             .map(Self)
             .map_err(|r| Problem::from(r).into_response())
+    }
+}
+
+/// What a path names. One that cannot be read, such as `%ff`, names nothing.
+#[derive(Debug)]
+pub struct PathOf<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathOf<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = axum::extract::Path::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| Problem::from(Refusal::NotFound("path")).into_response())?;
+        Ok(Self(path.0))
     }
 }
 

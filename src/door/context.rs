@@ -29,11 +29,14 @@ pub struct Context {
     pub direct: bool,
 }
 
-const FORWARDING: [&str; 4] = [
+/// What proxies add. Any of these, and anything that begins with `x-forwarded`, tells of one.
+const FORWARDING: [&str; 6] = [
     "forwarded",
-    "x-forwarded-for",
+    "via",
     "x-real-ip",
-    "x-forwarded-host",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
 ];
 
 /// Middleware: puts the [`Context`] on a request, and the request's id on the answer and into a problem.
@@ -49,11 +52,12 @@ pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next)
         .filter_map(|v| v.to_str().ok().map(ToOwned::to_owned))
         .collect();
     let hops: Vec<&str> = forwarded.iter().map(String::as_str).collect();
-    let named = FORWARDING
-        .iter()
-        .any(|name| request.headers().contains_key(*name));
+    let named = request.headers().keys().any(|name| {
+        let name = name.as_str();
+        name.starts_with("x-forwarded") || FORWARDING.contains(&name)
+    });
     let context = Context {
-        request_id: Uuid::now_v7().simple().to_string(),
+        request_id: request_id(),
         address: client_address(peer, &hops, trusted),
         direct: peer.to_canonical().is_loopback() && !named,
     };
@@ -72,6 +76,14 @@ pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next)
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// Random, and so the same whatever the clock says.
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness the log is harder to read, and nothing else.
+    let _filled = getrandom::fill(&mut bytes);
+    Uuid::from_bytes(bytes).simple().to_string()
 }
 
 impl<S: Sync> FromRequestParts<S> for Context {

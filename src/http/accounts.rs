@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +13,7 @@ use super::{
 use crate::{
     account::{Changes, Claim, Login, Registration, Tokens, Visitor},
     auth::Secret,
-    door::{App, Context, JsonBody, Problem},
+    door::{App, Context, JsonBody, PathOf, Problem},
     model::{Actor, DeviceName, DisplayName, Email, Origin, Refusal, Username},
 };
 
@@ -301,7 +297,7 @@ pub(super) async fn end_other_sessions(
 pub(super) async fn end_session(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(id): Path<String>,
+    PathOf(id): PathOf<String>,
 ) -> Result<StatusCode, Problem> {
     let id = id.parse().map_err(|_| Refusal::NotFound("session"))?;
     app.account.end_session(&caller, id).await?;

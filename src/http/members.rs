@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -16,7 +12,7 @@ use super::{
     view::{List, MemberBody, PageQuery},
 };
 use crate::{
-    door::{App, JsonBody, Problem, QueryOf},
+    door::{App, JsonBody, PathOf, Problem, QueryOf},
     id::{RoomId, UserId},
     model::{Caller, Refusal, RoomRole, UserRef},
 };
@@ -43,7 +39,7 @@ async fn both(
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
     QueryOf(page): QueryOf<PageQuery>,
 ) -> Result<Json<List<MemberBody>>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
@@ -72,7 +68,7 @@ pub(super) struct AddBody {
 pub(super) async fn put(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path((room, user)): Path<(String, String)>,
+    PathOf((room, user)): PathOf<(String, String)>,
     JsonBody(body): JsonBody<AddBody>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
@@ -99,7 +95,7 @@ pub(super) struct RoleBody {
 pub(super) async fn patch(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path((room, user)): Path<(String, String)>,
+    PathOf((room, user)): PathOf<(String, String)>,
     JsonBody(body): JsonBody<RoleBody>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
@@ -121,7 +117,7 @@ pub(super) async fn patch(
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path((room, user)): Path<(String, String)>,
+    PathOf((room, user)): PathOf<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
     app.chat.remove_member(&caller, id, user).await?;

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -19,7 +15,7 @@ use super::{
 use crate::{
     chat::NewMessage,
     clock::Millis,
-    door::{App, JsonBody, Problem, QueryOf},
+    door::{App, JsonBody, PathOf, Problem, QueryOf},
     model::{Body, Refusal, Txn},
     store::Page,
 };
@@ -77,7 +73,7 @@ pub(super) struct HistoryBody {
 pub(super) async fn history(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
     QueryOf(query): QueryOf<HistoryQuery>,
 ) -> Result<Json<HistoryBody>, Problem> {
     let (page, limit) = (query.page()?, check_limit(query.limit)?);
@@ -128,7 +124,7 @@ pub(super) struct SentBody {
 pub(super) async fn send(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
     JsonBody(body): JsonBody<SendBody>,
 ) -> Result<(StatusCode, Json<SentBody>), Problem> {
     let id = room_of(&app, &caller, &room).await?;
@@ -161,7 +157,7 @@ pub(super) async fn send(
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path((room, seq)): Path<(String, String)>,
+    PathOf((room, seq)): PathOf<(String, String)>,
 ) -> Result<Json<MessageBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -16,7 +12,7 @@ use super::{
 };
 use crate::{
     chat::{NewRoom, RoomChanges},
-    door::{App, JsonBody, Problem, QueryOf},
+    door::{App, JsonBody, PathOf, Problem, QueryOf},
     id::RoomId,
     model::{Caller, History, Refusal, RoomKind, RoomName, RoomRef, Title, Topic, Txn, UserRef},
     store::Scope,
@@ -110,7 +106,7 @@ pub(super) async fn create(
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     Ok(Json(app.chat.room(&caller, id).await?.into()))
@@ -140,7 +136,7 @@ pub(super) struct EditRoomBody {
 pub(super) async fn edit(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
     JsonBody(body): JsonBody<EditRoomBody>,
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
@@ -163,7 +159,7 @@ pub(super) async fn edit(
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
 ) -> Result<StatusCode, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     app.chat.delete_room(&caller, id).await?;
@@ -179,7 +175,7 @@ pub(super) async fn delete(
 pub(super) async fn join(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     Ok(Json(app.chat.join(&caller, id).await?.into()))
@@ -193,7 +189,7 @@ pub(super) async fn join(
 pub(super) async fn leave(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
 ) -> Result<StatusCode, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     app.chat.leave(&caller, id).await?;
@@ -215,7 +211,7 @@ pub(super) struct TransferBody {
 pub(super) async fn transfer(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
-    Path(room): Path<String>,
+    PathOf(room): PathOf<String>,
     JsonBody(body): JsonBody<TransferBody>,
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;

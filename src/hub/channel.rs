@@ -85,7 +85,7 @@ impl Channel {
             }
             _ => Vec::new(),
         };
-        if !self.subscribers.iter().any(|s| Arc::ptr_eq(s, connection)) {
+        if !self.has(connection) {
             self.subscribers.push(Arc::clone(connection));
         }
         welcome(position, missed);
@@ -98,6 +98,10 @@ impl Channel {
         which: impl Fn(&Arc<Connection>) -> bool,
     ) -> Vec<Arc<Connection>> {
         self.subscribers.extract_if(.., |s| which(s)).collect()
+    }
+
+    pub(super) fn has(&self, connection: &Arc<Connection>) -> bool {
+        self.subscribers.iter().any(|s| Arc::ptr_eq(s, connection))
     }
 
     pub(super) fn is_idle(&self) -> bool {

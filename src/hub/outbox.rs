@@ -131,15 +131,6 @@ struct Queue {
     close: Option<Close>,
 }
 
-/// What [`Outbox::take`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// Frames, or none.
-    Frames,
-    /// The connection is to be closed, after the frames taken.
-    Close(Close),
-}
-
 /// What one connection has yet to be told.
 #[derive(Debug)]
 pub struct Outbox {
@@ -206,11 +197,12 @@ impl Outbox {
         queue.bytes -= freed;
     }
 
-    /// Closes the connection: nothing more is taken in. A verdict against the person also drops what waits;
-    /// otherwise it is still told.
+    /// Closes the connection: nothing more is taken in. A verdict against the person also drops what waits,
+    /// and takes the place of a close that would have them back; otherwise what waits is still told.
     pub fn close(&self, close: Close) {
         let mut queue = self.queue.lock();
-        if queue.close.is_none() {
+        let weaker = |now: Close| now.code.number() < 4500 && close.code.number() >= 4500;
+        if queue.close.is_none_or(weaker) {
             Self::end(&mut queue, close);
             drop(queue);
             self.waker.wake();
@@ -226,18 +218,29 @@ impl Outbox {
     }
 
     /// Moves up to `most` frames into `into`. They count as waiting until [`Outbox::written`].
-    pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) -> Taken {
+    pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) {
         let mut queue = self.queue.lock();
         let count = most.min(queue.frames.len());
         into.extend(queue.frames.drain(..count).map(|q| q.frame));
         if queue.frames.is_empty() {
             // An idle connection keeps no buffer.
             queue.frames = VecDeque::new();
-            if let Some(close) = queue.close {
-                return Taken::Close(close);
-            }
         }
-        Taken::Frames
+    }
+
+    /// How the connection is to be closed, if it is.
+    pub fn closing(&self) -> Option<Close> {
+        self.queue.lock().close
+    }
+
+    /// Waits until the connection is to be closed.
+    pub fn poll_close(&self, cx: &Context<'_>) -> Poll<()> {
+        self.waker.register(cx.waker());
+        if self.queue.lock().close.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Bytes that were taken are written, or given up.
@@ -302,7 +305,8 @@ mod tests {
         assert!(!outbox.publish(log, &big));
         let mut taken = VecDeque::new();
         let close = Close::now(CloseCode::SlowConsumer);
-        assert_eq!(outbox.take(&mut taken, 10), Taken::Close(close));
+        outbox.take(&mut taken, 10);
+        assert_eq!(outbox.closing(), Some(close));
         assert!(taken.is_empty(), "no later event after a gap");
         assert!(!outbox.publish(log, &frame("y")));
     }
@@ -343,8 +347,19 @@ mod tests {
             outbox.push(frame("x"));
             outbox.close(Close::now(code));
             let mut taken = VecDeque::new();
-            assert!(matches!(outbox.take(&mut taken, 10), Taken::Close(c) if c.code == code));
+            outbox.take(&mut taken, 10);
+            assert!(outbox.closing().is_some_and(|c| c.code == code));
             assert_eq!(taken.len(), left);
         }
+    }
+
+    #[test]
+    fn a_verdict_takes_the_place_of_a_close_that_would_have_them_back() {
+        let outbox = Outbox::new(1000);
+        outbox.close(Close::now(CloseCode::SlowConsumer));
+        outbox.close(Close::now(CloseCode::SessionRevoked));
+        outbox.close(Close::now(CloseCode::ShuttingDown));
+        let code = outbox.closing().map(|c| c.code);
+        assert_eq!(code, Some(CloseCode::SessionRevoked));
     }
 }

@@ -5,6 +5,9 @@
 //! read beside the round while others go on. While a commit is under way the next requests gather, so a
 //! lone sender waits for one commit and a crowd shares it.
 
+mod commit;
+mod tell;
+
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     fmt,
@@ -14,30 +17,27 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
 use super::{
     Decide, Done, Error, Reply,
     draft::{Draft, Heads},
-    event::encode,
     memory::{Loaded, Memory, closes},
     refuse,
 };
 use crate::{
     clock::Clock,
-    hub::{Close, CloseCode, Frame, Hub, Position},
-    id::{LogId, RoomId, UserId},
-    model::{Entry, Head, Payload, Refusal, Status, Username},
+    hub::Hub,
+    id::LogId,
+    model::{Entry, Refusal},
     stats::Stats,
-    store::{self, Change, Outcome, Store, Write},
+    store::{self, Change, Store},
 };
 
 /// How many changes go into one commit: DESIGN section 9 measured no more gain beyond about a thousand.
 const BATCH: usize = 1024;
-/// How often a change is renumbered before its sender is told to try again.
-const TRIES: u8 = 8;
 /// How often what is idle is forgotten, in ticks of a second.
 const SWEEP_TICKS: u32 = 60;
 
@@ -93,7 +93,6 @@ impl Command {
 /// A log read from the store, with the entries that its listeners have not been told.
 #[derive(Debug)]
 struct Read {
-    log: LogId,
     found: Result<Option<Loaded>, store::Error>,
     untold: Vec<Entry>,
 }
@@ -115,6 +114,8 @@ pub(super) struct Appender {
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
     reads: JoinSet<Read>,
+    /// Which log each read is of, for the one that panics.
+    reading: HashMap<Id, LogId>,
     /// Logs with listeners that could not be read after a commit of unknown outcome; tried again.
     unsettled: HashSet<LogId>,
     /// Held until the end, for whoever waits for it.
@@ -140,6 +141,7 @@ impl Appender {
             ready: VecDeque::new(),
             parked: HashMap::new(),
             reads: JoinSet::new(),
+            reading: HashMap::new(),
             unsettled: HashSet::new(),
             stopped: Vec::new(),
         }
@@ -155,7 +157,7 @@ impl Appender {
             if self.ready.is_empty() {
                 tokio::select! {
                     biased;
-                    Some(read) = self.reads.join_next() => self.on_read(read.ok()).await,
+                    Some(read) = self.reads.join_next_with_id() => self.on_read(read).await,
                     command = self.queue.recv(), if open => match command {
                         Some(command) => self.on_command(command),
                         None => open = false,
@@ -171,8 +173,8 @@ impl Appender {
             {
                 self.on_command(command);
             }
-            while let Some(read) = self.reads.try_join_next() {
-                self.on_read(read.ok()).await;
+            while let Some(read) = self.reads.try_join_next_with_id() {
+                self.on_read(read).await;
             }
             let batch = self.sequence();
             if !batch.is_empty() {
@@ -220,7 +222,7 @@ impl Appender {
         self.parked.insert(log, Vec::new());
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
         let told = self.hub.position(log);
-        self.reads.spawn(async move {
+        let read = self.reads.spawn(async move {
             let found = read(&*store, log, now).await;
             let mut untold = Vec::new();
             if let (Ok(Some(loaded)), Some(told)) = (&found, told)
@@ -234,22 +236,25 @@ impl Appender {
                     Ok(entries) => untold = entries,
                     Err(e) => {
                         return Read {
-                            log,
                             found: Err(e),
                             untold,
                         };
                     }
                 }
             }
-            Read { log, found, untold }
+            Read { found, untold }
         });
+        self.reading.insert(read.id(), log);
     }
 
-    async fn on_read(&mut self, read: Option<Read>) {
-        // A read that panicked tells nothing; what waits for it is dropped with its reply, which the
-        // waiting side sees as `unavailable`.
-        let Some(Read { log, found, untold }) = read else {
+    async fn on_read(&mut self, read: Result<(Id, Read), JoinError>) {
+        let id = read.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(log) = self.reading.remove(&id) else {
             return;
+        };
+        let (found, untold) = match read {
+            Ok((_, read)) => (read.found, read.untold),
+            Err(e) => (Err(store::Error::Damaged(e.to_string())), Vec::new()),
         };
         let parked = self.parked.remove(&log).unwrap_or_default();
         let refusal = match found {
@@ -281,17 +286,6 @@ impl Appender {
                     let _gone = reply.send(Err(r.clone()));
                 }
             }
-        }
-    }
-
-    /// Publishes what was committed without our knowing.
-    async fn tell_again(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
-            let names = self.store.users(&people(&entry)).await.unwrap_or_default();
-            let frame = encode(&entry, |id| {
-                names.iter().find(|u| u.id == id).map(|u| &u.name)
-            });
-            let _next_read_tells_the_rest = self.hub.publish(entry.log, position(&entry), &frame);
         }
     }
 
@@ -357,170 +351,6 @@ impl Appender {
             .heads
             .insert(log, self.memory.head(log).unwrap_or_default());
     }
-
-    async fn commit(&mut self, batch: Vec<(Append, Change)>) {
-        let (appends, changes): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let changes = Arc::new(changes);
-        let outcomes = self.store.commit(Arc::clone(&changes)).await;
-        self.stats.batches.up();
-        let changes = Arc::try_unwrap(changes).unwrap_or_else(|shared| (*shared).clone());
-        let outcomes = match outcomes {
-            Ok(outcomes) => outcomes,
-            Err(e) => return self.give_up(&e, appends, &changes),
-        };
-        let mut failed: HashSet<LogId> = HashSet::new();
-        let mut again = VecDeque::new();
-        let mut told = Vec::new();
-        for ((mut append, change), outcome) in appends.into_iter().zip(changes).zip(outcomes) {
-            if outcome == Outcome::Committed {
-                self.apply(&change);
-                told.push((append, change));
-                continue;
-            }
-            let logs: Vec<_> = change.entries.iter().map(|e| e.log).collect();
-            let follows = logs.iter().any(|log| failed.contains(log));
-            failed.extend(&logs);
-            let answer = match outcome {
-                Outcome::Duplicate(original) => answer_repeat(&change, *original),
-                Outcome::Exists(what) => {
-                    Err(Refusal::Conflict(format!("this {what} is taken")).into())
-                }
-                Outcome::Stale => Err(Error::Stale),
-                Outcome::Conflict | Outcome::Committed if append.tries < TRIES => {
-                    append.tries += 1;
-                    if !follows {
-                        // Somebody else wrote to one of these logs: look where they stand now.
-                        for log in &logs {
-                            self.memory.forget(*log);
-                        }
-                    }
-                    again.push_back(append);
-                    continue;
-                }
-                Outcome::Conflict | Outcome::Committed => Err(Refusal::Unavailable.into()),
-            };
-            append.answer(answer);
-        }
-        for (append, change) in told {
-            self.tell(append, change).await;
-        }
-        again.append(&mut self.ready);
-        self.ready = again;
-    }
-
-    /// The batch failed as a whole. If it may have happened all the same, what is known of its logs is
-    /// forgotten, and those that somebody listens to are read again at once.
-    fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
-        let refusal = refuse(error);
-        if !matches!(error, store::Error::Full) {
-            let logs: HashSet<_> = changes
-                .iter()
-                .flat_map(|c| &c.entries)
-                .map(|e| e.log)
-                .collect();
-            let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
-            for log in logs.into_iter().chain(closed) {
-                self.memory.forget(log);
-                if self.hub.position(log).is_some() {
-                    self.park_nothing(log);
-                }
-            }
-        }
-        for append in appends {
-            append.answer(Err(refusal.clone().into()));
-        }
-    }
-
-    fn apply(&self, change: &Change) {
-        for write in &change.writes {
-            self.memory.apply(write.clone());
-        }
-        for entry in &change.entries {
-            let head = Head {
-                seq: entry.seq,
-                n: entry.n,
-                at: entry.at,
-            };
-            let hash = match &entry.payload {
-                Payload::Act(act) => Some(act.hash.as_str()),
-                _ => None,
-            };
-            self.memory.advance(entry.log, head, hash);
-        }
-    }
-
-    /// Answers the sender, then tells everyone else.
-    async fn tell(&mut self, append: Append, change: Change) {
-        let Change { entries, writes } = change;
-        let mut events = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            self.stats.entries.up();
-            if entry.log == LogId::Control {
-                continue;
-            }
-            if entry.payload.is_message() {
-                self.stats.messages.up();
-            }
-            let heard = self.hub.position(entry.log).is_some();
-            let frame = heard.then(|| self.event(entry));
-            events.push((entry.log, position(entry), frame, expels(entry)));
-        }
-        append.answer(Ok(Done {
-            entries,
-            dup: false,
-        }));
-        for (log, position, frame, expels) in events {
-            if let Some(frame) = frame
-                && let Err(gap) = self.hub.publish(log, position, &frame)
-            {
-                let most = usize::MAX;
-                let missed = self
-                    .store
-                    .entries(log, gap.last, position.seq, most, most)
-                    .await;
-                self.tell_again(missed.unwrap_or_default()).await;
-            }
-            if let Some((room, user, why)) = expels {
-                self.hub.expel(room.into(), user, &unsubscribed(room, why));
-            }
-        }
-        for write in writes {
-            self.cut_off(&write);
-        }
-    }
-
-    fn event(&self, entry: &Entry) -> Frame {
-        let names: Vec<(UserId, Username)> = people(entry)
-            .into_iter()
-            .filter_map(|id| self.memory.user(id).map(|u| (id, u.name())))
-            .collect();
-        encode(entry, |id| {
-            names
-                .iter()
-                .find(|(user, _)| *user == id)
-                .map(|(_, name)| name)
-        })
-    }
-
-    /// Closes the sockets that a write has taken the ground from.
-    fn cut_off(&self, write: &Write) {
-        let revoked = Close::now(CloseCode::SessionRevoked);
-        match write {
-            Write::UpdateSession(session) if session.ended_at.is_some() => {
-                self.hub
-                    .kick(session.user, revoked, |c| c.session == session.id);
-            }
-            Write::EndSessions { user, except, .. } => {
-                self.hub
-                    .kick(*user, revoked, |c| Some(c.session) != *except);
-            }
-            Write::UpdateUser(user) if user.status != Status::Active => {
-                self.hub
-                    .kick(user.id, Close::now(CloseCode::Banned), |_| true);
-            }
-            _ => {}
-        }
-    }
 }
 
 async fn read(
@@ -542,52 +372,4 @@ async fn read(
         },
         LogId::Control => Some(Loaded::Control(store.load_control().await?)),
     })
-}
-
-/// The answer to a request whose `txn` was seen before.
-fn answer_repeat(change: &Change, original: Entry) -> Result<Done, Error> {
-    let asked = change
-        .entries
-        .iter()
-        .find(|e| e.txn.is_some() && e.txn == original.txn);
-    if asked.is_some_and(|e| e.digest == original.digest) {
-        Ok(Done {
-            entries: vec![original],
-            dup: true,
-        })
-    } else {
-        Err(Refusal::TxnReused.into())
-    }
-}
-
-fn position(entry: &Entry) -> Position {
-    Position {
-        seq: entry.seq,
-        n: entry.n,
-    }
-}
-
-/// Everyone whose name the entry's event shows.
-pub(super) fn people(entry: &Entry) -> Vec<UserId> {
-    let mut people: Vec<UserId> = entry.from.into_iter().collect();
-    if let Payload::Membership { user, .. } = &entry.payload {
-        people.push(*user);
-    }
-    people
-}
-
-/// Whom an entry takes out of which room, and why.
-fn expels(entry: &Entry) -> Option<(RoomId, Option<UserId>, &'static str)> {
-    match (&entry.payload, entry.log) {
-        (Payload::Removed { target, why }, LogId::User(user)) => {
-            let why = if why == "left" { "left" } else { "removed" };
-            Some((*target, Some(user), why))
-        }
-        (Payload::Deleted, LogId::Room(room)) => Some((room, None, "deleted")),
-        _ => None,
-    }
-}
-
-fn unsubscribed(room: RoomId, why: &str) -> Frame {
-    Frame::json(&serde_json::json!({"ev": "unsubscribed", "room": room, "why": why}))
 }

@@ -268,6 +268,7 @@ impl Memory {
             Write::UpdateSession(_)
             | Write::InsertCode(_)
             | Write::TakeCode(_)
+            | Write::DeleteCodes(_)
             | Write::PutKey(_)
             | Write::PutSetting(..) => {}
         }
@@ -287,6 +288,7 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::UpdateSession(_)
         | Write::InsertCode(_)
         | Write::TakeCode(_)
+        | Write::DeleteCodes(_)
         | Write::PutKey(_)
         | Write::PutSetting(..) => None,
     }

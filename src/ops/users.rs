@@ -177,6 +177,7 @@ impl Ops {
                 at: draft.now(),
             });
             draft.write(Write::UpdateUser(user));
+            draft.write(Write::DeleteCodes(id));
             if let Some(code) = &code {
                 draft.write(Write::InsertCode(code.clone()));
             }
@@ -199,6 +200,7 @@ impl Ops {
         role: Role,
         dry_run: bool,
     ) -> Result<User, Refusal> {
+        let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
         if found.role == Role::Admin && role != Role::Admin {
             self.keep_an_admin(found.id).await?;
@@ -234,6 +236,7 @@ impl Ops {
         enabled: bool,
         dry_run: bool,
     ) -> Result<User, Refusal> {
+        let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
         if !enabled && found.role == Role::Admin {
             self.keep_an_admin(found.id).await?;

@@ -44,12 +44,12 @@ impl Location {
     /// Reads the settings, and the file that has the URL if they name one.
     pub(super) fn of(config: &Config) -> Result<Self, Error> {
         let url = url(config)?;
-        let beside = config.server.data_dir.join(FILE);
+        let beside = real(config.server.data_dir.join(FILE));
         if url.is_empty() {
             return Ok(Self::Sqlite(beside));
         }
         match url.expose().strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(real(PathBuf::from(path)))),
             None if url.expose().starts_with("mongodb") => Ok(Self::Mongo(url, beside)),
             _ => Err(Error::Config(
                 "store.url names no known store; write sqlite:PATH or mongodb://HOST/DATABASE"
@@ -122,6 +122,11 @@ impl Backend {
             Self::Mongo(_, lock) => lock.write(Some(socket)),
         }
     }
+}
+
+/// Where a link leads: the lock lies beside the file itself, so that two paths to it are one store.
+fn real(path: PathBuf) -> PathBuf {
+    std::fs::canonicalize(&path).unwrap_or(path)
 }
 
 /// The URL, from the settings or from the file that keeps it off the process list.

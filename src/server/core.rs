@@ -1,6 +1,6 @@
 //! Everything behind the doors: the store and what stands on it.
 
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -42,6 +42,7 @@ impl Core {
     pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
         let clock = Clock::system();
         let location = Location::of(config)?;
+        check_directory(&config.server.data_dir)?;
         let shown = location.shown();
         let backend = location.open(config, &clock).await?;
         let store = backend.store();
@@ -122,6 +123,7 @@ impl Core {
             clock: app.clock.clone(),
             stats: Arc::clone(&app.stats),
             started_at: self.started_at,
+            admins: Arc::default(),
             listen,
         }
     }
@@ -133,6 +135,19 @@ impl Core {
         self.tasks.wait().await;
         self.app.store.close().await;
     }
+}
+
+/// Refuses a data directory in which everyone may rename and delete.
+fn check_directory(dir: &Path) -> Result<(), Error> {
+    let mode = std::fs::metadata(dir).map_or(0, |m| m.permissions().mode());
+    let (everyone_writes, sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
+    if everyone_writes && !sticky {
+        let dir = dir.display();
+        return Err(Error::Config(format!(
+            "everyone may write in the data directory {dir}; mend it with: chmod o-w {dir}"
+        )));
+    }
+    Ok(())
 }
 
 /// Puts the public halves of this node's keys into the store, and takes in those of others.

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use crate::door::{App, Peer, Ticket};
+use crate::door::{App, Patient, Peer, Ticket};
 
 /// How large the head of a request may be. What a client of ours sends fits many times over.
 const HEAD: usize = 16 * 1024;
@@ -54,6 +54,7 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticke
         request.extensions_mut().insert(ticket.clone());
         router.clone().oneshot(request.map(Body::new))
     });
+    let stream = Patient::new(stream, app.config.http.request_timeout.get());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.config.http.header_timeout.get())

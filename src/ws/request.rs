@@ -135,11 +135,11 @@ fn parse_subscribe(asked: Subscribe) -> Result<Request, Refusal> {
             room,
             after: asked.after,
         }],
-        (None, Some(rooms)) if rooms.len() <= ROOMS_MOST => rooms,
+        (None, Some(rooms)) if (1..=ROOMS_MOST).contains(&rooms.len()) => rooms,
         (None, Some(_)) => {
             return Err(Refusal::field(
                 "rooms",
-                format!("at most {ROOMS_MOST} at once"),
+                format!("name 1 to {ROOMS_MOST} at once"),
             ));
         }
         _ => {

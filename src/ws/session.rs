@@ -16,10 +16,13 @@ use std::{
 };
 
 use tokio::{
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
     time::{Instant, sleep_until},
 };
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
 use super::{
     reply::{self, Id},
@@ -82,7 +85,8 @@ pub(super) struct Session {
     address: IpAddr,
     conn: ConnId,
     token: Option<String>,
-    reader: Option<Reader>,
+    /// What came before the upgrade was done.
+    early: Vec<u8>,
     outbox: Arc<Outbox>,
     known: Option<Box<Known>>,
     listening: HashSet<LogId>,
@@ -102,15 +106,15 @@ impl Session {
         context: &Context,
         token: Option<String>,
         early: Vec<u8>,
-    ) -> Self {
+    ) -> Box<Self> {
         let ws = &app.config.ws;
-        let size = |b: bytesize::ByteSize| usize::try_from(b.as_u64()).unwrap_or(usize::MAX);
-        Self {
+        let outbox = usize::try_from(ws.outbox.as_u64()).unwrap_or(usize::MAX);
+        Box::new(Self {
             conn: ConnId::new(app.clock.now()),
             address: context.address,
             token,
-            reader: Some(Reader::new(early, size(ws.frame))),
-            outbox: Arc::new(Outbox::new(size(ws.outbox))),
+            early,
+            outbox: Arc::new(Outbox::new(outbox)),
             known: None,
             listening: HashSet::new(),
             names: Vec::new(),
@@ -122,14 +126,13 @@ impl Session {
             heard: Instant::now(),
             pinged: false,
             app,
-        }
+        })
     }
 
     /// Runs until either side ends it.
-    pub(super) async fn run(mut self, mut socket: TcpStream) {
-        let Some(mut reader) = self.reader.take() else {
-            return;
-        };
+    pub(super) async fn run(mut self: Box<Self>, mut socket: TcpStream) {
+        let frame = usize::try_from(self.app.config.ws.frame.as_u64()).unwrap_or(usize::MAX);
+        let mut reader = Reader::new(std::mem::take(&mut self.early), frame);
         let mut writer = Writer::new();
         let (mut incoming, outgoing) = socket.split();
         let mut timer = Box::pin(sleep_until(self.heard + self.hello_within()));
@@ -166,6 +169,18 @@ impl Session {
                 }
             }
         };
+        // Boxed: only who leaves needs the room for it.
+        Box::pin(self.leave(close, writer, &mut incoming, &outgoing)).await;
+    }
+
+    /// Tells what is still due and says goodbye, as far as the close lets it.
+    async fn leave(
+        mut self: Box<Self>,
+        close: Option<Close>,
+        mut writer: Writer,
+        incoming: &mut ReadHalf<'_>,
+        outgoing: &WriteHalf<'_>,
+    ) {
         if let Some(close) = close.filter(|c| c.finish) {
             let most: Duration = self.app.config.server.drain.into();
             let finishing = async {
@@ -175,7 +190,7 @@ impl Session {
                 }
                 let sends = Arc::clone(&self.sends);
                 let done = || sends.load(Ordering::Acquire) == 0;
-                writer.drain(&outgoing, &self.outbox, done).await
+                writer.drain(outgoing, &self.outbox, done).await
             };
             if tokio::time::timeout(most, finishing).await.is_err() {
                 tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
@@ -183,22 +198,21 @@ impl Session {
         }
         if close.is_none() {
             // The answer to the client's own close; nobody there any more is fine, too.
-            let rest = writer.drain(&outgoing, &self.outbox, || true);
+            let rest = writer.drain(outgoing, &self.outbox, || true);
             let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
         self.part();
+        // What came after the drain, or instead of it, such as a session that was ended meanwhile.
+        let close = self.outbox.closing().or(close);
         if let Some(close) = close {
+            if !close.finish {
+                writer.drop_unwritten(&self.outbox);
+            }
             if close.code == CloseCode::SlowConsumer {
                 self.app.stats.slow_consumers.up();
             }
-            writer
-                .finish(
-                    reply::closing(close),
-                    &mut incoming,
-                    &outgoing,
-                    &self.outbox,
-                )
-                .await;
+            let last = reply::closing(close);
+            writer.finish(last, incoming, outgoing, &self.outbox).await;
         }
     }
 
@@ -257,10 +271,10 @@ impl Session {
         }
         let silent = now.duration_since(self.heard);
         // Ticks come a little early or late; a tenth of an interval is no silence.
-        if silent + every / 10 < every {
-            self.pinged = false;
-        } else if (self.pinged && silent + every / 10 >= every * 2) || stuck > every * 2 {
+        if stuck > every * 2 || (self.pinged && silent + every / 10 >= every * 2) {
             self.outbox.close(Close::now(CloseCode::NoPong));
+        } else if silent + every / 10 < every {
+            self.pinged = false;
         } else {
             self.pinged = true;
             self.outbox.push(Frame::ping());
@@ -294,7 +308,12 @@ impl Session {
                 self.refuse(None, &why);
                 self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
             }
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
+                if self.frames.take(1).is_err() {
+                    self.app.stats.rate_limited.up();
+                    self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
+                }
+            }
         }
     }
 
@@ -405,6 +424,8 @@ async fn work_of(work: &mut Option<Work>) -> Then {
 /// How a failed read ends the connection: with a verdict, or, when there is nobody to tell, without.
 fn failure(error: &tungstenite::Error) -> Option<Close> {
     match error {
+        // Gone without a word: the commonest end there is, and no abuse.
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         tungstenite::Error::Capacity(_)
         | tungstenite::Error::Utf8(_)
         | tungstenite::Error::Protocol(_) => Some(Close::now(CloseCode::ProtocolAbuse)),

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     net::tcp::{ReadHalf, WriteHalf},
+    task::{coop::consume_budget, yield_now},
     time::{Instant, timeout},
 };
 use tokio_tungstenite::tungstenite::{
@@ -21,10 +22,13 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
-use crate::hub::{Close, Frame, Outbox, Taken};
+use crate::hub::{Close, Frame, Outbox};
 
 /// tungstenite's default of 128 KiB, eagerly allocated, would be most of what a connection costs.
 const READ_BUFFER: usize = 1024;
+/// How much is read before others get their turn. tungstenite reads on by itself while a message is not
+/// whole, and a flood of empty fragments never is.
+const READ_TURN: usize = 8 * 1024;
 /// How many frames leave in one system call at most.
 const FRAMES: usize = 64;
 /// How long a closing connection may take to take in its last frames, and to close its side.
@@ -54,10 +58,22 @@ impl Reader {
         socket: &mut ReadHalf<'_>,
         outbox: &Outbox,
     ) -> Result<Message, tungstenite::Error> {
+        // A socket that always has something to read is never pending, and reading it directly costs none of
+        // the budget by which tokio shares the threads; so it is paid here.
+        consume_budget().await;
         loop {
-            match self.context.read(&mut Half { socket, outbox }) {
+            let mut half = Half {
+                socket,
+                outbox,
+                left: READ_TURN,
+            };
+            match self.context.read(&mut half) {
                 Err(tungstenite::Error::Io(e)) if e.kind() == io::ErrorKind::WouldBlock => {
-                    socket.readable().await?;
+                    if half.left == 0 {
+                        yield_now().await;
+                    } else {
+                        socket.readable().await?;
+                    }
                 }
                 read => return read,
             }
@@ -69,11 +85,19 @@ impl Reader {
 struct Half<'a, 'b> {
     socket: &'a mut ReadHalf<'b>,
     outbox: &'a Outbox,
+    /// How much may be read in this turn.
+    left: usize,
 }
 
 impl Read for Half<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.try_read(buffer)
+        let most = buffer.len().min(self.left);
+        if most == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let read = self.socket.try_read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
     }
 }
 
@@ -94,8 +118,6 @@ pub(super) struct Writer {
     pending: VecDeque<Frame>,
     /// How much of the first pending frame is written.
     offset: usize,
-    /// Set once the connection is to be closed.
-    closing: Option<Close>,
     /// When something could last be written, or nothing was left to write.
     progress: Instant,
 }
@@ -105,7 +127,6 @@ impl Writer {
         Self {
             pending: VecDeque::new(),
             offset: 0,
-            closing: None,
             progress: Instant::now(),
         }
     }
@@ -117,36 +138,61 @@ impl Writer {
         socket: &WriteHalf<'_>,
         outbox: &Outbox,
     ) -> io::Result<Option<Close>> {
-        if self.pending.is_empty() && self.closing.is_none() {
+        if self.pending.is_empty() {
             poll_fn(|cx| outbox.poll_ready(cx)).await;
-            if let Taken::Close(close) = outbox.take(&mut self.pending, FRAMES) {
-                self.closing = Some(close);
-            }
+            outbox.take(&mut self.pending, FRAMES);
             self.progress = Instant::now();
         }
-        self.write(socket, outbox).await?;
-        Ok(self.closing)
+        // A close does not wait for a socket that takes nothing.
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| outbox.poll_close(cx)) => {}
+            written = self.write(socket, outbox) => written?,
+        }
+        Ok(outbox.closing())
+    }
+
+    /// What a close against the person leaves to be written: the rest of a frame that is half written.
+    pub(super) fn drop_unwritten(&mut self, outbox: &Outbox) {
+        let keep = usize::from(self.offset > 0);
+        let dropped: usize = self
+            .pending
+            .drain(keep.min(self.pending.len())..)
+            .map(|f| f.len())
+            .sum();
+        outbox.written(dropped);
     }
 
     async fn write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<()> {
         while !self.pending.is_empty() {
-            let mut slices = [IoSlice::new(&[]); FRAMES];
-            let count = self.pending.len().min(FRAMES);
-            for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
-                let skip = if i == 0 { self.offset } else { 0 };
-                *slice = IoSlice::new(&frame.bytes()[skip..]);
-            }
-            match socket.try_write_vectored(&slices[..count]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.advance(written, outbox),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+            if !self.try_write(socket, outbox)? {
+                socket.writable().await?;
             }
         }
         // An idle connection keeps no buffer.
         self.pending = VecDeque::new();
         Ok(())
+    }
+
+    /// One system call; false when the socket takes nothing now. Apart, so that its kilobyte of slices is on
+    /// the stack for the moment of the call, and not in every connection's task.
+    fn try_write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<bool> {
+        let mut slices = [IoSlice::new(&[]); FRAMES];
+        let count = self.pending.len().min(FRAMES);
+        for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
+            let skip = if i == 0 { self.offset } else { 0 };
+            *slice = IoSlice::new(&frame.bytes()[skip..]);
+        }
+        match socket.try_write_vectored(&slices[..count]) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                self.advance(written, outbox);
+                Ok(true)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
+            Err(e) => Err(e),
+        }
     }
 
     fn advance(&mut self, written: usize, outbox: &Outbox) {
@@ -203,6 +249,8 @@ impl Writer {
             }
             let mut rest = [0; 512];
             loop {
+                // Who goes on sending does not keep a thread, nor the time from running out.
+                consume_budget().await;
                 match reader.try_read(&mut rest) {
                     Ok(0) => return,
                     Ok(_) => {}

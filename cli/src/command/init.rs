@@ -160,14 +160,17 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
 }
 
 fn next_steps(written: &Written) -> String {
-    let path = written.path.display().to_string();
-    let path = escape(&path);
-    let data = written.data_dir.display().to_string();
-    let data = escape(&data);
+    let shown = |path: &Path| escape(&path.to_string_lossy()).into_owned();
+    let whole = absolute(&written.path).unwrap_or_else(|_| written.path.clone());
+    let (path, whole, data) = (
+        shown(&written.path),
+        shown(&whole),
+        shown(&written.data_dir),
+    );
     format!(
         "Wrote {path}; data goes to {data}, registration is by invitation.\n\n\
          Next:\n  \
-         export CHATD_CONFIG={path}            # or give --config each time\n  \
+         export CHATD_CONFIG={whole}\n  \
          chatd user add NAME --role admin   # the first administrator\n  \
          chatd serve                        # run the server\n  \
          chatd invite create                # a code for the next person\n"

@@ -10,7 +10,12 @@ use clap::Args;
 use serde_json::json;
 use tokio::runtime::Builder;
 
-use crate::{console::Console, failure::Failure, output::escape, settings};
+use crate::{
+    console::{Console, print},
+    failure::Failure,
+    output::escape,
+    settings,
+};
 
 /// Run the server
 ///
@@ -54,7 +59,7 @@ impl Serve {
             let _ = if console.is_json() {
                 console.answer(&document(&listening), |_| String::new())
             } else {
-                console.text(&banner(&listening, join))
+                print(&banner(&listening, join))
             };
         };
         Ok(runtime.block_on(server::serve(loaded, ready))?)
@@ -87,7 +92,7 @@ fn banner(listening: &Listening, join: &str) -> String {
     let admin = admin.to_string_lossy();
     let admin = escape(&admin);
     format!(
-        "chatd {version} listening on http://{address}\n  data     {data} ({store})\n  admin    {admin}\n  \
+        "chatd {version} listening on http://{address}\n  data     {data}\n  store    {store}\n  admin    {admin}\n  \
          join     {join}\n  stop     Ctrl-C\n"
     )
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::{
     asking::Asking,
     failure::Failure,
-    output::{Facts, bytes, escape, moment, number, span},
+    output::{Facts, bytes, count, escape, moment, number},
 };
 
 /// Show how the server is
@@ -45,8 +45,7 @@ fn page(status: &api::Status, now: Millis) -> String {
                     .as_deref()
                     .map(|at| format!("http://{}", escape(at))),
             )
-            .with("up", span(now.since(status.started_at)))
-            .with("since", moment(status.started_at, now))
+            .with("started", moment(status.started_at, now))
             .with("process", status.pid.to_string())
             .with("memory", bytes(status.memory_bytes));
     }
@@ -85,7 +84,6 @@ fn counts(facts: Facts, counts: &api::Counts) -> Facts {
         channels,
         ..
     } = *counts;
-    let shared = counts.entries.checked_div(counts.batches).unwrap_or(0);
     let mut facts = facts
         .with(
             "connections",
@@ -106,10 +104,9 @@ fn counts(facts: Facts, counts: &api::Counts) -> Facts {
         .with(
             "entries",
             format!(
-                "{} in {} commits, {} each",
+                "{} in {}",
                 number(counts.entries),
-                number(counts.batches),
-                number(shared)
+                count(counts.batches, "commit")
             ),
         )
         .with(

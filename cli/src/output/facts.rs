@@ -1,6 +1,8 @@
 //! Details of one thing: a line for each, labels to the left.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io};
+
+use crate::console::has_style;
 
 /// Labels and values, in blocks.
 #[derive(Default)]
@@ -37,7 +39,8 @@ impl Facts {
     pub(crate) fn under(self, title: &str) -> String {
         let labels = self.lines.iter().flatten().map(|(label, _)| label.len());
         let width = labels.max().unwrap_or(0);
-        let mut text = format!("{title}\n");
+        let mut text = bold(title);
+        text.push('\n');
         for line in &self.lines {
             match line {
                 Some((label, value)) => writeln!(text, "  {label:<width$}   {value}"),
@@ -46,6 +49,15 @@ impl Facts {
             .expect("a String takes all that is written to it");
         }
         text
+    }
+}
+
+/// A title on a terminal.
+fn bold(title: &str) -> String {
+    if has_style(&io::stdout()) {
+        format!("\x1b[1m{title}\x1b[0m")
+    } else {
+        title.to_owned()
     }
 }
 
@@ -60,6 +72,7 @@ mod tests {
             .maybe("title", None::<String>)
             .gap();
         let text = facts.with("created", "now").under("ana");
-        assert_eq!(text, "ana\n  id        1\n\n  created   now\n");
+        let title = bold("ana");
+        assert_eq!(text, format!("{title}\n  id        1\n\n  created   now\n"));
     }
 }

@@ -3,7 +3,8 @@
 use std::io;
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets::NOTHING,
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table,
+    presets::NOTHING,
 };
 
 use crate::console::has_style;
@@ -12,6 +13,11 @@ use crate::console::has_style;
 /// stand to the right. All columns keep their width on a narrow terminal but the last, which is cut.
 pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let style = has_style(&io::stdout());
+    let rows: Vec<Vec<String>> = rows.into_iter().collect();
+    // A column with nothing in it only takes room.
+    let shown = |i: &usize| rows.iter().any(|row| !row[*i].is_empty());
+    let shown: Vec<usize> = (0..headings.len()).filter(shown).collect();
+    let headings: Vec<&str> = shown.iter().map(|i| headings[*i]).collect();
     let mut table = Table::new();
     table
         .load_style(NOTHING)
@@ -24,13 +30,17 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
             cell
         }
     });
-    table.set_header(header.collect::<Vec<_>>());
-    for row in rows {
-        let mut row = comfy_table::Row::from(row);
+    let mut header = Row::from(header.collect::<Vec<_>>());
+    header.max_height(1);
+    table.set_header(header);
+    // What does not fit is cut where the space ends, not where a word does. No cell holds a NUL.
+    table.set_delimiter('\0');
+    for row in &rows {
+        let mut row = Row::from(shown.iter().map(|i| &row[*i]).collect::<Vec<_>>());
         row.max_height(1);
         table.add_row(row);
     }
-    let last = headings.len() - 1;
+    let last = headings.len().saturating_sub(1);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if i == last { 0 } else { 3 }));
         if headings[i].starts_with('#') {

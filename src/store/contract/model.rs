@@ -206,6 +206,7 @@ impl Model {
                 stale(!self.codes.contains_key(&code.hash))?;
                 self.codes.insert(code.hash, code);
             }
+            Write::DeleteCodes(user) => self.codes.retain(|_, code| code.user != Some(user)),
             Write::TakeCode(hash) => stale(self.codes.remove(&hash).is_some())?,
             Write::PutSetting(name, value) => {
                 self.settings.insert(name, value);

@@ -243,6 +243,12 @@ pub(in crate::store) async fn uses_a_code_once(place: &impl Place) {
     let outcomes = store.commit(vec![take.clone(), take].into()).await.unwrap();
     assert_eq!(outcomes, [Outcome::Committed, Outcome::Stale]);
     assert_eq!(store.code(&code.hash).await.unwrap(), None);
+
+    put(&*store, [Write::InsertCode(code.clone())]).await;
+    put(&*store, [Write::DeleteCodes(UserId::new(NOW))]).await;
+    assert!(store.code(&code.hash).await.unwrap().is_some());
+    put(&*store, [Write::DeleteCodes(code.user.unwrap())]).await;
+    assert_eq!(store.code(&code.hash).await.unwrap(), None);
 }
 
 pub(in crate::store) async fn keeps_keys_and_settings(place: &impl Place) {

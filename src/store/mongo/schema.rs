@@ -17,7 +17,7 @@ use super::{
         CodeDoc, EntryDoc, KeyDoc, MemberDoc, RoomDoc, SessionDoc, SettingDoc, UserDoc, binary,
         bytes, date,
     },
-    fault::{is_duplicate, store_error, within},
+    fault::{code, is_duplicate, store_error, within},
 };
 use crate::{
     clock::{Clock, Millis},
@@ -30,6 +30,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// How long a process that runs the steps may be silent before another takes over.
 const LEASE: Duration = Duration::from_mins(1);
+/// The server's code for a collection that is there already.
+const EXISTS: i32 = 48;
 /// How often who waits for the lease looks again.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -46,6 +48,7 @@ pub(super) mod index {
     pub(in super::super) const MEMBER_USER: &str = "user_room";
     pub(in super::super) const SESSION_USER: &str = "user_created_at";
     pub(in super::super) const SESSION_ENDED: &str = "ended_at";
+    pub(in super::super) const CODE_USER: &str = "user";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
 }
@@ -180,13 +183,11 @@ async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
 }
 
 async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
-    // A transaction cannot be the first to name a collection on every version.
-    for name in ["codes", "settings"] {
-        if let Err(fault) = within(db.database.create_collection(name)).await
-            && super::fault::code(&fault) != Some(48)
-        {
-            return Err(fault);
-        }
+    // The one collection without an index of its own; a transaction should not be what makes it.
+    if let Err(fault) = within(db.database.create_collection("settings")).await
+        && code(&fault) != Some(EXISTS)
+    {
+        return Err(fault);
     }
     let there = |field: &str| doc! { field: { "$gt": "" } };
     let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
@@ -246,6 +247,11 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
             ),
             plain(index::SESSION_ENDED, doc! { "ended_at": 1 }, Some(ended)),
         ],
+    )
+    .await?;
+    create(
+        &db.codes,
+        [plain(index::CODE_USER, doc! { "user": 1 }, None)],
     )
     .await?;
     create(

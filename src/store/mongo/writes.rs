@@ -58,6 +58,12 @@ pub(super) async fn apply(
             let taken = within(db.codes.delete_one(of).session(session)).await?;
             expect_one(taken.deleted_count)
         }
+        Write::DeleteCodes(user) => {
+            let of = doc! { "user": user_uuid(*user) };
+            let voided = db.codes.delete_many(of).hint(by(index::CODE_USER));
+            within(voided.session(session)).await?;
+            Ok(())
+        }
         Write::PutKey(key) => {
             let of = doc! { "_id": &key.kid };
             put(&db.keys, session, of, &KeyDoc::from(key)).await

@@ -193,6 +193,11 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::TakeCode(hash) => expect_row(
             conn.prepare_cached("DELETE FROM code WHERE hash = ?1")?.execute([hash]),
         ),
+        Write::DeleteCodes(user) => {
+            conn.prepare_cached("DELETE FROM code WHERE user = ?1")?
+                .execute([user.as_bytes()])?;
+            Ok(())
+        }
         Write::PutKey(key) => put_key(conn, key),
         Write::PutSetting(name, value) => {
             conn.prepare_cached(

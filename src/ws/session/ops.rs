@@ -1,7 +1,10 @@
 //! What a session does about each request. What can be answered from memory is answered here and now; the
 //! rest becomes the session's one piece of [`Work`].
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{PROTOCOL, Pending, Session, Then};
 use crate::{
@@ -205,8 +208,18 @@ impl Session {
         let Some(Pending { id, place, epoch }) = self.pending.pop_front() else {
             return;
         };
+        if self.pending.is_empty() {
+            // An idle connection keeps no buffer.
+            self.pending = VecDeque::new();
+        }
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        let full = self.listening.len() >= app.config.ws.subscriptions;
+        let most = app.config.ws.subscriptions;
+        if self.listening.len() >= most {
+            // Rooms one was taken out of meanwhile do not count.
+            self.listening
+                .retain(|log| app.hub.listens(*log, &connection));
+        }
+        let full = self.listening.len() >= most;
         let known_name = self.named(&place.room);
         self.work = Some(Box::pin(async move {
             let subscribed = async {

@@ -63,10 +63,8 @@ impl Add {
         };
         let made: Result<NewUserMade, Failure> =
             asking.act(async |client| Ok(client.post("/v1/users", &new).await?));
-        let hint = (
-            Exit::Conflict,
-            format!("`chatd user show {name}` shows who has it"),
-        );
+        let hint = "`chatd user add --help` tells what its values may be".to_owned();
+        let hint = (Exit::Usage, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;
         asking.console.answer(&made, |now| words(&made, now))?;
         if made.code.is_some() && !dry_run {

@@ -96,6 +96,8 @@ CREATE TABLE code (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX code_user ON code (user) WHERE user IS NOT NULL;
+
 -- Public halves of the keys that sign access tokens.
 CREATE TABLE signing_key (
     kid        TEXT PRIMARY KEY NOT NULL,

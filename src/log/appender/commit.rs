@@ -1,0 +1,146 @@
+//! Making a batch durable, and what each of its requests is told when it is not.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{Append, Appender};
+use crate::{
+    id::LogId,
+    log::{Done, Error, memory::closes, refuse},
+    model::{Entry, Head, Payload, Refusal},
+    store::{self, Change, Outcome},
+};
+
+/// How often a change is renumbered before its sender is told to try again.
+const TRIES: u8 = 8;
+
+impl Appender {
+    pub(super) async fn commit(&mut self, batch: Vec<(Append, Change)>) {
+        let (appends, changes): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let changes = Arc::new(changes);
+        let outcomes = self.store.commit(Arc::clone(&changes)).await;
+        self.stats.batches.up();
+        let changes = Arc::try_unwrap(changes).unwrap_or_else(|shared| (*shared).clone());
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(store::Error::Full) => return self.part_when_full(appends, &changes),
+            Err(e) => return self.give_up(&e, appends, &changes),
+        };
+        let mut failed: HashSet<LogId> = HashSet::new();
+        let mut again = VecDeque::new();
+        let mut told = Vec::new();
+        for ((mut append, change), outcome) in appends.into_iter().zip(changes).zip(outcomes) {
+            if outcome == Outcome::Committed {
+                self.apply(&change);
+                told.push((append, change));
+                continue;
+            }
+            let logs: Vec<_> = change.entries.iter().map(|e| e.log).collect();
+            let follows = logs.iter().any(|log| failed.contains(log));
+            failed.extend(&logs);
+            let answer = match outcome {
+                Outcome::Duplicate(original) => answer_repeat(&change, *original),
+                Outcome::Exists(what) => {
+                    Err(Refusal::Conflict(format!("this {what} is taken")).into())
+                }
+                Outcome::Stale => Err(Error::Stale),
+                Outcome::Conflict | Outcome::Committed if follows || append.tries < TRIES => {
+                    if !follows {
+                        append.tries += 1;
+                        // Somebody else wrote to one of these logs: look where they stand now.
+                        for log in &logs {
+                            self.memory.forget(*log);
+                        }
+                    }
+                    again.push_back(append);
+                    continue;
+                }
+                Outcome::Conflict | Outcome::Committed => Err(Refusal::Unavailable.into()),
+            };
+            append.answer(answer);
+        }
+        for (append, change) in told {
+            self.tell(append, change).await;
+        }
+        again.append(&mut self.ready);
+        self.ready = again;
+    }
+
+    /// The store is full and nothing of the batch happened. Messages are refused; what came with them, such as
+    /// a login, goes on in a batch without them.
+    fn part_when_full(&mut self, appends: Vec<Append>, changes: &[Change]) {
+        let says = |c: &Change| c.entries.iter().any(|e| e.payload.is_message());
+        if !changes.iter().any(says) {
+            return self.give_up(&store::Error::Full, appends, changes);
+        }
+        let mut again = VecDeque::new();
+        for (append, change) in appends.into_iter().zip(changes) {
+            if says(change) {
+                append.answer(Err(Refusal::StorageFull.into()));
+            } else {
+                again.push_back(append);
+            }
+        }
+        again.append(&mut self.ready);
+        self.ready = again;
+    }
+
+    /// The batch failed as a whole. If it may have happened all the same, what is known of its logs is
+    /// forgotten, and those that somebody listens to are read again at once.
+    fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
+        let refusal = refuse(error);
+        if !matches!(error, store::Error::Full) {
+            let logs: HashSet<_> = changes
+                .iter()
+                .flat_map(|c| &c.entries)
+                .map(|e| e.log)
+                .collect();
+            let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
+            for log in logs.into_iter().chain(closed) {
+                self.memory.forget(log);
+                if self.hub.position(log).is_some() {
+                    self.park_nothing(log);
+                }
+            }
+        }
+        for append in appends {
+            append.answer(Err(refusal.clone().into()));
+        }
+    }
+
+    fn apply(&self, change: &Change) {
+        for write in &change.writes {
+            self.memory.apply(write.clone());
+        }
+        for entry in &change.entries {
+            let head = Head {
+                seq: entry.seq,
+                n: entry.n,
+                at: entry.at,
+            };
+            let hash = match &entry.payload {
+                Payload::Act(act) => Some(act.hash.as_str()),
+                _ => None,
+            };
+            self.memory.advance(entry.log, head, hash);
+        }
+    }
+}
+
+/// The answer to a request whose `txn` was seen before.
+fn answer_repeat(change: &Change, original: Entry) -> Result<Done, Error> {
+    let asked = change
+        .entries
+        .iter()
+        .find(|e| e.txn.is_some() && e.txn == original.txn);
+    if asked.is_some_and(|e| e.digest == original.digest) {
+        Ok(Done {
+            entries: vec![original],
+            dup: true,
+        })
+    } else {
+        Err(Refusal::TxnReused.into())
+    }
+}

@@ -1,0 +1,128 @@
+//! Telling what happened: the sender first, then everyone who listens, in the order of the log.
+
+use super::{Append, Appender};
+use crate::{
+    hub::{Close, CloseCode, Frame, Position},
+    id::{LogId, RoomId, UserId},
+    log::{Done, event::encode},
+    model::{Entry, Payload, Status, Username},
+    store::{Change, Write},
+};
+
+impl Appender {
+    /// Publishes what was committed without our knowing.
+    pub(super) async fn tell_again(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let names = self.store.users(&people(&entry)).await.unwrap_or_default();
+            let frame = encode(&entry, |id| {
+                names.iter().find(|u| u.id == id).map(|u| &u.name)
+            });
+            let _next_read_tells_the_rest = self.hub.publish(entry.log, position(&entry), &frame);
+        }
+    }
+
+    /// Answers the sender, then tells everyone else.
+    pub(super) async fn tell(&mut self, append: Append, change: Change) {
+        let Change { entries, writes } = change;
+        let mut events = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            self.stats.entries.up();
+            if entry.log == LogId::Control {
+                continue;
+            }
+            if entry.payload.is_message() {
+                self.stats.messages.up();
+            }
+            let heard = self.hub.position(entry.log).is_some();
+            let frame = heard.then(|| self.event(entry));
+            events.push((entry.log, position(entry), frame, expels(entry)));
+        }
+        append.answer(Ok(Done {
+            entries,
+            dup: false,
+        }));
+        for (log, position, frame, expels) in events {
+            if let Some(frame) = frame
+                && let Err(gap) = self.hub.publish(log, position, &frame)
+            {
+                let most = usize::MAX;
+                let missed = self
+                    .store
+                    .entries(log, gap.last, position.seq, most, most)
+                    .await;
+                self.tell_again(missed.unwrap_or_default()).await;
+            }
+            if let Some((room, user, why)) = expels {
+                self.hub.expel(room.into(), user, &unsubscribed(room, why));
+            }
+        }
+        for write in writes {
+            self.cut_off(&write);
+        }
+    }
+
+    fn event(&self, entry: &Entry) -> Frame {
+        let names: Vec<(UserId, Username)> = people(entry)
+            .into_iter()
+            .filter_map(|id| self.memory.user(id).map(|u| (id, u.name())))
+            .collect();
+        encode(entry, |id| {
+            names
+                .iter()
+                .find(|(user, _)| *user == id)
+                .map(|(_, name)| name)
+        })
+    }
+
+    /// Closes the sockets that a write has taken the ground from.
+    fn cut_off(&self, write: &Write) {
+        let revoked = Close::now(CloseCode::SessionRevoked);
+        match write {
+            Write::UpdateSession(session) if session.ended_at.is_some() => {
+                self.hub
+                    .kick(session.user, revoked, |c| c.session == session.id);
+            }
+            Write::EndSessions { user, except, .. } => {
+                self.hub
+                    .kick(*user, revoked, |c| Some(c.session) != *except);
+            }
+            Write::UpdateUser(user) if user.status != Status::Active => {
+                self.hub
+                    .kick(user.id, Close::now(CloseCode::Banned), |_| true);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn position(entry: &Entry) -> Position {
+    Position {
+        seq: entry.seq,
+        n: entry.n,
+    }
+}
+
+/// Everyone whose name the entry's event shows.
+pub(super) fn people(entry: &Entry) -> Vec<UserId> {
+    let mut people: Vec<UserId> = entry.from.into_iter().collect();
+    if let Payload::Membership { user, .. } = &entry.payload {
+        people.push(*user);
+    }
+    people
+}
+
+/// Whom an entry takes out of which room, and why.
+fn expels(entry: &Entry) -> Option<(RoomId, Option<UserId>, &'static str)> {
+    match (&entry.payload, entry.log) {
+        (Payload::Removed { target, why }, LogId::User(user)) => {
+            let why = if why == "left" { "left" } else { "removed" };
+            Some((*target, Some(user), why))
+        }
+        (Payload::Deleted, LogId::Room(room)) => Some((room, None, "deleted")),
+        _ => None,
+    }
+}
+
+fn unsubscribed(room: RoomId, why: &str) -> Frame {
+    Frame::json(&serde_json::json!({"ev": "unsubscribed", "room": room, "why": why}))
+}
