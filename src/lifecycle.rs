@@ -34,7 +34,8 @@ impl Signals {
         });
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// Waits for the next of them, and says which.
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.term.recv() => "SIGTERM",
             _ = self.int.recv() => "SIGINT",

@@ -90,11 +90,18 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     logging::init(&config.log);
     let address = config.server.listen;
     let listen_error = |source| Error::Listen { address, source };
-    let signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
+    let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
         what: "cannot listen for signals".into(),
         source,
     })?;
-    let core = Core::open(&config).await?;
+    // Opening may wait for a database that is not up yet.
+    let core = tokio::select! {
+        opened = Core::open(&config) => opened?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(());
+        }
+    };
     let socket = tokio::net::TcpListener::bind(address)
         .await
         .map_err(listen_error);

@@ -69,10 +69,9 @@ impl Drop for Base {
     }
 }
 
-/// Not a test but a measurement: `cargo test -p chatd --lib measure -- --ignored --nocapture`.
+/// Says, with `--nocapture`, how much a message costs in such a batch and by itself.
 #[tokio::test]
-#[ignore = "it measures"]
-async fn measure_64_rooms_against_one_by_one() {
+async fn sixty_four_rooms_go_in_one_batch() {
     const ROUNDS: u64 = 20;
     let Some(base) = Base::new() else { return };
     let store = base.mongo().await;
