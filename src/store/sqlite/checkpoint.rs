@@ -100,6 +100,10 @@ fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool) {
     let mut conn = None;
     let mut warned = false;
     while wakes.recv().is_ok() {
+        // The writer was asked to begin the log anew, and cannot while another copies.
+        if restart.load(Ordering::Relaxed) {
+            continue;
+        }
         let looked = match &conn {
             Some(conn) => look(conn),
             None => schema::connect(path, Purpose::Checkpoint).and_then(|c| look(conn.insert(c))),

@@ -122,14 +122,15 @@ impl Writer {
     }
 
     fn tend_wal(&mut self, batch: &[Change]) {
+        // Before the thread is woken: two do not copy at once, and it would come first.
+        if let Some(conn) = &self.conn {
+            self.checkpointer.help(conn);
+        }
         let statements: usize = batch.iter().map(|c| c.entries.len() + c.writes.len()).sum();
         self.pages += PAGES_A_STATEMENT * statements as u64;
         if self.pages >= COPY_PAGES {
             self.pages = 0;
             self.checkpointer.wake();
-        }
-        if let Some(conn) = &self.conn {
-            self.checkpointer.help(conn);
         }
     }
 }
