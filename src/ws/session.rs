@@ -2,6 +2,7 @@
 //! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
 
 mod ops;
+mod time;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     account::Identity,
     door::{App, Context},
-    hub::{Close, CloseCode, Connection, Frame, Outbox},
+    hub::{Close, CloseCode, Connection, Outbox},
     id::{ConnId, Epoch, LogId, RoomId},
     limit::Bucket,
     model::{Caller, Origin, Refusal, RoomName},
@@ -42,8 +43,6 @@ use crate::{
 const PROTOCOL: u32 = 1;
 /// How many sends of one connection may wait for their acknowledgement; beyond it no more is read.
 const SENDS_IN_FLIGHT: u32 = 256;
-/// How long before it runs out a client is told that its access token does.
-const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
 /// How long the answer to a client's close may take to leave.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How many names of rooms a connection remembers.
@@ -230,57 +229,6 @@ impl Session {
             self.app
                 .hub
                 .unregister(&known.connection, self.listening.drain());
-        }
-    }
-
-    fn hello_within(&self) -> Duration {
-        self.app.config.ws.hello.into()
-    }
-
-    fn ping_every(&self) -> Duration {
-        self.app.config.ws.ping.into()
-    }
-
-    fn next_tick(&self) -> Instant {
-        let Some(known) = &self.known else {
-            return self.heard + self.hello_within();
-        };
-        let expiry = if known.told_expiry {
-            known.expires
-        } else {
-            known
-                .expires
-                .checked_sub(EXPIRY_NOTICE)
-                .unwrap_or(known.expires)
-        };
-        (Instant::now() + self.ping_every()).min(expiry.max(Instant::now()))
-    }
-
-    /// Keeps time: hello, pings, the token, a socket that takes nothing.
-    fn tick(&mut self, stuck: Duration) {
-        let (now, every) = (Instant::now(), self.ping_every());
-        let Some(known) = &mut self.known else {
-            return self.outbox.close(Close::now(CloseCode::NoPong));
-        };
-        if now >= known.expires {
-            return self.outbox.close(Close::now(CloseCode::TokenExpired));
-        }
-        if !known.told_expiry && now + EXPIRY_NOTICE >= known.expires {
-            known.told_expiry = true;
-            self.outbox.push(reply::bare("token_expiring"));
-        }
-        let silent = now.duration_since(self.heard);
-        // Ticks come a little early or late; a tenth of an interval is no silence.
-        if stuck > every * 2 || (self.pinged && silent + every / 10 >= every * 2) {
-            self.outbox.close(Close::now(CloseCode::NoPong));
-        } else if silent + every / 10 < every {
-            self.pinged = false;
-        } else {
-            self.pinged = true;
-            self.outbox.push(Frame::ping());
-            if known.ping == PingAs::Text {
-                self.outbox.push(reply::bare("ping"));
-            }
         }
     }
 
