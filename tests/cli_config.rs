@@ -174,3 +174,16 @@ async fn generated_things_are_there() {
     assert!(server.cli(&["--version"]).await.ok().starts_with("chatd "));
     assert!(!server.data_dir().exists(), "asking for help makes no data");
 }
+
+#[tokio::test]
+async fn a_dry_run_makes_no_store() {
+    let config = Config::new("");
+    for args in [
+        &["user", "add", "ana", "--dry-run"][..],
+        &["invite", "create", "--dry-run"],
+    ] {
+        config.run(args).await.failed(6);
+    }
+    // What was not made is not there for the next one either.
+    config.run(&["user", "list"]).await.failed(6);
+}

@@ -41,8 +41,13 @@ impl Asking<'_> {
     /// Runs `work` with a client that may change things, on a new store if need be.
     pub(crate) fn act<T>(
         &self,
+        dry_run: bool,
         work: impl AsyncFnOnce(&Client) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        if dry_run {
+            // Making a store is a change, too.
+            return self.look(work);
+        }
         self.converse(&settings::load(&self.sources)?.config, work)
     }
 

@@ -48,8 +48,9 @@ impl Invite {
             role: Some(create.role),
             dry_run: create.dry.dry_run,
         };
-        let made: Result<api::Invite, Failure> =
-            asking.act(async |client| Ok(client.post("/v1/invites", &new).await?));
+        let made: Result<api::Invite, Failure> = asking.act(create.dry.dry_run, async |client| {
+            Ok(client.post("/v1/invites", &new).await?)
+        });
         let hint = (
             Exit::Usage,
             "`chatd invite create --help` lists the roles".to_owned(),

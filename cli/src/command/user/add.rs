@@ -61,8 +61,9 @@ impl Add {
             password: password::read(self.password, &name, dry_run)?,
             dry_run,
         };
-        let made: Result<NewUserMade, Failure> =
-            asking.act(async |client| Ok(client.post("/v1/users", &new).await?));
+        let made: Result<NewUserMade, Failure> = asking.act(dry_run, async |client| {
+            Ok(client.post("/v1/users", &new).await?)
+        });
         let hint = "`chatd user add --help` tells what its values may be".to_owned();
         let hint = (Exit::Usage, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;

@@ -77,7 +77,7 @@ impl Passwd {
         } = self;
         let password = password::read(password, &user, dry_run)?;
         let path = path(&user, "/password");
-        let set: Result<PasswordSet, Failure> = asking.act(async |client| {
+        let set: Result<PasswordSet, Failure> = asking.act(dry_run, async |client| {
             Ok(client
                 .post(&path, &NewPassword { password, dry_run })
                 .await?)
@@ -113,8 +113,9 @@ impl SetRole {
         } = self;
         let body = json!({"role": role, "dry_run": dry_run});
         let path = path(user, "/role");
-        let changed: Result<api::User, Failure> =
-            asking.act(async |client| Ok(client.post(&path, &body).await?));
+        let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
+            Ok(client.post(&path, &body).await?)
+        });
         let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
         asking.console.answer(&changed, |_| {
             let name = escape(&changed.name);
@@ -135,8 +136,9 @@ impl SetStatus {
         } = self;
         let body = json!({"status": status, "dry_run": dry_run});
         let path = path(user, "/status");
-        let changed: Result<api::User, Failure> =
-            asking.act(async |client| Ok(client.post(&path, &body).await?));
+        let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
+            Ok(client.post(&path, &body).await?)
+        });
         let act = if status == Status::Disabled {
             "disable"
         } else {
