@@ -12,13 +12,13 @@ pub use self::{
     session::{Login, Tokens},
 };
 use crate::{
-    auth::{Keys, Passwords, TokenError},
+    auth::{Keys, Passwords, TokenError, bot},
     clock::{Clock, Millis},
     config::Config,
     id::{SessionId, UserId},
     limit::Limits,
     log::Log,
-    model::{Refusal, User},
+    model::{Permissions, Refusal, User},
     rights,
     stats::Stats,
     store::Store,
@@ -54,12 +54,19 @@ pub struct Identity {
     pub session: SessionId,
     /// Until when the token is good.
     pub expires_at: Millis,
+    /// What it is good for, of what the user may: everything, but for a bot's token.
+    pub scopes: Permissions,
+    /// Whether it is a bot's token.
+    pub bot: bool,
 }
 
 impl Account {
     /// Who an access token stands for: it is signed by us, has not expired, its session has not been ended,
     /// and the account can be used.
     pub async fn authenticate(&self, token: &str) -> Result<Identity, Refusal> {
+        if let Some(presented) = bot::parse(token) {
+            return self.authenticate_bot(&presented).await;
+        }
         let claims = self
             .keys
             .verify(token, self.clock.now())
@@ -77,13 +84,47 @@ impl Account {
         if !user.has_session(claims.sid) {
             return Err(Refusal::SessionEnded);
         }
-        user.with(rights::may_act)?;
+        let now = self.clock.now();
+        user.with(|p| rights::may_act(&p.who(Permissions::ALL, now)))?;
         let expires_at = Millis(claims.exp.saturating_mul(1000));
         Ok(Identity {
             user: claims.sub,
             session: claims.sid,
             expires_at,
+            scopes: Permissions::ALL,
+            bot: false,
         })
+    }
+
+    /// Which bot a token stands for.
+    async fn authenticate_bot(&self, presented: &bot::Presented) -> Result<Identity, Refusal> {
+        let wrong = || Refusal::Unauthorized("this bot token is not valid".into());
+        let user = self.log.user(presented.user).await?.ok_or_else(wrong)?;
+        let session = user.session(presented.session).ok_or_else(wrong)?;
+        let token = session.token.ok_or_else(wrong)?;
+        let now = self.clock.now();
+        if !presented.fits(&token.digest) {
+            return Err(wrong());
+        }
+        if session.expires_at <= now {
+            let what = "this bot token has run out; have a new one issued";
+            return Err(Refusal::Unauthorized(what.into()));
+        }
+        user.with(|p| rights::may_act(&p.who(token.scopes, now)))?;
+        Ok(Identity {
+            user: presented.user,
+            session: presented.session,
+            expires_at: session.expires_at,
+            scopes: token.scopes,
+            bot: true,
+        })
+    }
+
+    /// Refuses somebody who may not act now.
+    async fn check_acting(&self, id: UserId) -> Result<(), Refusal> {
+        let live = self.log.user(id).await?.ok_or(Refusal::NotFound("user"))?;
+        let now = self.clock.now();
+        live.with(|p| rights::may_act(&p.who(Permissions::ALL, now)))
     }
 
     /// The account of this user.

@@ -1,9 +1,10 @@
-//! Who is asking: passwords, access tokens, refresh tokens and one-time codes.
+//! Who is asking: passwords, access tokens, refresh tokens, bot tokens and codes.
 //!
 //! This module makes and checks credentials and keeps nothing but the signing keys of this node; sessions,
 //! hashes and codes are the store's, and what somebody may do is for `rights` to say. Slow work
 //! ([`password`]) runs on threads of its own; everything else is quick enough for an async thread.
 
+pub mod bot;
 pub mod code;
 pub mod keys;
 pub mod password;

@@ -1,6 +1,7 @@
 //! Talking: what members do with rooms and messages. Each use case stands here once, for every door: it
 //! authorises, appends, answers.
 
+mod invites;
 mod members;
 mod messages;
 mod rooms;
@@ -11,19 +12,21 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    invites::RoomCode,
     members::MemberView,
     messages::{HistoryPage, MessageView, NewMessage, Sent},
-    rooms::{NewRoom, RoomChanges, RoomView},
+    rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
     subscribe::{Resume, Subscribed},
 };
 use crate::{
     clock::Clock,
     config::Config,
     hub::Hub,
-    id::{RoomId, UserId},
+    id::{LogId, RoomId, UserId},
     limit::Limits,
     log::{LiveRoom, LiveUser, Log, refuse},
-    model::{Caller, Digest, Refusal, RoomRef, User, UserRef},
+    model::{Authority, Caller, Digest, Person, Refusal, RoomRef, UserRef},
+    rights,
     store::Store,
 };
 
@@ -92,15 +95,39 @@ impl Chat {
     }
 
     /// A room with the asker, as far as they may know of it.
-    async fn seen(&self, caller: &Caller, id: RoomId) -> Result<(Arc<LiveRoom>, User), Refusal> {
-        let user = self.user(caller.user).await?.user();
+    async fn seen(&self, caller: &Caller, id: RoomId) -> Result<(Arc<LiveRoom>, Person), Refusal> {
+        let person = self.user(caller.user).await?.person();
         let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
-        crate::rights::may_see(caller.user, &room.facts())?;
-        Ok((room, user))
+        rights::may_see(caller.user, &room.facts())?;
+        Ok((room, person))
+    }
+
+    /// A room, as far as whoever acts may know of it. An operator may of every one that is not deleted.
+    pub async fn seen_by(&self, by: &Authority, id: RoomId) -> Result<Arc<LiveRoom>, Refusal> {
+        match by {
+            Authority::Caller(caller) => Ok(self.seen(caller, id).await?.0),
+            Authority::Operator(_) => {
+                let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+                if room.facts().room.deleted_at.is_some() {
+                    return Err(Refusal::NotFound("room"));
+                }
+                Ok(room)
+            }
+        }
     }
 
     async fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {
         self.log.user(id).await?.ok_or(Refusal::NotFound("user"))
+    }
+
+    /// The logs that an act touches: these, and that of whoever acts.
+    fn touching<const N: usize>(by: &Authority, logs: [LogId; N]) -> Vec<LogId> {
+        let mut touches: Vec<LogId> = by.user().map(LogId::from).into_iter().collect();
+        touches.extend(
+            logs.into_iter()
+                .filter(|log| Some(*log) != by.user().map(LogId::from)),
+        );
+        touches
     }
 
     /// A keyed digest of a request, so that another request under the same `txn` is noticed without the

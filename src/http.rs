@@ -24,8 +24,9 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    desk::{self, Desk},
     door::{App, Context, Peer, Problem, allows_origin, attach_context},
-    model::{Caller, Origin, Refusal},
+    model::{Authority, Caller, Origin, Refusal},
 };
 
 /// What stands at the head of the `OpenAPI` document.
@@ -75,23 +76,39 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
         .routes(routes!(rooms::join))
+        .routes(routes!(rooms::join_with_code))
         .routes(routes!(rooms::leave))
         .routes(routes!(rooms::transfer))
         .routes(routes!(members::list))
         .routes(routes!(members::put, members::patch, members::remove))
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::show))
+        .routes(routes!(messages::report))
 }
 
 /// the `OpenAPI` document, made from the table.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    table().into_openapi()
+    let mut document = table().into_openapi();
+    document.merge(desk::table().into_openapi());
+    document
+}
+
+/// What members with the right role administer, with the authority they have.
+fn desk_table(app: &Arc<App>, desk: Desk) -> OpenApiRouter<Arc<App>> {
+    desk::table()
+        .with_state(Arc::new(desk))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), authority))
+}
+
+async fn authority(Asker(caller): Asker, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Authority::Caller(caller));
+    next.run(request).await
 }
 
 /// Wraps routes in what holds for every request: a context, CORS, rate, size and time limits, and answers in
 /// one form. `more` are routes of other doors.
-pub fn router(app: &Arc<App>, more: Router<Arc<App>>) -> Router {
-    let (routes, document) = table().split_for_parts();
+pub fn router(app: &Arc<App>, desk: Desk, more: Router<Arc<App>>) -> Router {
+    let (routes, document) = table().merge(desk_table(app, desk)).split_for_parts();
     let document = document.to_pretty_json().unwrap_or_default();
     let openapi = axum::routing::get(move || async move {
         ([(header::CONTENT_TYPE, "application/json")], document)
@@ -141,6 +158,9 @@ async fn limits(
     let watched = matches!(request.uri().path(), "/livez" | "/readyz");
     if !watched && let Err(refusal) = app.limits.check_request(context.address) {
         app.stats.rate_limited.up();
+        return Problem::from(refusal).into_response();
+    }
+    if !watched && let Err(refusal) = app.moderation.check_address(context.address) {
         return Problem::from(refusal).into_response();
     }
     let most: Duration = app.config.http.request_timeout.into();
@@ -193,6 +213,8 @@ impl FromRequestParts<Arc<App>> for Asker {
         Ok(Self(Caller {
             user: identity.user,
             session: identity.session,
+            scopes: identity.scopes,
+            bot: identity.bot,
             origin: Origin::Rest,
             address: context.address,
             request: Some(context.request_id),

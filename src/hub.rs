@@ -22,7 +22,8 @@ pub use self::{
 };
 use crate::{
     clock::Millis,
-    id::{ConnId, LogId, SessionId, UserId},
+    id::{ConnId, LogId, RoomId, SessionId, UserId},
+    model::Permissions,
     stats::Stats,
 };
 
@@ -35,6 +36,8 @@ pub struct Connection {
     pub user: UserId,
     /// The session it speaks for.
     pub session: SessionId,
+    /// What the session lets its user do of what they may.
+    pub scopes: Permissions,
     /// Where it comes from.
     pub address: IpAddr,
     /// Since when.
@@ -160,6 +163,33 @@ impl Hub {
         let hit: Vec<_> = match self.connections.lock().get(&user) {
             Some(all) => all.iter().filter(|c| which(c)).map(Arc::clone).collect(),
             None => return,
+        };
+        for connection in hit {
+            connection.outbox.close(close);
+        }
+    }
+
+    /// Ends a user's listening to every room; `notice` is the last thing they hear about each.
+    pub fn silence(&self, user: UserId, notice: impl Fn(RoomId) -> Frame) {
+        let rooms: Vec<RoomId> = {
+            let channels = self.channels.read();
+            let rooms = channels.keys().filter_map(|log| match log {
+                LogId::Room(id) => Some(*id),
+                LogId::User(_) | LogId::Control => None,
+            });
+            rooms.collect()
+        };
+        for room in rooms {
+            self.expel(room.into(), Some(user), &notice(room));
+        }
+    }
+
+    /// Closes whatever connections `which` says.
+    pub fn kick_all(&self, close: Close, which: impl Fn(&Connection) -> bool) {
+        let hit: Vec<_> = {
+            let connections = self.connections.lock();
+            let hit = connections.values().flatten().filter(|c| which(c));
+            hit.map(Arc::clone).collect()
         };
         for connection in hit {
             connection.outbox.close(close);

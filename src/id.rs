@@ -79,6 +79,10 @@ id!(
     ConnId
 );
 id!(
+    /// A report of a message.
+    ReportId
+);
+id!(
     /// The store's incarnation; a restore changes it, and with it every resume position.
     Epoch
 );

@@ -23,16 +23,20 @@ pub mod rights;
 // Floor 3: each use case once.
 pub mod account;
 pub mod chat;
+pub mod moderation;
 pub mod ops;
 
 // Floor 4: what the doors share.
 pub mod door;
 
-// Floor 5: the doors.
+// Floor 5: what two of them mount.
+pub mod desk;
+
+// Floor 6: the doors.
 pub mod admin;
 pub mod http;
 pub mod ws;
 
-// Floor 6: the wiring.
+// Floor 7: the wiring.
 pub mod lifecycle;
 pub mod server;

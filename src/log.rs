@@ -13,6 +13,7 @@ mod chain;
 mod draft;
 mod event;
 mod memory;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -26,13 +27,14 @@ pub use self::{
     chain::{chain_hash, personal_digest},
     draft::Draft,
     event::encode,
-    memory::{LiveRoom, LiveUser, Memory},
+    memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory},
+    policy::REGISTRATION,
 };
 use crate::{
     clock::Clock,
     hub::Hub,
     id::{LogId, RoomId, UserId},
-    model::{Entry, Refusal, Username},
+    model::{Entry, Policy, Refusal, Username},
     stats::Stats,
     store::{self, Store},
 };
@@ -113,7 +115,10 @@ impl Log {
     /// Hands in a request. `touches` are the logs it appends to or whose state it decides by; those that
     /// do not exist make it `not_found`. `fresh` is a log that it begins.
     pub fn submit(&self, touches: &[LogId], fresh: Option<LogId>, decide: Decide, reply: Reply) {
-        let command = Command::append(touches, fresh, decide, reply);
+        self.hand_in(Command::append(touches, fresh, decide, reply, false));
+    }
+
+    fn hand_in(&self, command: Command) {
         if let Err(e) = self.commands.try_send(command) {
             let refusal = match e {
                 mpsc::error::TrySendError::Full(_) => Refusal::Busy,
@@ -135,9 +140,25 @@ impl Log {
     where
         D: FnMut(&mut Draft<'_>) -> Result<(), Refusal> + Send + 'static,
     {
+        self.append_or_rehearse(false, touches, fresh, decide)
+    }
+
+    /// The same, or, with `dry_run`, only its decision: every check is made at its turn, as of then, and
+    /// nothing is done. What only the store can tell, such as a name that is taken, is not found out.
+    pub fn append_or_rehearse<D>(
+        &self,
+        dry_run: bool,
+        touches: &[LogId],
+        fresh: Option<LogId>,
+        decide: D,
+    ) -> impl Future<Output = Result<Done, Error>> + Send + use<D>
+    where
+        D: FnMut(&mut Draft<'_>) -> Result<(), Refusal> + Send + 'static,
+    {
         let (tx, rx) = oneshot::channel();
         let reply = Box::new(move |done| drop(tx.send(done)));
-        self.submit(touches, fresh, Box::new(decide), reply);
+        let decide = Box::new(decide);
+        self.hand_in(Command::append(touches, fresh, decide, reply, dry_run));
         async move {
             rx.await
                 .unwrap_or(Err(Error::Refused(Refusal::Unavailable)))
@@ -170,6 +191,16 @@ impl Log {
     /// A user, if they are in memory.
     pub fn user_in_memory(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.memory.user(id)
+    }
+
+    /// What holds for the whole server.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.memory.policy()
+    }
+
+    /// Reads what holds for the whole server. Once, before the doors open: from then on it is known.
+    pub async fn begin(&self) -> Result<(), Refusal> {
+        self.load(LogId::Control).await
     }
 
     /// The names of these users, as far as they exist.

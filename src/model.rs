@@ -1,22 +1,34 @@
 //! The values everything else speaks in: validated at the door, valid inside.
 //!
 //! Names and texts parse from strings and refuse with a reason ([`text`]); records are what the store
-//! keeps besides logs ([`record`]); entries are what logs are made of ([`entry`]); a refusal is the one
+//! keeps besides logs ([`record`], [`role`], [`sanction`], [`report`]); entries are what logs are made of
+//! ([`entry`]); a person is who rights are decided about ([`person`], [`permission`]); a refusal is the one
 //! answer to "no", whatever the door ([`refusal`]).
 
 pub mod caller;
 pub mod entry;
+pub mod permission;
+pub mod person;
 pub mod record;
 pub mod refusal;
+pub mod report;
+pub mod role;
+pub mod sanction;
 pub mod text;
 
-pub use caller::{Caller, RoomRef, UserRef};
+pub use caller::{Authority, Caller, RoomRef, UserRef};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
+pub use permission::{Permission, Permissions};
+pub use person::{Person, Policy, Who};
 pub use record::{
-    Code, CodeHash, CodeKind, Facts, History, Key, Member, Role, Room, RoomKind, RoomRole, Session,
-    Status, User,
+    Code, CodeHash, CodeKind, Facts, History, Key, Member, Registration, Room, RoomKind, RoomRole,
+    RoomRules, Session, Status, User,
 };
 pub use refusal::Refusal;
+pub use report::{Report, ReportState};
+pub use role::{Builtin, Role};
+pub use sanction::{AddressBan, Sanction, SanctionKind};
 pub use text::{
-    Body, DeviceName, DisplayName, Email, Invalid, RoomName, Title, Topic, Txn, Username,
+    Body, DeviceName, DisplayName, Email, Invalid, Reason, RoleName, RoomName, Title, Topic, Txn,
+    Username,
 };

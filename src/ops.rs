@@ -1,15 +1,25 @@
-//! What operators do: accounts, rooms, invitations, and how the server is. Each use case once, whether the
-//! command line reaches a running server or works on the store itself.
+//! Administering: accounts, roles, sessions, tokens, invitations, who may register, and how the server is.
+//! Each use case stands here once, whether an operator asks through the admin socket or somebody over REST
+//! whose role includes it ([`Authority`]), and whether a server runs or the command line works on the store
+//! itself.
 
+mod invites;
+mod registration;
+mod roles;
 mod rooms;
+mod sessions;
 mod status;
+mod tokens;
 mod users;
 
 use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
+    invites::NewInvite,
+    roles::{NewRole, RoleRow},
     rooms::RoomPeople,
     status::Report,
+    tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},
 };
 use crate::{
@@ -17,11 +27,12 @@ use crate::{
     clock::{Clock, Millis},
     config::Config,
     hub::Hub,
-    id::LogId,
+    id::{LogId, UserId},
     log::{Log, refuse},
-    model::{Actor, Code, CodeKind, Refusal, Role, User, UserRef},
+    model::{Authority, Code, CodeKind, Permission, Refusal, RoleName, User, UserRef},
+    rights,
     stats::Stats,
-    store::{Store, Write},
+    store::Store,
 };
 
 /// The use cases of operators, with what they need.
@@ -49,59 +60,35 @@ pub struct Ops {
     pub listen: Option<SocketAddr>,
 }
 
-/// A one-time code, shown this once.
+/// A code that was just made.
 #[derive(Clone, Debug)]
-pub struct FreshCode {
-    /// The code.
-    pub code: OneTimeCode,
-    /// Until when it is good.
-    pub expires_at: Millis,
+pub struct Fresh {
+    /// The record.
+    pub code: Code,
+    /// The code itself, shown this once.
+    pub secret: OneTimeCode,
 }
 
 impl Ops {
-    /// Makes an invitation: a code with which somebody can register, once.
-    pub async fn invite(
-        &self,
-        actor: &Actor,
-        role: Role,
-        dry_run: bool,
-    ) -> Result<FreshCode, Refusal> {
-        let (fresh, code) = self.code(CodeKind::Invite, None, role);
-        if dry_run {
-            return Ok(fresh);
-        }
-        let actor = actor.clone();
-        let done = self.log.append(&[LogId::Control], None, move |draft| {
-            let detail = serde_json::json!({"role": role, "expires_at": code.expires_at});
-            draft.act("invite.create", &actor, None, detail, &[]);
-            draft.write(Write::InsertCode(code.clone()));
-            Ok(())
-        });
-        done.await?;
-        Ok(fresh)
-    }
-
-    fn code(
-        &self,
-        kind: CodeKind,
-        user: Option<crate::id::UserId>,
-        role: Role,
-    ) -> (FreshCode, Code) {
-        let code = OneTimeCode::generate();
+    fn new_code(&self, kind: CodeKind, user: Option<UserId>, role: RoleName) -> Fresh {
+        let secret = OneTimeCode::generate();
         let created_at = self.clock.now();
-        let expires_at = created_at.plus(self.config.auth.code.into());
-        let record = Code {
-            hash: code.hash(),
+        let code = Code {
+            hash: secret.hash(),
             kind,
             user,
             role,
+            room: None,
+            uses: 1,
+            by: None,
             created_at,
-            expires_at,
+            expires_at: created_at.plus(self.config.auth.code.into()),
         };
-        (FreshCode { code, expires_at }, record)
+        Fresh { code, secret }
     }
 
-    async fn find_user(&self, user: &UserRef) -> Result<User, Refusal> {
+    /// The account that is meant.
+    pub async fn find_user(&self, user: &UserRef) -> Result<User, Refusal> {
         let found = match user {
             UserRef::Name(name) => self.store.user_by_name(name).await,
             UserRef::Id(id) => self.store.users(&[*id]).await.map(|mut u| u.pop()),
@@ -110,4 +97,27 @@ impl Ops {
             .map_err(|e| refuse(&e))?
             .ok_or(Refusal::NotFound("user"))
     }
+
+    /// Refuses what an authority may not do, as things stand: for reading, and before work that takes long.
+    pub async fn check(&self, by: &Authority, permission: Permission) -> Result<(), Refusal> {
+        let Authority::Caller(caller) = by else {
+            return Ok(());
+        };
+        let live = self.log.user(caller.user).await?;
+        let live = live.ok_or(Refusal::NotFound("user"))?;
+        let now = self.clock.now();
+        live.with(|p| rights::may(&p.who(caller.scopes, now), permission))
+    }
+}
+
+/// The logs that an act touches: these, the control log, and that of whoever acts.
+fn touching(by: &Authority, logs: &[LogId]) -> Vec<LogId> {
+    let mut touches = vec![LogId::Control];
+    let me = by.user().map(LogId::from);
+    for log in logs.iter().copied().chain(me) {
+        if !touches.contains(&log) {
+            touches.push(log);
+        }
+    }
+    touches
 }

@@ -1,85 +1,109 @@
 //! Who may do what. Pure: it is given the facts and answers; who asks decides when, and asks again at the
 //! moment of sequencing.
 //!
-//! A permission is a named thing that can be done. A role on the server grants some; a role in a room grants
-//! others, in that room. Nothing else in chatd compares roles.
+//! A permission is a named thing that can be done. A role on the server is a set of them; a role in a room
+//! allows acts in that room, which its rules can shift. Sanctions subtract, and so does what a bot's token
+//! is not good for. Nothing else in chatd compares roles.
 
 use crate::{
     id::UserId,
-    model::{Facts, Member, Refusal, Role, Room, RoomKind, RoomRole, Status, User},
+    model::{
+        Authority, Facts, Member, Permission, Permissions, Person, Refusal, Room, RoomKind,
+        RoomRole, RoomRules, SanctionKind, Status, Who,
+    },
 };
-
-/// What can be done on the server as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Make a room.
-    RoomCreate,
-    /// Come into a public room.
-    RoomJoin,
-    /// Say something, in a room where the room role allows it.
-    MessageSend,
-    /// Do in any public room what its moderators may.
-    RoomManage,
-    /// Do in any public room what its owner may.
-    RoomOwn,
-}
-
-impl Permission {
-    /// Its name, as operators write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RoomCreate => "room.create",
-            Self::RoomJoin => "room.join",
-            Self::MessageSend => "message.send",
-            Self::RoomManage => "room.manage",
-            Self::RoomOwn => "room.own",
-        }
-    }
-
-    /// The lowest role on the server that has it. The roles are ordered: who has more, has these too.
-    const fn lowest(self) -> Role {
-        match self {
-            Self::RoomJoin => Role::Guest,
-            Self::RoomCreate | Self::MessageSend => Role::Member,
-            Self::RoomManage => Role::Moderator,
-            Self::RoomOwn => Role::Admin,
-        }
-    }
-}
 
 /// What can be done in one room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InRoom {
     /// Read its messages, listen to it, see who is in it.
     Read,
+    /// Report a message in it.
+    Report,
     /// Say something.
     Send,
     /// Change title and topic.
     Describe,
-    /// Add members, and remove those of a lower role.
+    /// Add members, and make codes with which they come in.
     Invite,
-    /// Rename it, decide how much of its past is shown, give roles below one's own.
+    /// Remove, mute and ban members of a lower role; see reports.
+    Moderate,
+    /// Delete anybody's message.
+    DeleteAny,
+    /// Lock it, make it slow.
+    Lock,
+    /// Rename it, decide how much of its past is shown and who may do what, give roles below one's own.
     Configure,
     /// Delete it, pass it on.
     Own,
 }
 
 impl InRoom {
-    const fn lowest(self) -> RoomRole {
+    /// All of them, from what most may to what few may.
+    pub const ALL: &[Self] = &[
+        Self::Read,
+        Self::Report,
+        Self::Send,
+        Self::Describe,
+        Self::Invite,
+        Self::Moderate,
+        Self::DeleteAny,
+        Self::Lock,
+        Self::Configure,
+        Self::Own,
+    ];
+
+    /// The lowest role in the room that may.
+    const fn lowest(self, rules: &RoomRules) -> RoomRole {
         match self {
-            Self::Read => RoomRole::Viewer,
-            Self::Send => RoomRole::Member,
-            Self::Describe | Self::Invite => RoomRole::Moderator,
+            Self::Read | Self::Report => RoomRole::Viewer,
+            Self::Send if rules.locked => RoomRole::Moderator,
+            Self::Send => rules.post,
+            Self::Describe => rules.topic,
+            Self::Invite => rules.invite,
+            Self::Moderate | Self::DeleteAny | Self::Lock => RoomRole::Moderator,
             Self::Configure | Self::Own => RoomRole::Owner,
+        }
+    }
+
+    /// The permission on the server without which a role in the room is no use.
+    pub const fn needs(self) -> Permission {
+        match self {
+            Self::Read => Permission::MessageRead,
+            Self::Report => Permission::MessageReport,
+            Self::Send => Permission::MessageSend,
+            Self::Describe
+            | Self::Invite
+            | Self::Moderate
+            | Self::DeleteAny
+            | Self::Lock
+            | Self::Configure
+            | Self::Own => Permission::RoomEdit,
+        }
+    }
+
+    /// The permission with which one may in any public room, whatever one is there.
+    pub const fn anywhere(self) -> Option<Permission> {
+        match self {
+            Self::Read | Self::Report | Self::Send => None,
+            Self::DeleteAny => Some(Permission::MessageDeleteAny),
+            Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
+                Some(Permission::RoomManage)
+            }
+            Self::Configure | Self::Own => Some(Permission::RoomOwn),
         }
     }
 
     const fn what(self) -> &'static str {
         match self {
             Self::Read => "read here",
+            Self::Report => "report messages",
             Self::Send => "write here",
             Self::Describe => "change the title or topic",
-            Self::Invite => "add or remove members",
+            Self::Invite => "add members",
+            Self::Moderate => "remove, mute or ban members",
+            Self::DeleteAny => "delete others' messages",
+            Self::Lock => "lock this room or make it slow",
             Self::Configure => "change this room's settings or roles",
             Self::Own => "delete this room or pass it on",
         }
@@ -87,26 +111,42 @@ impl InRoom {
 }
 
 /// Whether the account can be used at all.
-pub fn may_act(user: &User) -> Result<(), Refusal> {
-    match user.status {
-        Status::Active => Ok(()),
-        Status::Disabled => Err(Refusal::Locked),
-        Status::Invited => Err(Refusal::Unauthorized(
-            "claim this account with its code first".into(),
-        )),
+pub fn may_act(who: &Who<'_>) -> Result<(), Refusal> {
+    match who.user.status {
+        Status::Active => {}
+        Status::Disabled | Status::Erased => return Err(Refusal::Locked),
+        Status::Invited => {
+            return Err(Refusal::Unauthorized(
+                "claim this account with its code first".into(),
+            ));
+        }
+    }
+    match who.sanction(SanctionKind::Ban, who.now) {
+        Some(ban) => Err(Refusal::sanctioned(ban)),
+        None => Ok(()),
     }
 }
 
-/// Whether a user may do this on the server.
-pub fn may(user: &User, permission: Permission) -> Result<(), Refusal> {
-    may_act(user)?;
-    if user.role >= permission.lowest() {
+/// Whether somebody may do this on the server.
+pub fn may(who: &Who<'_>, permission: Permission) -> Result<(), Refusal> {
+    may_act(who)?;
+    if who.permissions.has(permission) {
         return Ok(());
     }
-    let (role, needed) = (user.role, permission.as_str());
-    Err(Refusal::Forbidden(format!(
-        "your role {role} does not include {needed}"
-    )))
+    let role = &who.user.role;
+    Err(Refusal::Forbidden(if who.person_has(permission) {
+        format!("this token is not good for {permission}")
+    } else {
+        format!("your role {role} does not include {permission}")
+    }))
+}
+
+/// Whether somebody may say anything anywhere.
+fn may_speak(who: &Who<'_>) -> Result<(), Refusal> {
+    match who.sanction(SanctionKind::Mute, who.now) {
+        Some(mute) => Err(Refusal::sanctioned(mute)),
+        None => Ok(()),
+    }
 }
 
 /// Whether a room is there for this user: it is not deleted, and public or theirs.
@@ -120,50 +160,136 @@ pub fn may_see(user: UserId, facts: &Facts) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a user may do this in this room; answers their membership, if they have one.
-pub fn may_in_room(user: &User, facts: &Facts, what: InRoom) -> Result<Option<Member>, Refusal> {
-    may_act(user)?;
-    may_see(user.id, facts)?;
-    let member = facts.members.get(&user.id).copied();
-    if what != InRoom::Read {
-        // A guest only reads, whatever they were made in a room.
-        may(user, Permission::MessageSend)?;
+/// Whether somebody may do this in this room; answers their membership, if they have one.
+pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<Member>, Refusal> {
+    may_act(who)?;
+    may_see(who.user.id, facts)?;
+    let member = facts.members.get(&who.user.id).copied();
+    if is_managed(who, facts, what) {
+        return Ok(member);
     }
-    let managed = facts.room.kind == RoomKind::Public
-        && match what {
-            InRoom::Read | InRoom::Send => false,
-            InRoom::Describe | InRoom::Invite => may(user, Permission::RoomManage).is_ok(),
-            InRoom::Configure | InRoom::Own => may(user, Permission::RoomOwn).is_ok(),
-        };
-    match member {
-        _ if managed => Ok(member),
-        Some(m) if m.role >= what.lowest() => Ok(member),
-        Some(m) => {
-            let (role, what) = (m.role, what.what());
-            Err(Refusal::Forbidden(format!(
-                "as {role} of this room you may not {what}"
-            )))
+    let Some(m) = member else {
+        // Who may not come in is told so, and not to come in.
+        not_banned(who, facts)?;
+        return Err(Refusal::Forbidden("join this room first".into()));
+    };
+    may(who, what.needs())?;
+    if what == InRoom::Send {
+        may_speak(who)?;
+        if let Some(mute) = facts.sanction(m.user, SanctionKind::Mute, who.now) {
+            return Err(Refusal::sanctioned(mute));
         }
-        None => Err(Refusal::Forbidden("join this room first".into())),
+    }
+    if m.role >= what.lowest(&facts.room.rules) {
+        return Ok(member);
+    }
+    if what == InRoom::Send && facts.room.rules.locked && m.role >= facts.room.rules.post {
+        let why = "this room is locked: only its moderators may write";
+        return Err(Refusal::Forbidden(why.into()));
+    }
+    let (role, what) = (m.role, what.what());
+    Err(Refusal::Forbidden(format!(
+        "as {role} of this room you may not {what}"
+    )))
+}
+
+/// Whether a permission on the server lets somebody do this here, whatever they are in the room.
+fn is_managed(who: &Who<'_>, facts: &Facts, what: InRoom) -> bool {
+    facts.room.kind == RoomKind::Public && what.anywhere().is_some_and(|p| who.permissions.has(p))
+}
+
+/// Whether a room is open to somebody: they are not banned from it.
+pub fn not_banned(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
+    match facts.sanction(who.user.id, SanctionKind::Ban, who.now) {
+        Some(ban) => Err(Refusal::sanctioned(ban)),
+        None => Ok(()),
     }
 }
 
-/// Whether a user may give `role` in this room, or take it away: only below their own, unless they own the
-/// room or manage all.
-pub fn may_grant(user: &User, facts: &Facts, role: RoomRole) -> Result<(), Refusal> {
-    let member = may_in_room(user, facts, InRoom::Invite)?;
+/// Whether somebody may give `role` in this room: only below their own, unless they manage public rooms.
+pub fn may_grant(who: &Who<'_>, facts: &Facts, role: RoomRole) -> Result<(), Refusal> {
+    let member = may_in_room(who, facts, InRoom::Invite)?;
     let own = member.map_or(RoomRole::Viewer, |m| m.role);
-    let all = facts.room.kind == RoomKind::Public && may(user, Permission::RoomManage).is_ok();
+    let all = is_managed(who, facts, InRoom::Invite);
     if role == RoomRole::Owner && (all || own == RoomRole::Owner) {
         let what = "a room has one owner; pass it on with transfer";
         return Err(Refusal::Conflict(what.into()));
     }
-    if all || role < own {
+    // Whoever may add people at all may make them what they are themselves, if that is a plain member.
+    if all || role < own || (role == own && own <= RoomRole::Member) {
         return Ok(());
     }
     Err(Refusal::Forbidden(format!(
         "as {own} of this room you may not decide about a {role}"
     )))
+}
+
+/// Whether somebody may remove, mute or ban another in this room: one of a lower role, and never the owner.
+pub fn may_moderate(who: &Who<'_>, facts: &Facts, other: UserId) -> Result<(), Refusal> {
+    let member = may_in_room(who, facts, InRoom::Moderate)?;
+    let theirs = facts.members.get(&other).map(|m| m.role);
+    if theirs == Some(RoomRole::Owner) {
+        let what = "this is the room's owner; pass the room on first, with transfer";
+        return Err(Refusal::Conflict(what.into()));
+    }
+    let own = member.map_or(RoomRole::Viewer, |m| m.role);
+    match theirs {
+        _ if is_managed(who, facts, InRoom::Moderate) => Ok(()),
+        Some(theirs) if theirs >= own => Err(Refusal::Forbidden(format!(
+            "as {own} of this room you may not decide about a {theirs}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether somebody may mute or ban another everywhere: one who may do less than they do themselves.
+pub fn may_sanction(who: &Who<'_>, other: &Person, kind: SanctionKind) -> Result<(), Refusal> {
+    may(
+        who,
+        match kind {
+            SanctionKind::Mute => Permission::UserMute,
+            SanctionKind::Ban => Permission::UserBan,
+        },
+    )?;
+    let less = other.permissions.is_within(who.permissions) && other.permissions != who.permissions;
+    if less && other.user.id != who.user.id {
+        return Ok(());
+    }
+    let (name, role) = (&other.user.name, &other.user.role);
+    Err(Refusal::Forbidden(format!(
+        "{name} is {role}: you may decide only about people who may do less than you"
+    )))
+}
+
+/// Whether somebody may change another's account: one who may do nothing that they may not themselves.
+pub fn may_manage(who: &Who<'_>, other: &Person) -> Result<(), Refusal> {
+    may(who, Permission::UserManage)?;
+    may_give(who, other.permissions)
+}
+
+/// Whether somebody may hand on these permissions: only what they have themselves.
+pub fn may_give(who: &Who<'_>, permissions: Permissions) -> Result<(), Refusal> {
+    if permissions.is_within(who.permissions) {
+        return Ok(());
+    }
+    let more = permissions.without(who.permissions);
+    Err(Refusal::Forbidden(format!(
+        "that includes what you may not do yourself: {more}"
+    )))
+}
+
+/// Whether an authority may do this on the server, given the account behind it.
+pub fn is_allowed(
+    authority: &Authority,
+    person: Option<&Person>,
+    now: crate::clock::Millis,
+    check: impl FnOnce(&Who<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    match (authority, person) {
+        (Authority::Operator(_), _) => Ok(()),
+        (Authority::Caller(caller), Some(person)) => check(&person.who(caller.scopes, now)),
+        (Authority::Caller(_), None) => Err(Refusal::SessionEnded),
+    }
 }
 
 /// The first `seq` that a member may read.
@@ -175,130 +301,4 @@ pub fn floor(room: &Room, member: Member) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        clock::Millis,
-        id::RoomId,
-        model::{History, RoomName, Username},
-    };
-
-    fn user(role: Role, status: Status) -> User {
-        User {
-            id: UserId::new(Millis(1)),
-            name: Username::parse("ana").unwrap(),
-            display_name: None,
-            email: None,
-            email_login: false,
-            role,
-            status,
-            password: None,
-            created_at: Millis(1),
-        }
-    }
-
-    fn facts(kind: RoomKind, member: Option<(&User, RoomRole)>) -> Facts {
-        let id = RoomId::new(Millis(1));
-        let room = Room {
-            id,
-            name: RoomName::parse("general").unwrap(),
-            kind,
-            title: None,
-            topic: None,
-            history: History::All,
-            owner: UserId::new(Millis(1)),
-            created_at: Millis(1),
-            deleted_at: None,
-        };
-        let members = member
-            .map(|(u, role)| {
-                (
-                    u.id,
-                    Member {
-                        room: id,
-                        user: u.id,
-                        role,
-                        since: 1,
-                        at: Millis(1),
-                    },
-                )
-            })
-            .into_iter()
-            .collect();
-        Facts { room, members }
-    }
-
-    #[test]
-    fn every_server_role_and_permission() {
-        use Permission::*;
-        let table = [
-            (Role::Guest, [false, true, false, false, false]),
-            (Role::Auditor, [false, true, false, false, false]),
-            (Role::Member, [true, true, true, false, false]),
-            (Role::Moderator, [true, true, true, true, false]),
-            (Role::Admin, [true; 5]),
-        ];
-        for (role, expected) in table {
-            let user = user(role, Status::Active);
-            let got = [RoomCreate, RoomJoin, MessageSend, RoomManage, RoomOwn]
-                .map(|p| may(&user, p).is_ok());
-            assert_eq!(got, expected, "{role}");
-        }
-        assert_eq!(
-            may(&user(Role::Admin, Status::Disabled), RoomJoin),
-            Err(Refusal::Locked)
-        );
-    }
-
-    #[test]
-    fn every_room_role_and_act() {
-        use InRoom::*;
-        let all = [Read, Send, Describe, Invite, Configure, Own];
-        let table = [
-            (RoomRole::Viewer, [true, false, false, false, false, false]),
-            (RoomRole::Member, [true, true, false, false, false, false]),
-            (RoomRole::Moderator, [true, true, true, true, false, false]),
-            (RoomRole::Owner, [true; 6]),
-        ];
-        for kind in [RoomKind::Public, RoomKind::Private] {
-            for (role, expected) in table {
-                let user = user(Role::Member, Status::Active);
-                let facts = facts(kind, Some((&user, role)));
-                assert_eq!(
-                    all.map(|w| may_in_room(&user, &facts, w).is_ok()),
-                    expected,
-                    "{role}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_private_room_does_not_exist_for_strangers_whatever_their_role() {
-        for role in Role::ALL {
-            let user = user(*role, Status::Active);
-            let closed = facts(RoomKind::Private, None);
-            let answer = may_in_room(&user, &closed, InRoom::Read);
-            assert_eq!(answer, Err(Refusal::NotFound("room")), "{role}");
-            let open = facts(RoomKind::Public, None);
-            assert!(matches!(
-                may_in_room(&user, &open, InRoom::Read),
-                Err(Refusal::Forbidden(_))
-            ));
-        }
-    }
-
-    #[test]
-    fn roles_are_granted_only_below_ones_own() {
-        let user = user(Role::Member, Status::Active);
-        let moderator = facts(RoomKind::Private, Some((&user, RoomRole::Moderator)));
-        assert!(may_grant(&user, &moderator, RoomRole::Member).is_ok());
-        assert!(may_grant(&user, &moderator, RoomRole::Moderator).is_err());
-        let owner = facts(RoomKind::Private, Some((&user, RoomRole::Owner)));
-        assert!(may_grant(&user, &owner, RoomRole::Moderator).is_ok());
-        assert!(matches!(
-            may_grant(&user, &owner, RoomRole::Owner),
-            Err(Refusal::Conflict(_))
-        ));
-    }
-}
+mod tests;

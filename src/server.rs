@@ -139,11 +139,11 @@ fn open_doors(
             what: "cannot write the lock file".into(),
             source,
         })?;
-    let ops = core.ops(Some(address));
-    let admin = listener.serve(admin::router(ops), app.stopping.clone(), app.tasks.clone());
+    let desk = core.desk(Some(address));
+    let admin = listener.serve(admin::router(desk), app.stopping.clone(), app.tasks.clone());
     app.tasks.spawn(admin);
     let sockets = Router::new().route("/v1/ws", get(ws::upgrade));
-    let router = http::router(app, sockets);
+    let router = http::router(app, core.desk(Some(address)), sockets);
     app.tasks
         .spawn(listen::run(Arc::clone(app), socket, router));
     app.tasks.spawn(upkeep(core.app.clone()));
@@ -247,7 +247,7 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
     }
     let store = Location::of(config)?.shown();
     let core = Core::open(&Arc::new(config.clone())).await?;
-    let client = Client::local(admin::router(core.ops(None)), Peer::this()).await?;
+    let client = Client::local(admin::router(core.desk(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }
 

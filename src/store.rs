@@ -18,12 +18,14 @@ mod contract;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
 use crate::{
     clock::Millis,
-    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, Email, Entry, Head, Key, Member, Room, RoomName, Session, Txn, User,
+        AddressBan, Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState,
+        Role, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
         Username,
     },
 };
@@ -111,14 +113,39 @@ pub enum Write {
     },
     /// A new one-time code.
     InsertCode(Code),
-    /// Uses a code up. [`Outcome::Stale`] when there is none.
+    /// Uses a code once; after its last use it is gone. [`Outcome::Stale`] when there is none.
     TakeCode(CodeHash),
+    /// Takes a code back. [`Outcome::Stale`] when there is none.
+    DeleteCode(CodeHash),
     /// Voids every code for this account.
     DeleteCodes(UserId),
     /// A signing key's public half, new or again.
     PutKey(Key),
     /// A setting that is kept in the store, as JSON.
     PutSetting(String, String),
+    /// A role as it is from now on, new or not.
+    PutRole(Role),
+    /// A role is gone.
+    DeleteRole(RoleName),
+    /// A sanction, in the place of the one of this kind for this person and place.
+    PutSanction(Sanction),
+    /// A sanction is lifted; fine when there is none.
+    DeleteSanction {
+        /// Of this kind.
+        kind: SanctionKind,
+        /// Whose.
+        user: UserId,
+        /// Where; none for everywhere.
+        room: Option<RoomId>,
+    },
+    /// Addresses that are banned, in the place of an earlier ban of the same ones.
+    PutAddressBan(AddressBan),
+    /// Addresses are let in again; fine when they were.
+    DeleteAddressBan(IpNet),
+    /// A new report. [`Outcome::Exists`] when this person has reported this message.
+    InsertReport(Report),
+    /// A report as it is from now on. [`Outcome::Stale`] when there is none.
+    UpdateReport(Report),
 }
 
 /// What became of one change of a batch.
@@ -131,7 +158,8 @@ pub enum Outcome {
     /// A log it appends to has moved on, or an earlier change of the batch to one of its logs did not
     /// happen: nothing of it happened; give its entries new numbers and try again.
     Conflict,
-    /// Something that must be unique is taken: `username`, `email` or `room name`. Nothing of it happened.
+    /// Something that must be unique is taken: `username`, `email`, `room name` or `report`. Nothing of it
+    /// happened.
     Exists(&'static str),
     /// A record was not as the change expected. Nothing of it happened.
     Stale,
@@ -144,6 +172,8 @@ pub struct RoomState {
     pub room: Room,
     /// Everyone in it.
     pub members: Vec<Member>,
+    /// Who is muted in it or banned from it, also where that has run out.
+    pub sanctions: Vec<Sanction>,
     /// Where its log stands; read in the same snapshot.
     pub head: Head,
 }
@@ -153,6 +183,8 @@ pub struct RoomState {
 pub struct UserState {
     /// The record.
     pub user: User,
+    /// What is taken from them everywhere, also what has run out.
+    pub sanctions: Vec<Sanction>,
     /// Where their `@me` log stands; read in the same snapshot.
     pub head: Head,
 }
@@ -164,6 +196,19 @@ pub struct ControlState {
     pub head: Head,
     /// The hash of its last entry; empty when it has none.
     pub hash: String,
+    /// What holds for the whole server.
+    pub policy: PolicyState,
+}
+
+/// What holds for the whole server, all of it: there is little.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyState {
+    /// The roles that operators made, by name.
+    pub roles: Vec<Role>,
+    /// The settings that are kept in the store, as JSON, by name.
+    pub settings: Vec<(String, String)>,
+    /// The addresses that are banned.
+    pub address_bans: Vec<AddressBan>,
 }
 
 /// Which part of a room's messages to read.
@@ -200,6 +245,9 @@ pub enum Scope {
     /// All; for operators.
     All,
 }
+
+/// How many codes of a kind are listed at most.
+pub const MANY: usize = 1000;
 
 /// What the store is and how it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,6 +360,29 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn keys(&self) -> Result<Vec<Key>, Error>;
     /// A setting that is kept in the store, as JSON.
     async fn setting(&self, name: &str) -> Result<Option<String>, Error>;
+    /// Codes of a kind, for one room or for none, the newest first; at most [`MANY`].
+    async fn codes(&self, kind: CodeKind, room: Option<RoomId>) -> Result<Vec<Code>, Error>;
+
+    /// Sanctions in a room, or everywhere, by user and kind; also those that have run out. At most `limit`,
+    /// from the first after `after`.
+    async fn sanctions(
+        &self,
+        room: Option<RoomId>,
+        after: Option<(UserId, SanctionKind)>,
+        limit: usize,
+    ) -> Result<Vec<Sanction>, Error>;
+    /// How many accounts have this role and this status.
+    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error>;
+    /// A report.
+    async fn report(&self, id: ReportId) -> Result<Option<Report>, Error>;
+    /// Reports in a state, of one room or of all, the newest first, from the first before `before`.
+    async fn reports(
+        &self,
+        state: ReportState,
+        room: Option<RoomId>,
+        before: Option<ReportId>,
+        limit: usize,
+    ) -> Result<Vec<Report>, Error>;
 
     /// What the store is and how it is.
     async fn info(&self) -> Result<Info, Error>;

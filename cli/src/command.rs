@@ -14,9 +14,6 @@ pub(crate) mod user;
 
 use std::ffi::OsString;
 
-use chatd::model::Role;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
 use crate::{
     asking::Asking,
     cli::{Cli, Command},
@@ -46,10 +43,4 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),
     }
-}
-
-/// Reads a role; help and completions list them all.
-fn role_parser() -> impl TypedValueParser<Value = Role> {
-    let words = Role::ALL.iter().map(|role| role.as_str());
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<Role>())
 }

@@ -115,6 +115,7 @@ mod tests {
         "user disable",
         "user enable",
         "invite create",
+        "invite revoke",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -129,6 +130,7 @@ mod tests {
         "user show",
         "room list",
         "room show",
+        "invite list",
         "openapi",
         "completions",
     ];

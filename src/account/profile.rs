@@ -6,7 +6,8 @@ use super::Account;
 use crate::{
     auth::{Secret, password},
     id::LogId,
-    model::{Caller, DisplayName, Email, Refusal, User},
+    model::{Authority, Caller, DisplayName, Email, Refusal, User},
+    rights,
     store::Write,
 };
 
@@ -22,10 +23,12 @@ pub struct Changes {
 impl Account {
     /// Changes one's own account.
     pub async fn change(&self, caller: &Caller, changes: Changes) -> Result<User, Refusal> {
-        let (me, actor) = (caller.user, caller.actor());
+        caller.only_a_login()?;
+        let (me, by) = (caller.user, Authority::from(caller));
         let done = self
             .log
             .append(&[me.into(), LogId::Control], None, move |draft| {
+                draft.authorise(&by, rights::may_act)?;
                 let before = draft.user(me)?.user();
                 let mut after = before.clone();
                 if let Some(name) = &changes.display_name {
@@ -45,7 +48,7 @@ impl Account {
                 let personal = [("display_name", name), ("email", email)];
                 draft.act(
                     "user.edit",
-                    &actor,
+                    &by.actor(),
                     Some(me.to_string()),
                     json!(null),
                     &personal,
@@ -64,6 +67,7 @@ impl Account {
         old: Secret,
         new: Secret,
     ) -> Result<(), Refusal> {
+        caller.only_a_login()?;
         let user = self.user(caller.user).await?;
         let name = user.name.to_string();
         if let Some(retry_after) = self.limits.login_blocked(&name, caller.address) {
@@ -81,10 +85,11 @@ impl Account {
             return Err(Refusal::Forbidden("the old password is wrong".into()));
         }
         let hash = self.passwords.hash(new).await.map_err(|_| Refusal::Busy)?;
-        let (me, session, actor) = (caller.user, caller.session, caller.actor());
+        let (me, session, by) = (caller.user, caller.session, Authority::from(caller));
         let done = self
             .log
             .append(&[me.into(), LogId::Control], None, move |draft| {
+                draft.authorise(&by, rights::may_act)?;
                 let mut user = draft.user(me)?.user();
                 if user.password != stored {
                     return Err(Refusal::Conflict(
@@ -94,7 +99,7 @@ impl Account {
                 user.password = Some(hash.clone());
                 draft.act(
                     "user.password",
-                    &actor,
+                    &by.actor(),
                     Some(me.to_string()),
                     json!(null),
                     &[],

@@ -8,7 +8,10 @@ use crate::{
     config::Registration as Mode,
     id::{LogId, UserId},
     log::refuse,
-    model::{Actor, Code, CodeKind, DisplayName, Email, Refusal, Role, Status, User, Username},
+    model::{
+        Actor, Builtin, Code, CodeKind, DisplayName, Email, Refusal, Registration as Registering,
+        Status, User, Username,
+    },
     store::Write,
 };
 
@@ -50,6 +53,12 @@ pub struct Claim {
 impl Account {
     /// How registration stands for this visitor: never `auto`.
     pub fn registration(&self, direct: bool) -> Mode {
+        match self.log.policy().registration {
+            Some(Registering::Open) => return Mode::Open,
+            Some(Registering::Invite) => return Mode::Invite,
+            Some(Registering::Closed) => return Mode::Closed,
+            None => {}
+        }
         let server = &self.config.server;
         match self.config.auth.registration {
             Mode::Auto => {
@@ -116,8 +125,11 @@ impl Account {
             display_name: new.display_name,
             email: new.email,
             email_login: false,
-            role: invite.as_ref().map_or(Role::Member, |i| i.role),
+            role: invite
+                .as_ref()
+                .map_or(Builtin::Member.into(), |i| i.role.clone()),
             status: Status::Active,
+            bot: false,
             password: Some(hash),
             created_at: self.clock.now(),
         };
@@ -126,6 +138,8 @@ impl Account {
         let done = self
             .log
             .append(&[LogId::Control], Some(id.into()), move |draft| {
+                // By who may register, and by the code, which is used up here.
+                draft.by_itself();
                 let email = user.email.as_ref().map_or("", Email::as_str);
                 let personal = [("username", user.name.as_str()), ("email", email)];
                 let detail = json!({"role": user.role, "by": "registration"});
@@ -165,8 +179,10 @@ impl Account {
         let done = self
             .log
             .append(&[id.into(), LogId::Control], None, move |draft| {
+                // By the code, which is used up here.
+                draft.by_itself();
                 let mut user = draft.user(id)?.user();
-                if user.status == Status::Disabled {
+                if matches!(user.status, Status::Disabled | Status::Erased) {
                     return Err(Refusal::Locked);
                 }
                 user.status = Status::Active;

@@ -13,7 +13,9 @@ use crate::{
     clock::Millis,
     id::{LogId, SessionId, UserId},
     log::{Error, refuse},
-    model::{Actor, Caller, DeviceName, Email, Refusal, Session, User, Username},
+    model::{
+        Actor, Authority, Caller, DeviceName, Email, Permissions, Refusal, Session, User, Username,
+    },
     rights,
     store::Write,
 };
@@ -72,7 +74,7 @@ impl Account {
             self.stats.failed_logins.up();
             return Err(Refusal::Unauthorized("wrong user name or password".into()));
         };
-        rights::may_act(&user)?;
+        self.check_acting(user.id).await?;
         let better = if checked.upgrade {
             self.passwords.hash(login.password).await.ok()
         } else {
@@ -118,6 +120,7 @@ impl Account {
             seed: refresh.seed,
             rotated_at: now,
             version: 1,
+            scopes: None,
         };
         let sessions = self
             .store
@@ -136,8 +139,12 @@ impl Account {
         let done = self
             .log
             .append(&[user_id.into(), LogId::Control], None, move |draft| {
-                let mut user = draft.user(user_id)?.user();
-                rights::may_act(&user)?;
+                let live = draft.user(user_id)?;
+                // By the password, which was right a moment ago and is compared again below.
+                draft.by_itself();
+                let now = draft.now();
+                live.with(|p| rights::may_act(&p.who(Permissions::ALL, now)))?;
+                let mut user = live.user();
                 if user.password != seen {
                     // Changed between the check and this turn: the old one opens nothing any more.
                     return Err(Refusal::Unauthorized("wrong user name or password".into()));
@@ -185,7 +192,7 @@ impl Account {
             match verdict {
                 Verdict::Wrong => return Err(wrong()),
                 Verdict::Repeat { token } => {
-                    rights::may_act(&user)?;
+                    self.check_acting(user.id).await?;
                     return Ok(self.tokens(user, id, token));
                 }
                 Verdict::Reused => {
@@ -201,9 +208,12 @@ impl Account {
                     }
                 }
                 Verdict::Rotate { token, next } => {
-                    rights::may_act(&user)?;
+                    self.check_acting(user.id).await?;
                     let done = self.log.append(&[owner.into()], None, move |draft| {
-                        draft.user(owner)?.with(rights::may_act)?;
+                        draft.by_itself();
+                        let now = draft.now();
+                        let live = draft.user(owner)?;
+                        live.with(|p| rights::may_act(&p.who(Permissions::ALL, now)))?;
                         draft.write(Write::UpdateSession((*next).clone()));
                         Ok(())
                     });
@@ -240,6 +250,9 @@ impl Account {
 
     /// Ends one of one's own sessions.
     pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<(), Refusal> {
+        if id != caller.session {
+            caller.only_a_login()?;
+        }
         for _ in 0..TRIES {
             let session = self.store.session(id).await.map_err(|e| refuse(&e))?;
             let mine = session.filter(|s| s.user == caller.user && s.ended_at.is_none());
@@ -255,14 +268,16 @@ impl Account {
 
     /// Ends all of one's own sessions but this one.
     pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), Refusal> {
-        let (me, session, actor) = (caller.user, caller.session, caller.actor());
+        caller.only_a_login()?;
+        let (me, session, by) = (caller.user, caller.session, Authority::from(caller));
         let touches = [me.into(), LogId::Control];
         let done = self.log.append(&touches, None, move |draft| {
+            draft.authorise(&by, |_| Ok(()))?;
             let except = Some(session);
             let detail = json!({"except": session});
             draft.act(
                 "session.end_others",
-                &actor,
+                &by.actor(),
                 Some(me.to_string()),
                 detail,
                 &[],
@@ -288,6 +303,8 @@ impl Account {
         let done = self
             .log
             .append(&[owner.into(), LogId::Control], None, move |draft| {
+                // Whoever is here has the session, or a token of it.
+                draft.by_itself();
                 draft.act(
                     "session.end",
                     &actor,

@@ -119,6 +119,31 @@ impl Client {
         self.request(Method::POST, path, Body::from(body)).await
     }
 
+    /// Asks for something to be as said.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(body).map_err(|e| Error::Odd(e.to_string()))?;
+        self.request(Method::PUT, path, Body::from(body)).await
+    }
+
+    /// Asks for something to be changed.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(body).map_err(|e| Error::Odd(e.to_string()))?;
+        self.request(Method::PATCH, path, Body::from(body)).await
+    }
+
+    /// Asks for something to be taken away.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.request(Method::DELETE, path, Body::empty()).await
+    }
+
     async fn request<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -1,29 +1,24 @@
 //! The URLs of the admin socket, and who may use them.
 
-mod rooms;
-mod users;
-
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Request, State},
-    http::{StatusCode, request::Parts},
+    extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use serde::Deserialize;
 
 use super::api;
 use crate::{
-    door::{Context, JsonBody, Problem, attach_context},
-    model::{Actor, Origin, Refusal, Role},
-    ops::Ops,
+    desk::{self, Desk},
+    door::{Context, Problem, attach_context},
+    model::{Actor, Authority, Origin, Refusal},
 };
 
 /// How long a connection may say nothing before its place is given to another.
@@ -59,23 +54,20 @@ impl Peer {
 }
 
 /// The router.
-pub fn router(ops: Ops) -> Router {
+pub fn router(desk: Desk) -> Router {
+    let desk = Arc::new(desk);
+    let (both, _) = desk::table().split_for_parts();
+    let (theirs, _) = desk::operators_table().split_for_parts();
     Router::new()
         .route("/v1/status", get(status))
-        .route("/v1/users", get(users::users).post(users::add_user))
-        .route("/v1/users/{user}", get(users::user))
-        .route("/v1/users/{user}/password", post(users::password))
-        .route("/v1/users/{user}/role", post(users::role))
-        .route("/v1/users/{user}/status", post(users::user_status))
-        .route("/v1/rooms", get(rooms::rooms))
-        .route("/v1/rooms/{room}", get(rooms::room))
-        .route("/v1/invites", post(invite))
+        .merge(both)
+        .merge(theirs)
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })
         .layer(middleware::from_fn(admit))
         .layer(middleware::from_fn(|request: Request, next: Next| {
             attach_context(&[], request, next)
         }))
-        .with_state(Arc::new(ops))
+        .with_state(desk)
 }
 
 /// Serves one connection until the other side ends it.
@@ -92,9 +84,14 @@ where
         .await;
 }
 
-async fn admit(request: Request, next: Next) -> Response {
-    match request.extensions().get::<Peer>() {
-        Some(peer) if peer.may() => next.run(request).await,
+/// Lets those in who may, and says on whose authority they act.
+async fn admit(mut request: Request, next: Next) -> Response {
+    match request.extensions().get::<Peer>().copied() {
+        Some(peer) if peer.may() => {
+            let by = Authority::Operator(operator(peer, &request));
+            request.extensions_mut().insert(by);
+            next.run(request).await
+        }
         _ => {
             let why = "this socket is for root and for the user the server runs as";
             Problem::from(Refusal::Forbidden(why.into())).into_response()
@@ -103,40 +100,32 @@ async fn admit(request: Request, next: Next) -> Response {
 }
 
 /// Who asks, as the control log names them.
-struct Operator(Actor);
-
-impl<S: Sync> FromRequestParts<S> for Operator {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        let context = Context::from_request_parts(parts, state).await?;
-        let Some(Peer { uid, gid, pid }) = parts.extensions.get::<Peer>().copied() else {
-            return Err(Problem::from(Refusal::Internal).into_response());
-        };
-        let claim = |name| {
-            let value = parts.headers.get(name)?.to_str().ok()?;
-            Some(value.chars().take(256).collect::<String>())
-        };
-        let origin = Origin::Admin {
-            uid,
-            gid,
-            pid,
-            command: claim("x-chatd-command"),
-            sudo_user: claim("x-chatd-sudo-user"),
-        };
-        Ok(Self(Actor {
-            origin,
-            user: None,
-            session: None,
-            request: Some(context.request_id),
-            address: None,
-        }))
+fn operator(Peer { uid, gid, pid }: Peer, request: &Request) -> Actor {
+    let claim = |name| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        Some(value.chars().take(256).collect::<String>())
+    };
+    let origin = Origin::Admin {
+        uid,
+        gid,
+        pid,
+        command: claim("x-chatd-command"),
+        sudo_user: claim("x-chatd-sudo-user"),
+    };
+    let context = request.extensions().get::<Context>();
+    Actor {
+        origin,
+        user: None,
+        session: None,
+        request: context.map(|c| c.request_id.clone()),
+        address: None,
     }
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-async fn status(State(ops): State<Arc<Ops>>) -> Answer<api::Status> {
+async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
+    let ops = &desk.ops;
     let report = ops.report().await?;
     let (store, stats) = (report.store, &ops.stats);
     Ok(Json(api::Status {
@@ -146,7 +135,10 @@ async fn status(State(ops): State<Arc<Ops>>) -> Answer<api::Status> {
         listen: ops.listen.map(|a| a.to_string()),
         started_at: ops.started_at,
         at: report.at,
-        registration: ops.config.auth.registration.as_str().into(),
+        registration: ops.registration().map_or_else(
+            || ops.config.auth.registration.as_str().into(),
+            |mode| mode.to_string(),
+        ),
         memory_bytes: report.memory_bytes,
         store: api::StoreStatus {
             backend: store.backend.into(),
@@ -175,36 +167,4 @@ async fn status(State(ops): State<Arc<Ops>>) -> Answer<api::Status> {
             rate_limited: stats.rate_limited.get(),
         },
     }))
-}
-
-#[derive(Deserialize)]
-struct Paging {
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
-
-impl Paging {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(50).clamp(1, 200)
-    }
-}
-
-async fn invite(
-    State(ops): State<Arc<Ops>>,
-    Operator(actor): Operator,
-    JsonBody(body): JsonBody<api::NewInvite>,
-) -> Result<(StatusCode, Json<api::Invite>), Problem> {
-    let role = body.role.unwrap_or(Role::Member);
-    let fresh = ops.invite(&actor, role, body.dry_run).await?;
-    let invite = api::Invite {
-        code: (!body.dry_run).then(|| fresh.code.to_string()),
-        role,
-        expires_at: fresh.expires_at,
-        dry_run: body.dry_run,
-    };
-    Ok((StatusCode::CREATED, Json(invite)))
-}
-
-fn cursor() -> Refusal {
-    Refusal::field("cursor", "use the `next` of the page before")
 }

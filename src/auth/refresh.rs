@@ -202,6 +202,7 @@ mod tests {
             seed: issued.seed,
             rotated_at: START,
             version: 1,
+            scopes: None,
         };
         (issued.token, session)
     }

@@ -1,11 +1,13 @@
 //! Messages: saying something and reading what was said.
 
+use std::time::Duration;
+
 use super::Chat;
 use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Body, Caller, Entry, Payload, Refusal, Txn, Username},
+    model::{Authority, Body, Caller, Entry, Payload, Refusal, Txn, Username},
     rights::{self, InRoom},
     store::Page,
 };
@@ -90,7 +92,7 @@ impl Chat {
         if let Err(refusal) = self.check_message(caller, &new) {
             return reply(Err(refusal));
         }
-        let me = caller.user;
+        let (me, by) = (caller.user, Authority::from(caller));
         let NewMessage {
             body,
             txn,
@@ -104,12 +106,23 @@ impl Chat {
         let mut body = Some(String::from(body));
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
-            let floor = {
+            let mut floor = u64::MAX;
+            {
                 let facts = live.facts();
-                let user = draft.user(me)?;
-                let member = user.with(|u| rights::may_in_room(u, &facts, InRoom::Send))?;
-                member.map_or(u64::MAX, |m| rights::floor(&facts.room, m))
-            };
+                draft.authorise(&by, |who| {
+                    let member = rights::may_in_room(who, &facts, InRoom::Send)?;
+                    floor = member.map_or(u64::MAX, |m| rights::floor(&facts.room, m));
+                    let wait = Duration::from_secs(facts.room.rules.slow_mode.into());
+                    if wait.is_zero() || rights::may_in_room(who, &facts, InRoom::Lock).is_ok() {
+                        return Ok(());
+                    }
+                    let txn = once.as_ref().map(|(txn, _)| txn);
+                    live.note_said(me, txn, who.now, wait).map_err(|since| {
+                        let retry_after = wait.saturating_sub(who.now.since(since));
+                        Refusal::RateLimited { retry_after }
+                    })
+                })?;
+            }
             let known = floor.max(1)..=live.head().seq;
             if reply_to.is_some_and(|to| !known.contains(&to)) {
                 return Err(Refusal::field(
@@ -198,9 +211,10 @@ impl Chat {
 
     /// The first `seq` that the caller may read in a room, if they may read there.
     async fn may_read(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
-        let (room, user) = self.seen(caller, id).await?;
+        let (room, person) = self.seen(caller, id).await?;
         let facts = room.facts();
-        let member = rights::may_in_room(&user, &facts, InRoom::Read)?;
+        let who = person.who(caller.scopes, self.clock.now());
+        let member = rights::may_in_room(&who, &facts, InRoom::Read)?;
         Ok(member.map_or(u64::MAX, |m| rights::floor(&facts.room, m)))
     }
 

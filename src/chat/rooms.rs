@@ -7,10 +7,10 @@ use crate::{
     id::{LogId, RoomId},
     log::{LiveRoom, refuse},
     model::{
-        Caller, Head, History, Member, Payload, Refusal, Room, RoomKind, RoomName, RoomRole, Title,
-        Topic, Txn, entry::Cleared,
+        Authority, Caller, Head, History, Member, Payload, Permission, Reason, Refusal, Room,
+        RoomKind, RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
     },
-    rights::{self, InRoom, Permission},
+    rights::{self, InRoom},
     store::{RoomRow, Scope, Write},
 };
 
@@ -45,6 +45,69 @@ pub struct RoomChanges {
     pub topic: Option<Option<Topic>>,
     /// How much of the past members may read.
     pub history: Option<History>,
+    /// Who may do what.
+    pub rules: RuleChanges,
+    /// Why, for the record.
+    pub reason: Option<Reason>,
+}
+
+/// What of a room's rules is to be changed; what is none stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RuleChanges {
+    /// The lowest role that may say something.
+    pub post: Option<RoomRole>,
+    /// The lowest role that may add people.
+    pub invite: Option<RoomRole>,
+    /// The lowest role that may change title and topic.
+    pub topic: Option<RoomRole>,
+    /// How many seconds a member has to wait between two messages.
+    pub slow_mode: Option<u32>,
+    /// Whether only moderators may say something.
+    pub locked: Option<bool>,
+}
+
+impl RoomChanges {
+    /// What one has to be allowed for these changes.
+    fn needs(&self) -> Vec<InRoom> {
+        let rules = &self.rules;
+        let mut needs = Vec::new();
+        if self.name.is_some()
+            || self.history.is_some()
+            || rules.post.is_some()
+            || rules.invite.is_some()
+            || rules.topic.is_some()
+        {
+            needs.push(InRoom::Configure);
+        }
+        if rules.slow_mode.is_some() || rules.locked.is_some() {
+            needs.push(InRoom::Lock);
+        }
+        if self.title.is_some() || self.topic.is_some() || needs.is_empty() {
+            needs.push(InRoom::Describe);
+        }
+        needs
+    }
+
+    fn applied(&self, before: &Room) -> Room {
+        let mut after = before.clone();
+        if let Some(name) = &self.name {
+            after.name.clone_from(name);
+        }
+        if let Some(title) = &self.title {
+            after.title.clone_from(title);
+        }
+        if let Some(topic) = &self.topic {
+            after.topic.clone_from(topic);
+        }
+        after.history = self.history.unwrap_or(after.history);
+        let (rules, new) = (&mut after.rules, &self.rules);
+        rules.post = new.post.unwrap_or(rules.post);
+        rules.invite = new.invite.unwrap_or(rules.invite);
+        rules.topic = new.topic.unwrap_or(rules.topic);
+        rules.slow_mode = new.slow_mode.unwrap_or(rules.slow_mode);
+        rules.locked = new.locked.unwrap_or(rules.locked);
+        after
+    }
 }
 
 /// A room as somebody sees it.
@@ -75,8 +138,9 @@ impl From<RoomRow> for RoomView {
 impl Chat {
     /// Makes a room, owned by who makes it.
     pub async fn create_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomView, Refusal> {
+        let (now, scopes) = (self.clock.now(), caller.scopes);
         let user = self.user(caller.user).await?;
-        user.with(|u| rights::may(u, Permission::RoomCreate))?;
+        user.with(|p| rights::may(&p.who(scopes, now), Permission::RoomCreate))?;
         self.limits.check_room(caller.user)?;
         self.check_room_count(caller.user).await?;
         if new.kind == RoomKind::Public && new.txn.is_none() {
@@ -94,13 +158,11 @@ impl Chat {
             new.topic.as_ref().map_or("", Topic::as_str),
             new.history.as_str(),
         ]);
-        let (actor, me) = (caller.actor(), caller.user);
+        let (by, me) = (Authority::from(caller), caller.user);
         let id = RoomId::new(self.clock.now());
         let touches = [me.into(), LogId::Control];
         let done = self.log.append(&touches, Some(id.into()), move |draft| {
-            draft
-                .user(me)?
-                .with(|u| rights::may(u, Permission::RoomCreate))?;
+            draft.authorise(&by, |who| rights::may(who, Permission::RoomCreate))?;
             let at = draft.now();
             let role = RoomRole::Owner;
             let (name, target) = (new.name.clone(), id);
@@ -117,7 +179,13 @@ impl Chat {
                 added,
             );
             let detail = json!({"kind": new.kind, "name": new.name});
-            draft.act("room.create", &actor, Some(id.to_string()), detail, &[]);
+            draft.act(
+                "room.create",
+                &by.actor(),
+                Some(id.to_string()),
+                detail,
+                &[],
+            );
             draft.write(Write::InsertRoom(Room {
                 id,
                 name: new.name.clone(),
@@ -125,6 +193,7 @@ impl Chat {
                 title: new.title.clone(),
                 topic: new.topic.clone().filter(|t| !t.as_str().is_empty()),
                 history: new.history,
+                rules: RoomRules::default(),
                 owner: me,
                 created_at: at,
                 deleted_at: None,
@@ -175,40 +244,39 @@ impl Chat {
         Ok(Listed { items, next })
     }
 
-    /// Changes a room's name, title, topic or history rule.
+    /// Changes a room's name, title, topic, history or rules.
     pub async fn change_room(
         &self,
-        caller: &Caller,
+        by: &Authority,
         id: RoomId,
         changes: RoomChanges,
-    ) -> Result<RoomView, Refusal> {
-        self.seen(caller, id).await?;
-        let (actor, me) = (caller.actor(), caller.user);
-        let touches = [id.into(), me.into(), LogId::Control];
-        let done = self.log.append(&touches, None, move |draft| {
+        dry_run: bool,
+    ) -> Result<(), Refusal> {
+        self.seen_by(by, id).await?;
+        let slowest = RoomRules::SLOWEST;
+        if changes.rules.slow_mode.is_some_and(|wait| wait > slowest) {
+            let why = format!("seconds, 0 (off) to {slowest} (six hours)");
+            return Err(Refusal::field("slow_mode", why));
+        }
+        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let by = by.clone();
+        let log = &self.log;
+        let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
             let room = draft.room(id)?;
-            let mut after = {
-                let (facts, user) = (room.facts(), draft.user(me)?);
-                let settings = changes.name.is_some() || changes.history.is_some();
-                let what = if settings {
-                    InRoom::Configure
-                } else {
-                    InRoom::Describe
-                };
-                user.with(|u| rights::may_in_room(u, &facts, what))?;
+            let before = {
+                let facts = room.facts();
+                if facts.room.deleted_at.is_some() {
+                    return Err(Refusal::NotFound("room"));
+                }
+                draft.authorise(&by, |who| {
+                    for what in changes.needs() {
+                        rights::may_in_room(who, &facts, what)?;
+                    }
+                    Ok(())
+                })?;
                 facts.room.clone()
             };
-            let before = after.clone();
-            if let Some(name) = &changes.name {
-                after.name.clone_from(name);
-            }
-            if let Some(title) = &changes.title {
-                after.title.clone_from(title);
-            }
-            if let Some(topic) = &changes.topic {
-                after.topic.clone_from(topic);
-            }
-            after.history = changes.history.unwrap_or(after.history);
+            let after = changes.applied(&before);
             if after == before {
                 return Ok(());
             }
@@ -221,37 +289,48 @@ impl Chat {
                 title: cleared_title,
                 topic: cleared_topic,
                 history: (after.history != before.history).then_some(after.history),
+                rules: (after.rules != before.rules).then_some(after.rules),
             };
+            let told = |r: &Room| json!({"name": r.name, "history": r.history, "rules": r.rules});
             let detail = json!({
-                "before": {"name": before.name, "history": before.history},
-                "after": {"name": after.name, "history": after.history},
+                "before": told(&before), "after": told(&after), "reason": changes.reason,
             });
-            draft.entry(id.into(), Some(me), settings);
-            draft.act("room.edit", &actor, Some(id.to_string()), detail, &[]);
+            draft.entry(id.into(), by.user(), settings);
+            draft.act("room.edit", &by.actor(), Some(id.to_string()), detail, &[]);
             draft.write(Write::UpdateRoom(after));
             Ok(())
         });
-        done.await?;
-        self.room(caller, id).await
+        done.await.map(drop).map_err(Into::into)
     }
 
     /// Deletes a room: at once for everyone. Its log stays in the store until it is purged.
-    pub async fn delete_room(&self, caller: &Caller, id: RoomId) -> Result<(), Refusal> {
-        let (room, _) = self.seen(caller, id).await?;
-        let (actor, me) = (caller.actor(), caller.user);
-        let touches = [id.into(), me.into(), LogId::Control];
-        let done = self.log.append(&touches, None, move |draft| {
+    pub async fn delete_room(
+        &self,
+        by: &Authority,
+        id: RoomId,
+        dry_run: bool,
+    ) -> Result<(), Refusal> {
+        let room = self.seen_by(by, id).await?;
+        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let by = by.clone();
+        let log = &self.log;
+        let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
             let room = draft.room(id)?;
             let mut gone = {
-                let (facts, user) = (room.facts(), draft.user(me)?);
-                user.with(|u| rights::may_in_room(u, &facts, InRoom::Own))?;
+                let facts = room.facts();
+                if facts.room.deleted_at.is_some() {
+                    return Err(Refusal::NotFound("room"));
+                }
+                draft.authorise(&by, |who| {
+                    rights::may_in_room(who, &facts, InRoom::Own).map(drop)
+                })?;
                 facts.room.clone()
             };
             gone.deleted_at = Some(draft.now());
-            draft.entry(id.into(), Some(me), Payload::Deleted);
+            draft.entry(id.into(), by.user(), Payload::Deleted);
             draft.act(
                 "room.delete",
-                &actor,
+                &by.actor(),
                 Some(id.to_string()),
                 json!({"name": gone.name}),
                 &[],
@@ -260,6 +339,9 @@ impl Chat {
             Ok(())
         });
         done.await?;
+        if dry_run {
+            return Ok(());
+        }
         self.empty_deleted(id, &room).await
     }
 
@@ -275,6 +357,8 @@ impl Chat {
                 .chain([id.into()])
                 .collect();
             let done = self.log.append(&touches, None, move |draft| {
+                // Deleting the room was allowed; this is what follows from it.
+                draft.by_itself();
                 for user in &slice {
                     let why = "deleted".to_owned();
                     draft.entry((*user).into(), None, Payload::Removed { target: id, why });

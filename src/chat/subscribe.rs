@@ -13,7 +13,7 @@ use crate::{
     hub::{Attached, Connection, Position},
     id::{Epoch, LogId, UserId},
     log::{encode, refuse},
-    model::{Entry, Payload, Refusal},
+    model::{Entry, Payload, Person, Refusal},
     rights::{self, InRoom},
 };
 
@@ -61,17 +61,14 @@ impl Chat {
         self.bring_in(connection.user, log).await?;
         let same_epoch = resume.epoch.is_none_or(|e| e == self.store.epoch());
         if let Some(asked) = resume.after.filter(|_| same_epoch) {
-            let (_, floor) = self.admit(connection.user, log)?;
+            let (_, floor) = self.admit(connection, log)?;
             // What lies before the floor is not this person's to read, and so not missed.
             let after = asked.max(floor.saturating_sub(1));
             if self.replay(connection, log, after, answer).await? {
                 return Ok(());
             }
         }
-        let admit = || {
-            self.admit(connection.user, log)
-                .map(|(position, _)| position)
-        };
+        let admit = || self.admit(connection, log).map(|(position, _)| position);
         let mut welcome = |position, _| {
             answer(Subscribed {
                 position,
@@ -110,7 +107,7 @@ impl Chat {
                         events,
                     });
                 };
-                let admit = || self.admit_from(connection.user, log, after);
+                let admit = || self.admit_from(connection, log, after);
                 self.hub
                     .attach(log, connection, Some(reached), admit, &mut welcome)
             };
@@ -145,20 +142,24 @@ impl Chat {
     }
 
     /// Where a log stands and from where on the user may read it, from memory and at this moment.
-    fn admit(&self, user: UserId, log: LogId) -> Result<(Position, u64), Refusal> {
-        let who = self.log.user_in_memory(user).ok_or(Refusal::Unavailable)?;
+    fn admit(&self, connection: &Connection, log: LogId) -> Result<(Position, u64), Refusal> {
+        let (user, scopes) = (connection.user, connection.scopes);
+        let live = self.log.user_in_memory(user).ok_or(Refusal::Unavailable)?;
+        let now = self.clock.now();
         match log {
             LogId::Room(id) => {
                 let room = self.log.room_in_memory(id).ok_or(Refusal::Unavailable)?;
                 let facts = room.facts();
-                let member = who.with(|u| rights::may_in_room(u, &facts, InRoom::Read))?;
+                let read =
+                    |p: &Person| rights::may_in_room(&p.who(scopes, now), &facts, InRoom::Read);
+                let member = live.with(read)?;
                 let member =
                     member.ok_or_else(|| Refusal::Forbidden("join this room first".into()))?;
                 Ok((room.head().into(), rights::floor(&facts.room, member)))
             }
             LogId::User(id) if id == user => {
-                who.with(rights::may_act)?;
-                Ok((who.head().into(), 0))
+                live.with(|p| rights::may_act(&p.who(scopes, now)))?;
+                Ok((live.head().into(), 0))
             }
             LogId::User(_) | LogId::Control => Err(Refusal::NotFound("room")),
         }
@@ -166,8 +167,13 @@ impl Chat {
 
     /// The same for a replay that began at `after`: whoever was taken out and came in again meanwhile may no
     /// longer have all of it.
-    fn admit_from(&self, user: UserId, log: LogId, after: u64) -> Result<Position, Denied> {
-        let (position, floor) = self.admit(user, log).map_err(Denied::Refused)?;
+    fn admit_from(
+        &self,
+        connection: &Connection,
+        log: LogId,
+        after: u64,
+    ) -> Result<Position, Denied> {
+        let (position, floor) = self.admit(connection, log).map_err(Denied::Refused)?;
         if floor > after + 1 {
             return Err(Denied::Moved);
         }

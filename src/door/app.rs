@@ -12,6 +12,7 @@ use crate::{
     hub::Hub,
     limit::Limits,
     model::User,
+    moderation::Moderation,
     stats::Stats,
     store::Store,
 };
@@ -23,6 +24,8 @@ pub struct App {
     pub chat: Chat,
     /// What people do about themselves.
     pub account: Account,
+    /// Keeping order.
+    pub moderation: Moderation,
     /// Who listens.
     pub hub: Arc<Hub>,
     /// For readiness.

@@ -16,7 +16,10 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Unauthorized(_) | Refusal::SessionEnded | Refusal::TokenExpired => {
             StatusCode::UNAUTHORIZED
         }
-        Refusal::Forbidden(_) | Refusal::Locked => StatusCode::FORBIDDEN,
+        Refusal::Forbidden(_)
+        | Refusal::Locked
+        | Refusal::Muted { .. }
+        | Refusal::Banned { .. } => StatusCode::FORBIDDEN,
         Refusal::NotFound(_) => StatusCode::NOT_FOUND,
         Refusal::Conflict(_) => StatusCode::CONFLICT,
         Refusal::TxnReused => StatusCode::UNPROCESSABLE_ENTITY,

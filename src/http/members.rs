@@ -14,7 +14,7 @@ use super::{
 use crate::{
     door::{App, JsonBody, PathOf, Problem, QueryOf},
     id::{RoomId, UserId},
-    model::{Caller, Refusal, RoomRole, UserRef},
+    model::{Caller, Reason, Refusal, RoomRole, UserRef},
 };
 
 /// The room and the user a path names. A room one may not see is answered before the user is looked at.
@@ -73,7 +73,7 @@ pub(super) async fn put(
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
     app.chat
-        .put_member(&caller, id, user, body.role, true)
+        .put_member(&(&caller).into(), id, user, body.role, true, false)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -100,9 +100,17 @@ pub(super) async fn patch(
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
     app.chat
-        .put_member(&caller, id, user, Some(body.role), false)
+        .put_member(&(&caller).into(), id, user, Some(body.role), false, false)
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReasonQuery {
+    /// Why; kept in the audit log.
+    #[param(value_type = Option<String>)]
+    reason: Option<Reason>,
 }
 
 /// Takes somebody out of a room.
@@ -110,7 +118,7 @@ pub(super) async fn patch(
     delete, path = "/v1/rooms/{room}/members/{user}", tag = "members",
     params(
         ("room" = String, Path, description = "id or name"),
-        ("user" = String, Path, description = "id or name")
+        ("user" = String, Path, description = "id or name"), ReasonQuery
     ),
     security(("access_token" = [])), responses((status = 204))
 )]
@@ -118,8 +126,12 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Asker(caller): Asker,
     PathOf((room, user)): PathOf<(String, String)>,
+    QueryOf(query): QueryOf<ReasonQuery>,
 ) -> Result<StatusCode, Problem> {
     let (id, user) = both(&app, &caller, &room, &user).await?;
-    app.chat.remove_member(&caller, id, user).await?;
+    let by = (&caller).into();
+    app.chat
+        .remove_member(&by, id, user, query.reason, false)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use crate::{
     chat::NewMessage,
     clock::Millis,
     door::{App, JsonBody, PathOf, Problem, QueryOf},
-    model::{Body, Refusal, Txn},
+    model::{Body, Reason, Refusal, Txn},
     store::Page,
 };
 
@@ -162,4 +162,37 @@ pub(super) async fn show(
     let id = room_of(&app, &caller, &room).await?;
     let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;
     Ok(Json(app.chat.message(&caller, id, seq).await?.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ReportBody {
+    /// Why, in a few words.
+    #[schema(value_type = String)]
+    reason: Reason,
+}
+
+/// A report that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReportedBody {
+    id: String,
+}
+
+/// Reports a message to those who moderate.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/messages/{seq}/report", tag = "moderation",
+    request_body = ReportBody,
+    params(("room" = String, Path, description = "id or name"), ("seq" = u64, Path)),
+    security(("access_token" = [])), responses((status = 201, body = ReportedBody))
+)]
+pub(super) async fn report(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    PathOf((room, seq)): PathOf<(String, String)>,
+    JsonBody(body): JsonBody<ReportBody>,
+) -> Result<(StatusCode, Json<ReportedBody>), Problem> {
+    let id = room_of(&app, &caller, &room).await?;
+    let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;
+    let report = app.moderation.report(&caller, id, seq, body.reason).await?;
+    let id = report.id.to_string();
+    Ok((StatusCode::CREATED, Json(ReportedBody { id })))
 }

@@ -11,10 +11,13 @@ use super::{
     view::{List, RoomBody, present},
 };
 use crate::{
-    chat::{NewRoom, RoomChanges},
+    chat::{NewRoom, RoomChanges, RuleChanges},
     door::{App, JsonBody, PathOf, Problem, QueryOf},
     id::RoomId,
-    model::{Caller, History, Refusal, RoomKind, RoomName, RoomRef, Title, Topic, Txn, UserRef},
+    model::{
+        Authority, Caller, History, Reason, Refusal, RoomKind, RoomName, RoomRef, RoomRole, Title,
+        Topic, Txn, UserRef,
+    },
     store::Scope,
 };
 
@@ -125,9 +128,22 @@ pub(super) struct EditRoomBody {
     #[schema(value_type = Option<String>)]
     topic: Option<Option<Topic>>,
     history: Option<History>,
+    /// The lowest role that may say something; `moderator` makes it a room for announcements.
+    post: Option<RoomRole>,
+    /// The lowest role that may add people.
+    invite: Option<RoomRole>,
+    /// The lowest role that may change title and topic.
+    topic_role: Option<RoomRole>,
+    /// How many seconds a member has to wait between two messages; 0 for none.
+    slow_mode: Option<u32>,
+    /// Whether only moderators may say something.
+    locked: Option<bool>,
+    /// Why; kept in the audit log.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Reason>,
 }
 
-/// Changes a room's name, title, topic or history rule.
+/// Changes a room's name, title, topic, history rule, or who may do what in it.
 #[utoipa::path(
     patch, path = "/v1/rooms/{room}", tag = "rooms", request_body = EditRoomBody,
     params(("room" = String, Path, description = "id or name")),
@@ -145,10 +161,18 @@ pub(super) async fn edit(
         title: body.title,
         topic: body.topic.map(|t| t.filter(|t| !t.as_str().is_empty())),
         history: body.history,
+        rules: RuleChanges {
+            post: body.post,
+            invite: body.invite,
+            topic: body.topic_role,
+            slow_mode: body.slow_mode,
+            locked: body.locked,
+        },
+        reason: body.reason,
     };
-    Ok(Json(
-        app.chat.change_room(&caller, id, changes).await?.into(),
-    ))
+    let by = Authority::from(&caller);
+    app.chat.change_room(&by, id, changes, false).await?;
+    Ok(Json(app.chat.room(&caller, id).await?.into()))
 }
 
 /// Deletes a room, for everyone and at once.
@@ -162,7 +186,7 @@ pub(super) async fn delete(
     PathOf(room): PathOf<String>,
 ) -> Result<StatusCode, Problem> {
     let id = room_of(&app, &caller, &room).await?;
-    app.chat.delete_room(&caller, id).await?;
+    app.chat.delete_room(&(&caller).into(), id, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -179,6 +203,26 @@ pub(super) async fn join(
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     Ok(Json(app.chat.join(&caller, id).await?.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct CodeBody {
+    /// The code.
+    code: String,
+}
+
+/// Comes into the room that a code is for, a private one too.
+#[utoipa::path(
+    post, path = "/v1/join", tag = "rooms", request_body = CodeBody,
+    security(("access_token" = [])), responses((status = 200, body = RoomBody))
+)]
+pub(super) async fn join_with_code(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    JsonBody(body): JsonBody<CodeBody>,
+) -> Result<Json<RoomBody>, Problem> {
+    let room = app.chat.join_with_code(&caller, &body.code).await?;
+    Ok(Json(room.into()))
 }
 
 /// Leaves a room.
@@ -216,6 +260,6 @@ pub(super) async fn transfer(
 ) -> Result<Json<RoomBody>, Problem> {
     let id = room_of(&app, &caller, &room).await?;
     let to = app.chat.resolve_user(&UserRef::parse(&body.user)?).await?;
-    app.chat.transfer(&caller, id, to).await?;
+    app.chat.transfer(&(&caller).into(), id, to, false).await?;
     Ok(Json(app.chat.room(&caller, id).await?.into()))
 }

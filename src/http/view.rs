@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::{
     chat::{Listed, MemberView, MessageView, RoomView},
     clock::Millis,
-    model::{Refusal, Role, RoomKind, RoomRole, Session, User},
+    model::{Refusal, RoomKind, RoomRole, Session, User},
 };
 
 /// How many items a page has when nobody says.
@@ -23,7 +23,7 @@ pub(super) struct UserBody {
     /// Only one's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    role: Role,
+    role: String,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     created_at: Millis,
@@ -36,7 +36,7 @@ impl From<User> for UserBody {
             name: u.name.into(),
             display_name: u.display_name.map(Into::into),
             email: u.email.map(Into::into),
-            role: u.role,
+            role: u.role.into(),
             created_at: u.created_at,
         }
     }
@@ -51,6 +51,8 @@ pub(super) struct RoomBody {
     title: Option<String>,
     topic: Option<String>,
     history: crate::model::History,
+    /// Who may do what in it.
+    rules: crate::model::RoomRules,
     /// The owner's id.
     owner: String,
     /// Milliseconds since 1970.
@@ -75,6 +77,7 @@ impl From<RoomView> for RoomBody {
             title: v.room.title.map(Into::into),
             topic: v.room.topic.map(Into::into),
             history: v.room.history,
+            rules: v.room.rules,
             owner: v.room.owner.to_string(),
             created_at: v.room.created_at,
             role: v.role,

@@ -57,6 +57,8 @@ pub(super) struct Append {
     decide: Decide,
     reply: Reply,
     tries: u8,
+    /// Whether it only wants to know what would come of it.
+    rehearsal: bool,
 }
 
 impl fmt::Debug for Append {
@@ -79,6 +81,7 @@ impl Command {
         fresh: Option<LogId>,
         decide: Decide,
         reply: Reply,
+        rehearsal: bool,
     ) -> Self {
         Self::Append(Append {
             touches: touches.to_vec(),
@@ -86,6 +89,7 @@ impl Command {
             decide,
             reply,
             tries: 0,
+            rehearsal,
         })
     }
 }
@@ -317,7 +321,18 @@ impl Appender {
                 append.answer(Err(refusal.into()));
                 continue;
             }
-            let (change, added) = draft.finish();
+            let Some((change, added)) = draft.finish() else {
+                tracing::error!("an act was not authorised by anything; it is not done");
+                append.answer(Err(Refusal::Internal.into()));
+                continue;
+            };
+            if append.rehearsal {
+                append.answer(Ok(Done {
+                    entries: change.entries,
+                    dup: false,
+                }));
+                continue;
+            }
             if change.entries.is_empty() && change.writes.is_empty() {
                 append.answer(Ok(Done {
                     entries: Vec::new(),
@@ -365,7 +380,7 @@ async fn read(
                 let sessions = store.sessions_of(id, now).await?;
                 Some(Loaded::User(
                     state,
-                    sessions.into_iter().map(|s| s.id).collect(),
+                    sessions.iter().map(Into::into).collect(),
                 ))
             }
             None => None,

@@ -1,6 +1,6 @@
 //! A request's turn: what it may look at, and where it writes down what it comes to.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::Cell, collections::HashMap, sync::Arc};
 
 use super::{
     chain::{chain_hash, hex, personal_digest},
@@ -9,7 +9,9 @@ use super::{
 use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
-    model::{Act, Actor, Digest, Entry, Head, Payload, Personal, Refusal, Txn},
+    model::{
+        Act, Actor, Authority, Digest, Entry, Head, Payload, Personal, Policy, Refusal, Txn, Who,
+    },
     store::{Change, Write},
 };
 
@@ -29,6 +31,8 @@ pub struct Draft<'a> {
     heads: &'a Heads,
     added: Heads,
     change: Change,
+    /// Whether it was asked who may do this. What nobody asked for is not done.
+    authorised: Cell<bool>,
 }
 
 impl<'a> Draft<'a> {
@@ -39,11 +43,20 @@ impl<'a> Draft<'a> {
             heads,
             added: Heads::default(),
             change: Change::default(),
+            authorised: Cell::new(false),
         }
     }
 
-    pub(super) fn finish(self) -> (Change, Heads) {
-        (self.change, self.added)
+    /// What it came to; none when something was written down and nobody had asked whether it may be.
+    pub(super) fn finish(self) -> Option<(Change, Heads)> {
+        let nothing = self.change.entries.is_empty() && self.change.writes.is_empty();
+        (nothing || self.authorised.get()).then_some((self.change, self.added))
+    }
+
+    /// Says that this needs nobody's permission: the server does it by itself, or by a secret that whoever
+    /// asks has shown. Every other act goes through [`Draft::authorise`].
+    pub fn by_itself(&self) {
+        self.authorised.set(true);
     }
 
     /// The time of this turn.
@@ -59,6 +72,31 @@ impl<'a> Draft<'a> {
     /// A user among those the request touches.
     pub fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {
         self.memory.user(id).ok_or(Refusal::NotFound("user"))
+    }
+
+    /// What holds for the whole server. Whoever decides by it touches the control log.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.memory.policy()
+    }
+
+    /// Refuses what an authority may not do, as of this turn: `check` is asked about the account behind it,
+    /// which the request touches; an operator may do everything.
+    pub fn authorise(
+        &self,
+        by: &Authority,
+        check: impl FnOnce(&Who<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.authorised.set(true);
+        match by {
+            Authority::Operator(_) => Ok(()),
+            Authority::Caller(caller) => {
+                let live = self.user(caller.user)?;
+                if !live.has_session(caller.session) {
+                    return Err(Refusal::SessionEnded);
+                }
+                live.with(|person| check(&person.who(caller.scopes, self.now)))
+            }
+        }
     }
 
     /// Adds an entry to a log among those the request touches; answers its `seq`.

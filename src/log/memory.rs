@@ -10,14 +10,20 @@ use std::{
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use super::policy;
 use crate::{
+    clock::Millis,
     id::{LogId, RoomId, SessionId, UserId},
-    model::{Facts, Head, Member, Room, User, Username},
+    model::{
+        Facts, Head, Permissions, Person, Policy, RoleName, Sanction, Session, Txn, User, Username,
+    },
     store::{ControlState, RoomState, UserState, Write},
 };
 
 /// How many sweeps something stays in memory after it was last looked at; a sweep comes every minute.
 const KEEP: u64 = 15;
+/// How many who said something in a slow room are remembered before those who may speak again are forgotten.
+const SAID: usize = 4096;
 
 /// A room in use.
 #[derive(Debug)]
@@ -25,6 +31,9 @@ pub struct LiveRoom {
     facts: RwLock<Facts>,
     head: Mutex<Head>,
     used: AtomicU64,
+    /// Who said something when, and under which `txn`, while the room is slow. Lost with the memory, which
+    /// makes nobody wait longer.
+    said: Mutex<HashMap<UserId, (Millis, Option<Txn>)>>,
 }
 
 impl LiveRoom {
@@ -37,12 +46,68 @@ impl LiveRoom {
     pub fn head(&self) -> Head {
         *self.head.lock()
     }
+
+    /// Takes note that somebody says something in a slow room, or answers since when they have to wait. The
+    /// same request again, by its `txn`, need not.
+    pub fn note_said(
+        &self,
+        user: UserId,
+        txn: Option<&Txn>,
+        now: Millis,
+        wait: std::time::Duration,
+    ) -> Result<(), Millis> {
+        let mut said = self.said.lock();
+        if let Some((at, under)) = said.get(&user) {
+            let again = txn.is_some() && under.as_ref() == txn;
+            if !again && now.since(*at) < wait {
+                return Err(*at);
+            }
+        }
+        if said.len() >= SAID {
+            said.retain(|_, (at, _)| now.since(*at) < wait);
+        }
+        said.insert(user, (now, txn.cloned()));
+        Ok(())
+    }
+}
+
+/// A session in use.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// Which.
+    pub id: SessionId,
+    /// Until when it is good.
+    pub expires_at: Millis,
+    /// What makes it a bot's token.
+    pub token: Option<LiveToken>,
+}
+
+/// A bot's token in use.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveToken {
+    /// Of its secret.
+    pub digest: [u8; 32],
+    /// What it is good for.
+    pub scopes: Permissions,
+}
+
+impl From<&Session> for LiveSession {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: session.id,
+            expires_at: session.expires_at,
+            token: session.scopes.map(|scopes| LiveToken {
+                digest: session.anchor,
+                scopes,
+            }),
+        }
+    }
 }
 
 /// A user in use.
 #[derive(Debug)]
 pub struct LiveUser {
-    facts: RwLock<(User, Vec<SessionId>)>,
+    facts: RwLock<(Person, Vec<LiveSession>)>,
     head: Mutex<Head>,
     used: AtomicU64,
 }
@@ -50,22 +115,33 @@ pub struct LiveUser {
 impl LiveUser {
     /// The account as it stands.
     pub fn user(&self) -> User {
+        self.facts.read().0.user.clone()
+    }
+
+    /// The person as they stand.
+    pub fn person(&self) -> Person {
         self.facts.read().0.clone()
     }
 
-    /// Looks at the account without copying it. Held only for a look.
-    pub fn with<T>(&self, look: impl FnOnce(&User) -> T) -> T {
+    /// Looks at the person without copying them. Held only for a look.
+    pub fn with<T>(&self, look: impl FnOnce(&Person) -> T) -> T {
         look(&self.facts.read().0)
     }
 
     /// The user's name.
     pub fn name(&self) -> Username {
-        self.facts.read().0.name.clone()
+        self.facts.read().0.user.name.clone()
+    }
+
+    /// This session of theirs, if it has not been ended.
+    pub fn session(&self, session: SessionId) -> Option<LiveSession> {
+        let facts = self.facts.read();
+        facts.1.iter().find(|s| s.id == session).cloned()
     }
 
     /// Whether this session of theirs has not been ended.
     pub fn has_session(&self, session: SessionId) -> bool {
-        self.facts.read().1.contains(&session)
+        self.facts.read().1.iter().any(|s| s.id == session)
     }
 
     /// Where their `@me` log stands.
@@ -78,7 +154,7 @@ impl LiveUser {
 #[derive(Debug)]
 pub(super) enum Loaded {
     Room(RoomState),
-    User(UserState, Vec<SessionId>),
+    User(UserState, Vec<LiveSession>),
     Control(ControlState),
 }
 
@@ -98,6 +174,8 @@ pub struct Memory {
     rooms: RwLock<HashMap<RoomId, Arc<LiveRoom>>>,
     users: RwLock<HashMap<UserId, Arc<LiveUser>>>,
     control: Mutex<Option<ControlState>>,
+    /// What holds for the whole server. Unlike the rest it is never forgotten: it is read before the doors open.
+    policy: RwLock<Arc<Policy>>,
     /// How many sweeps there were.
     sweeps: AtomicU64,
 }
@@ -137,39 +215,71 @@ impl Memory {
         }
     }
 
+    /// What holds for the whole server.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read())
+    }
+
+    /// The users in memory who have this role.
+    pub(super) fn users_of(&self, role: &RoleName) -> Vec<Arc<LiveUser>> {
+        let users = self.users.read();
+        let of = users
+            .values()
+            .filter(|u| u.facts.read().0.user.role == *role);
+        of.map(Arc::clone).collect()
+    }
+
     pub(super) fn insert(&self, loaded: Loaded) {
         match loaded {
-            Loaded::Room(RoomState {
-                room,
-                members,
-                head,
-            }) => {
-                self.insert_room(room, members, head);
+            Loaded::Room(state) => self.insert_room(state),
+            Loaded::User(state, sessions) => self.insert_user(state, sessions),
+            Loaded::Control(mut state) => {
+                let policy = policy::of(std::mem::take(&mut state.policy));
+                *self.policy.write() = Arc::new(policy);
+                *self.control.lock() = Some(state);
             }
-            Loaded::User(UserState { user, head }, sessions) => {
-                self.insert_user(user, sessions, head);
-            }
-            Loaded::Control(state) => *self.control.lock() = Some(state),
         }
     }
 
-    fn insert_room(&self, room: Room, members: Vec<Member>, head: Head) {
+    fn insert_room(&self, state: RoomState) {
+        let RoomState {
+            room,
+            members,
+            sanctions,
+            head,
+        } = state;
         let id = room.id;
-        let members = members.into_iter().map(|m| (m.user, m)).collect();
-        let facts = RwLock::new(Facts { room, members });
+        let facts = Facts {
+            room,
+            members: members.into_iter().map(|m| (m.user, m)).collect(),
+            sanctions: sanctions
+                .into_iter()
+                .map(|s| ((s.user, s.kind), s))
+                .collect(),
+        };
         let live = LiveRoom {
-            facts,
+            facts: RwLock::new(facts),
             head: Mutex::new(head),
             used: self.used_now(),
+            said: Mutex::default(),
         };
         self.rooms.write().insert(id, Arc::new(live));
     }
 
-    fn insert_user(&self, user: User, sessions: Vec<SessionId>, head: Head) {
+    fn insert_user(&self, state: UserState, sessions: Vec<LiveSession>) {
+        let UserState {
+            user,
+            sanctions,
+            head,
+        } = state;
         let id = user.id;
-        let facts = RwLock::new((user, sessions));
+        let person = Person {
+            permissions: self.policy().permissions(&user.role),
+            user,
+            sanctions,
+        };
         let live = LiveUser {
-            facts,
+            facts: RwLock::new((person, sessions)),
             head: Mutex::new(head),
             used: self.used_now(),
         };
@@ -228,13 +338,28 @@ impl Memory {
     /// A write was committed.
     pub(super) fn apply(&self, write: Write) {
         match write {
-            Write::InsertUser(user) => self.insert_user(user, Vec::new(), Head::default()),
+            Write::InsertUser(user) => self.insert_user(
+                UserState {
+                    user,
+                    sanctions: Vec::new(),
+                    head: Head::default(),
+                },
+                Vec::new(),
+            ),
             Write::UpdateUser(user) => {
                 if let Some(live) = self.user(user.id) {
-                    live.facts.write().0 = user;
+                    let permissions = self.policy().permissions(&user.role);
+                    let mut facts = live.facts.write();
+                    facts.0.permissions = permissions;
+                    facts.0.user = user;
                 }
             }
-            Write::InsertRoom(room) => self.insert_room(room, Vec::new(), Head::default()),
+            Write::InsertRoom(room) => self.insert_room(RoomState {
+                room,
+                members: Vec::new(),
+                sanctions: Vec::new(),
+                head: Head::default(),
+            }),
             Write::UpdateRoom(room) => {
                 if let Some(live) = self.room(room.id) {
                     live.facts.write().room = room;
@@ -252,25 +377,80 @@ impl Memory {
             }
             Write::InsertSession(session) => {
                 if let Some(live) = self.user(session.user) {
-                    live.facts.write().1.push(session.id);
+                    live.facts.write().1.push((&session).into());
                 }
             }
-            Write::UpdateSession(session) if session.ended_at.is_some() => {
+            Write::UpdateSession(session) => {
                 if let Some(live) = self.user(session.user) {
-                    live.facts.write().1.retain(|s| *s != session.id);
+                    let sessions = &mut live.facts.write().1;
+                    sessions.retain(|s| s.id != session.id);
+                    if session.ended_at.is_none() {
+                        sessions.push((&session).into());
+                    }
                 }
             }
             Write::EndSessions { user, except, .. } => {
                 if let Some(live) = self.user(user) {
-                    live.facts.write().1.retain(|s| Some(*s) == except);
+                    live.facts.write().1.retain(|s| Some(s.id) == except);
                 }
             }
-            Write::UpdateSession(_)
-            | Write::InsertCode(_)
+            Write::PutSanction(sanction) => self.sanction(sanction),
+            Write::DeleteSanction { kind, user, room } => match room {
+                Some(room) => {
+                    if let Some(live) = self.room(room) {
+                        live.facts.write().sanctions.remove(&(user, kind));
+                    }
+                }
+                None => {
+                    if let Some(live) = self.user(user) {
+                        live.facts.write().0.sanctions.retain(|s| s.kind != kind);
+                    }
+                }
+            },
+            Write::PutRole(_)
+            | Write::DeleteRole(_)
+            | Write::PutSetting(..)
+            | Write::PutAddressBan(_)
+            | Write::DeleteAddressBan(_) => self.change_policy(write),
+            Write::InsertCode(_)
             | Write::TakeCode(_)
+            | Write::DeleteCode(_)
             | Write::DeleteCodes(_)
-            | Write::PutKey(_)
-            | Write::PutSetting(..) => {}
+            | Write::InsertReport(_)
+            | Write::UpdateReport(_)
+            | Write::PutKey(_) => {}
+        }
+    }
+
+    fn sanction(&self, sanction: Sanction) {
+        match sanction.room {
+            Some(room) => {
+                if let Some(live) = self.room(room) {
+                    let key = (sanction.user, sanction.kind);
+                    live.facts.write().sanctions.insert(key, sanction);
+                }
+            }
+            None => {
+                if let Some(live) = self.user(sanction.user) {
+                    let sanctions = &mut live.facts.write().0.sanctions;
+                    sanctions.retain(|s| s.kind != sanction.kind);
+                    sanctions.push(sanction);
+                }
+            }
+        }
+    }
+
+    /// Takes in a change to what holds for the whole server, and gives those who have a role that changed
+    /// what it gives now.
+    fn change_policy(&self, write: Write) {
+        let mut policy = (*self.policy()).clone();
+        let role = policy::apply(&mut policy, write);
+        *self.policy.write() = Arc::new(policy);
+        if let Some(role) = role {
+            let permissions = self.policy().permissions(&role);
+            for live in self.users_of(&role) {
+                live.facts.write().0.permissions = permissions;
+            }
         }
     }
 }
@@ -284,12 +464,24 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         Write::PutMember(member) => Some(member.room.into()),
         Write::DeleteMember(room, _) => Some((*room).into()),
         Write::EndSessions { user, .. } => Some((*user).into()),
+        Write::PutSanction(Sanction { user, room, .. })
+        | Write::DeleteSanction { user, room, .. } => {
+            Some(room.map_or_else(|| (*user).into(), LogId::Room))
+        }
+        // Whoever decides by these touches the control log.
+        Write::PutRole(_)
+        | Write::DeleteRole(_)
+        | Write::PutSetting(..)
+        | Write::PutAddressBan(_)
+        | Write::DeleteAddressBan(_) => Some(LogId::Control),
         Write::InsertSession(_)
         | Write::UpdateSession(_)
         | Write::InsertCode(_)
         | Write::TakeCode(_)
+        | Write::DeleteCode(_)
         | Write::DeleteCodes(_)
-        | Write::PutKey(_)
-        | Write::PutSetting(..) => None,
+        | Write::InsertReport(_)
+        | Write::UpdateReport(_)
+        | Write::PutKey(_) => None,
     }
 }

@@ -10,10 +10,11 @@ use super::*;
 use crate::{
     clock::Millis,
     hub::{Attached, Connection, Outbox, Position},
-    id::{ConnId, Epoch, SessionId},
+    id::{ConnId, Epoch, ReportId, SessionId},
     model::{
-        Body, Code, CodeHash, Email, Head, History, Key, Member, Payload, Role, Room, RoomKind,
-        RoomName, RoomRole, Session, Status, Txn, User,
+        Body, Builtin, Code, CodeHash, CodeKind, Email, Head, History, Key, Member, Payload,
+        Permissions, Report, ReportState, RoleName, Room, RoomKind, RoomName, RoomRole, RoomRules,
+        Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
     store::{
         Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState, Write,
@@ -78,6 +79,15 @@ pass_on! {
     user_by_name(name: &Username) -> Option<User>;
     user_by_email(email: &Email) -> Option<User>;
     users(ids: &[UserId]) -> Vec<User>;
+    codes(kind: CodeKind, room: Option<RoomId>) -> Vec<Code>;
+    sanctions(
+        room: Option<RoomId>, after: Option<(UserId, SanctionKind)>, limit: usize
+    ) -> Vec<Sanction>;
+    count_role(role: &RoleName, status: Option<Status>) -> u64;
+    report(id: ReportId) -> Option<Report>;
+    reports(
+        state: ReportState, room: Option<RoomId>, before: Option<ReportId>, limit: usize
+    ) -> Vec<Report>;
     list_users(after: Option<&Username>, limit: usize) -> Vec<User>;
     public_room(name: &RoomName) -> Option<RoomId>;
     rooms_named(user: UserId, name: &RoomName) -> Vec<RoomId>;
@@ -160,8 +170,9 @@ fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
         display_name: None,
         email: None,
         email_login: false,
-        role: Role::Member,
+        role: Builtin::Member.into(),
         status: Status::Active,
+        bot: false,
         password: None,
         created_at: at,
     };
@@ -172,6 +183,7 @@ fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
         title: None,
         topic: None,
         history: History::All,
+        rules: RoomRules::default(),
         owner: ana,
         created_at: at,
         deleted_at: None,
@@ -202,6 +214,7 @@ impl House {
         let txn = txn.map(|t| (Txn::parse(t).unwrap(), digest));
         let touches = [room.into(), ana.into()];
         self.log.append(&touches, None, move |draft| {
+            draft.by_itself();
             let said = Payload::Message {
                 body: body.clone(),
                 reply_to: None,
@@ -216,6 +229,7 @@ impl House {
             id: ConnId::new(Millis(1)),
             user: self.ana,
             session: SessionId::new(Millis(1)),
+            scopes: Permissions::ALL,
             address: [127, 0, 0, 1].into(),
             since: Millis(1),
             outbox: Arc::new(Outbox::new(1 << 20)),

@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use super::{
     entry::{Actor, Origin},
+    permission::Permissions,
     refusal::Refusal,
     text::{RoomName, Username},
 };
@@ -16,6 +17,10 @@ pub struct Caller {
     pub user: UserId,
     /// In which session.
     pub session: SessionId,
+    /// What the session lets them do of what they may: all, but for a bot's token.
+    pub scopes: Permissions,
+    /// Whether the session is a bot's token: it does nothing about the account itself.
+    pub bot: bool,
     /// By which door.
     pub origin: Origin,
     /// From where.
@@ -25,6 +30,16 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Refuses what only somebody who has logged in may do.
+    pub fn only_a_login(&self) -> Result<(), Refusal> {
+        if self.bot {
+            let why =
+                "a bot's token does not change the account; an operator does, with `chatd token`";
+            return Err(Refusal::Forbidden(why.into()));
+        }
+        Ok(())
+    }
+
     /// How the control log names them.
     pub fn actor(&self) -> Actor {
         Actor {
@@ -34,6 +49,39 @@ impl Caller {
             request: self.request.clone(),
             address: Some(self.address),
         }
+    }
+}
+
+/// By whose authority something is done.
+#[derive(Clone, Debug)]
+pub enum Authority {
+    /// An account's: what it may do is asked when the act has its turn.
+    Caller(Caller),
+    /// An operator's, who may do everything.
+    Operator(Actor),
+}
+
+impl Authority {
+    /// How the control log names who it is.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Caller(caller) => caller.actor(),
+            Self::Operator(actor) => actor.clone(),
+        }
+    }
+
+    /// The account, if it is one's.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Caller(caller) => Some(caller.user),
+            Self::Operator(_) => None,
+        }
+    }
+}
+
+impl From<&Caller> for Authority {
+    fn from(caller: &Caller) -> Self {
+        Self::Caller(caller.clone())
     }
 }
 

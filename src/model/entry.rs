@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    record::{History, Role, RoomRole},
-    text::{RoomName, Title, Topic, Txn},
+    record::{History, RoomRole, RoomRules},
+    sanction::SanctionKind,
+    text::{Reason, RoleName, RoomName, Title, Topic, Txn},
 };
 use crate::{
     clock::Millis,
@@ -101,6 +102,9 @@ pub enum Payload {
         /// The new rule about the past.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         history: Option<History>,
+        /// The new rules about who may do what, all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rules: Option<RoomRules>,
     },
     /// A room was deleted; the last entry of its log.
     Deleted,
@@ -117,13 +121,29 @@ pub enum Payload {
     Removed {
         /// Which.
         target: RoomId,
-        /// `left`, `removed` or `deleted`.
+        /// `left`, `removed`, `banned` or `deleted`.
         why: String,
     },
     /// `@me`: my role on the server changed.
     Role {
         /// The new role.
-        role: Role,
+        role: RoleName,
+    },
+    /// `@me`: I am muted or banned, or no longer.
+    Sanction {
+        /// What is taken away, or given back.
+        sanction: SanctionKind,
+        /// In which room; none for everywhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<RoomId>,
+        /// Whether it holds from here on.
+        holds: bool,
+        /// Until when; none for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Millis>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
     },
     /// Control log: somebody did something.
     Act(Box<Act>),
@@ -167,6 +187,7 @@ impl Payload {
             Self::Added { .. } => "added",
             Self::Removed { .. } => "removed",
             Self::Role { .. } => "role",
+            Self::Sanction { .. } => "sanction",
             Self::Act(_) => "act",
             Self::Unknown { kind, .. } => kind,
         }

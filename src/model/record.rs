@@ -1,16 +1,21 @@
 //! What the store keeps beside logs: the folded state that the logs' entries led to.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{DeviceName, DisplayName, Email, Invalid, RoomName, Title, Topic, Username};
+use super::{
+    permission::Permissions,
+    sanction::{Sanction, SanctionKind},
+    text::{DeviceName, DisplayName, Email, Invalid, RoleName, RoomName, Title, Topic, Username},
+};
 use crate::{
     clock::Millis,
     id::{RoomId, SessionId, UserId},
 };
 
-/// An enum that is one lower-case word wherever it is written: wire, store, command line.
+/// An enum that is one lower-case word wherever it is written: wire, store, command line. Who uses it has
+/// `Serialize`, `Deserialize` and [`Invalid`] at hand.
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -29,13 +34,13 @@ macro_rules! word {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
+        impl std::str::FromStr for $name {
             type Err = Invalid;
 
             fn from_str(s: &str) -> Result<Self, Invalid> {
@@ -47,22 +52,7 @@ macro_rules! word {
         }
     };
 }
-
-word!(
-    /// What a user may do on the whole server. Which permissions each role has is told by `rights`.
-    Role {
-        /// Reads only.
-        Guest = "guest",
-        /// Reads the audit log; otherwise as a guest.
-        Auditor = "auditor",
-        /// Talks, makes rooms.
-        Member = "member",
-        /// Keeps order in public rooms.
-        Moderator = "moderator",
-        /// Everything.
-        Admin = "admin",
-    }
-);
+pub(super) use word;
 
 word!(
     /// Whether an account can be used.
@@ -73,6 +63,8 @@ word!(
         Invited = "invited",
         /// An operator switched it off.
         Disabled = "disabled",
+        /// Its owner asked to be forgotten: only the id is left.
+        Erased = "erased",
     }
 );
 
@@ -124,10 +116,12 @@ pub struct User {
     /// Whether `email` may be used to log in: only when an operator set it, since chatd sends no mail and
     /// so cannot check whose address it is. Unique among those that may.
     pub email_login: bool,
-    /// What the user may do on the server.
-    pub role: Role,
+    /// The role, which says what the user may do on the server.
+    pub role: RoleName,
     /// Whether the account can be used.
     pub status: Status,
+    /// Whether it is a program's: it has no password, but tokens.
+    pub bot: bool,
     /// The password's Argon2id hash in PHC form; none until the account is claimed.
     pub password: Option<String>,
     /// When it was made.
@@ -149,12 +143,47 @@ pub struct Room {
     pub topic: Option<Topic>,
     /// How much of the past a member may read.
     pub history: History,
+    /// Who may do what in it, where that is not as usual.
+    pub rules: RoomRules,
     /// Who owns it.
     pub owner: UserId,
     /// When it was made.
     pub created_at: Millis,
     /// When it was deleted; its log stays until it is purged, but nobody reaches it through the API.
     pub deleted_at: Option<Millis>,
+}
+
+/// Who may do what in a room, and how often. What is not said is as usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct RoomRules {
+    /// The lowest role that may say something; `moderator` makes it a room for announcements.
+    pub post: RoomRole,
+    /// The lowest role that may add people and make codes for it.
+    pub invite: RoomRole,
+    /// The lowest role that may change title and topic.
+    pub topic: RoomRole,
+    /// How many seconds a member has to wait between two messages; 0 for none. Moderators need not.
+    pub slow_mode: u32,
+    /// Whether only moderators may say something, for as long as this is so.
+    pub locked: bool,
+}
+
+impl RoomRules {
+    /// The longest that members may be made to wait between two messages: six hours, in seconds.
+    pub const SLOWEST: u32 = 6 * 60 * 60;
+}
+
+impl Default for RoomRules {
+    fn default() -> Self {
+        Self {
+            post: RoomRole::Member,
+            invite: RoomRole::Moderator,
+            topic: RoomRole::Moderator,
+            slow_mode: 0,
+            locked: false,
+        }
+    }
 }
 
 /// That a user is in a room.
@@ -179,9 +208,18 @@ pub struct Facts {
     pub room: Room,
     /// Everyone in it.
     pub members: HashMap<UserId, Member>,
+    /// Who is muted in it or banned from it, also where that has run out.
+    pub sanctions: HashMap<(UserId, SanctionKind), Sanction>,
 }
 
-/// One login on one device.
+impl Facts {
+    /// The sanction of this kind that holds for somebody here, if one does.
+    pub fn sanction(&self, user: UserId, kind: SanctionKind, now: Millis) -> Option<&Sanction> {
+        self.sanctions.get(&(user, kind)).filter(|s| s.holds(now))
+    }
+}
+
+/// One login on one device, or one token of a bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Which.
@@ -212,6 +250,9 @@ pub struct Session {
     pub rotated_at: Millis,
     /// Raised at every change; a write names the version it saw.
     pub version: u64,
+    /// What a bot may do with it; none for a login. A token does not rotate: `anchor` is its digest, and
+    /// `device` what it is called.
+    pub scopes: Option<Permissions>,
 }
 
 /// SHA-256 of a one-time code; the code itself is kept nowhere.
@@ -224,10 +265,12 @@ word!(
         Invite = "invite",
         /// Setting the first or a new password of one account.
         Claim = "claim",
+        /// Coming into a room.
+        Room = "room",
     }
 );
 
-/// A one-time code.
+/// A code that is good for one use, or for a few.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
     /// Digest of the code.
@@ -237,12 +280,37 @@ pub struct Code {
     /// The account it is for (claim).
     pub user: Option<UserId>,
     /// The role that registering with it gives (invite).
-    pub role: Role,
+    pub role: RoleName,
+    /// The room it leads into (room).
+    pub room: Option<RoomId>,
+    /// How often it can still be used.
+    pub uses: u32,
+    /// Who made it; none when an operator did.
+    pub by: Option<UserId>,
     /// When it was made.
     pub created_at: Millis,
     /// Until when it is good.
     pub expires_at: Millis,
 }
+
+impl Code {
+    /// What it is called where the code itself must not be shown: the beginning of its digest.
+    pub fn id(&self) -> String {
+        self.hash[..8].iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+word!(
+    /// Who may make themselves an account.
+    Registration {
+        /// Whoever reaches the server.
+        Open = "open",
+        /// Who has a code.
+        Invite = "invite",
+        /// Nobody.
+        Closed = "closed",
+    }
+);
 
 /// The public half of a key that signs access tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use super::{
+    sanction::{Sanction, SanctionKind},
+    text::Reason,
+};
+use crate::clock::Millis;
+
 /// Why something was not done. The words of [`Refusal::code`] are the wire contract's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -43,6 +49,22 @@ pub enum Refusal {
         /// When it will be taken again.
         retry_after: Duration,
     },
+    /// They may not say anything, here or anywhere, for a while or for good.
+    #[error("you are muted {}{}", told(*until), because(reason))]
+    Muted {
+        /// Until when.
+        until: Option<Millis>,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// They may not be here, for a while or for good.
+    #[error("you are banned {}{}", told(*until), because(reason))]
+    Banned {
+        /// Until when.
+        until: Option<Millis>,
+        /// Why.
+        reason: Option<Reason>,
+    },
     /// The account is switched off.
     #[error("this account is disabled; ask an operator of this server")]
     Locked,
@@ -77,6 +99,8 @@ impl Refusal {
             Self::TxnReused => "txn_reused",
             Self::TooLarge(_) => "too_large",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Muted { .. } => "muted",
+            Self::Banned { .. } => "banned",
             Self::Locked => "locked",
             Self::UnknownOp(_) => "unknown_op",
             Self::Unavailable => "unavailable",
@@ -102,6 +126,15 @@ impl Refusal {
         Some(u64::try_from(ms).unwrap_or(u64::MAX))
     }
 
+    /// What somebody is told whom a sanction stops.
+    pub fn sanctioned(sanction: &Sanction) -> Self {
+        let (until, reason) = (sanction.until, sanction.reason.clone());
+        match sanction.kind {
+            SanctionKind::Mute => Self::Muted { until, reason },
+            SanctionKind::Ban => Self::Banned { until, reason },
+        }
+    }
+
     /// A field of the request is wrong.
     #[expect(
         clippy::needless_pass_by_value,
@@ -113,4 +146,14 @@ impl Refusal {
             why: why.to_string(),
         }
     }
+}
+
+fn told(until: Option<Millis>) -> String {
+    until.map_or_else(|| "for good".to_owned(), |at| format!("until {at}"))
+}
+
+fn because(reason: &Option<Reason>) -> String {
+    reason
+        .as_ref()
+        .map_or_else(String::new, |why| format!(": {why}"))
 }

@@ -80,6 +80,16 @@ text!(
     parse_name
 );
 text!(
+    /// A role's unique name: `[a-z0-9][a-z0-9._-]{1,31}`.
+    RoleName,
+    parse_name
+);
+text!(
+    /// Why something was done to somebody: free text, 1–500 characters, one line.
+    Reason,
+    |s| parse_line(s, 1, 500)
+);
+text!(
     /// How a person wants to be called: free text, 1–64 characters, one line.
     DisplayName,
     |s| parse_line(s, 1, 64)
@@ -115,6 +125,13 @@ text!(
     Body,
     parse_body
 );
+
+impl RoleName {
+    /// The name of a built-in role.
+    pub(super) fn of_builtin(role: super::role::Builtin) -> Self {
+        Self(role.as_str().into())
+    }
+}
 
 fn parse_name(s: &str) -> Result<String, Invalid> {
     let rule = "2 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";

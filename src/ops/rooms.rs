@@ -37,9 +37,9 @@ impl Ops {
         Ok((rows, owners))
     }
 
-    /// One room. A name that several private rooms have has to be an id instead.
-    pub async fn room(&self, room: &RoomRef) -> Result<RoomPeople, Refusal> {
-        let id = match room {
+    /// The room that an operator means. A name that several private rooms have has to be an id instead.
+    pub async fn resolve_room(&self, room: &RoomRef) -> Result<RoomId, Refusal> {
+        Ok(match room {
             RoomRef::Id(id) => *id,
             RoomRef::Name(name) => {
                 let all = self.store.all_rooms_named(name).await;
@@ -56,7 +56,12 @@ impl Ops {
                     }
                 }
             }
-        };
+        })
+    }
+
+    /// One room.
+    pub async fn room(&self, room: &RoomRef) -> Result<RoomPeople, Refusal> {
+        let id = self.resolve_room(room).await?;
         let live = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
         let row = {
             let facts = live.facts();

@@ -2,20 +2,19 @@
 
 use serde_json::json;
 
-use super::{FreshCode, Ops};
+use super::{Fresh, Ops, touching};
 use crate::{
     auth::{Secret, password},
-    id::{LogId, UserId},
+    id::UserId,
     log::refuse,
     model::{
-        Actor, CodeKind, DisplayName, Email, Payload, Refusal, Role, Session, Status, User,
-        UserRef, Username,
+        Authority, Builtin, CodeKind, DisplayName, Email, Payload, Permission, Reason, Refusal,
+        RoleName, Sanction, Session, Status, User, UserRef, Username,
     },
+    rights,
     store::{RoomRow, Scope, Write},
 };
 
-/// How many users are looked at in one read when all are.
-const SLICE: usize = 500;
 /// How many rooms of a user are shown.
 const ROOMS: usize = 200;
 
@@ -25,7 +24,9 @@ pub struct NewAccount {
     /// Its name.
     pub name: Username,
     /// What the user may do.
-    pub role: Role,
+    pub role: RoleName,
+    /// Whether it is a program's.
+    pub bot: bool,
     /// How the person wants to be called.
     pub display_name: Option<DisplayName>,
     /// An address, which can then be used to log in.
@@ -40,7 +41,7 @@ pub struct Access {
     /// The account.
     pub user: User,
     /// The code.
-    pub code: Option<FreshCode>,
+    pub code: Option<Fresh>,
     /// How many sessions were ended.
     pub sessions_ended: u64,
 }
@@ -54,17 +55,26 @@ pub struct UserPeople {
     pub sessions: Vec<Session>,
     /// The rooms it is in.
     pub rooms: Vec<RoomRow>,
+    /// What is taken from it everywhere, also what has run out.
+    pub sanctions: Vec<Sanction>,
 }
 
 impl Ops {
     /// Makes an account.
     pub async fn add_user(
         &self,
-        actor: &Actor,
+        by: &Authority,
         new: NewAccount,
         dry_run: bool,
     ) -> Result<Access, Refusal> {
+        self.check(by, Permission::UserManage).await?;
+        // No role is deleted while an account is given it.
+        let _one_at_a_time = self.admins.lock().await;
         if let Some(password) = &new.password {
+            if new.bot {
+                let what = "a bot has no password; issue a token with `chatd token issue`";
+                return Err(Refusal::field("password", what));
+            }
             check(password, &new.name)?;
         }
         let taken = self.store.user_by_name(&new.name).await;
@@ -75,6 +85,7 @@ impl Ops {
         }
         let id = UserId::new(self.clock.now());
         let (password, status) = match new.password {
+            _ if new.bot => (None, Status::Active),
             Some(_) if dry_run => (None, Status::Active),
             Some(password) => (Some(self.hash(password).await?), Status::Active),
             None => (None, Status::Invited),
@@ -87,37 +98,36 @@ impl Ops {
             email: new.email,
             role: new.role,
             status,
+            bot: new.bot,
             password,
             created_at: self.clock.now(),
         };
-        let claim =
-            (status == Status::Invited).then(|| self.code(CodeKind::Claim, Some(id), user.role));
-        let (fresh, code) = claim.unzip();
+        let claim = (status == Status::Invited)
+            .then(|| self.new_code(CodeKind::Claim, Some(id), user.role.clone()));
         let access = Access {
             user: user.clone(),
-            code: fresh,
+            code: claim.clone(),
             sessions_ended: 0,
         };
-        if dry_run {
-            return Ok(access);
-        }
-        let actor = actor.clone();
+        let (touches, by) = (touching(by, &[]), by.clone());
         let done = self
             .log
-            .append(&[LogId::Control], Some(id.into()), move |draft| {
+            .append_or_rehearse(dry_run, &touches, Some(id.into()), move |draft| {
+                let role = draft.policy().known(&user.role);
+                let role = role.ok_or(Refusal::NotFound("role"))?;
+                draft.authorise(&by, |who| {
+                    rights::may(who, Permission::UserManage)?;
+                    rights::may_give(who, role)
+                })?;
                 let email = user.email.as_ref().map_or("", Email::as_str);
                 let personal = [("username", user.name.as_str()), ("email", email)];
-                let detail = json!({"role": user.role, "by": "operator"});
-                draft.act(
-                    "user.create",
-                    &actor,
-                    Some(id.to_string()),
-                    detail,
-                    &personal,
-                );
+                let how = if user.bot { "bot" } else { "operator" };
+                let detail = json!({"role": user.role, "by": how});
+                let target = Some(id.to_string());
+                draft.act("user.create", &by.actor(), target, detail, &personal);
                 draft.write(Write::InsertUser(user.clone()));
-                if let Some(code) = &code {
-                    draft.write(Write::InsertCode(code.clone()));
+                if let Some(fresh) = &claim {
+                    draft.write(Write::InsertCode(fresh.code.clone()));
                 }
                 Ok(())
             });
@@ -128,12 +138,17 @@ impl Ops {
     /// Sets a password, or makes a code with which the owner does; either way all sessions end.
     pub async fn set_password(
         &self,
-        actor: &Actor,
+        by: &Authority,
         user: &UserRef,
         password: Option<Secret>,
         dry_run: bool,
     ) -> Result<Access, Refusal> {
+        self.check(by, Permission::UserManage).await?;
         let user = self.find_user(user).await?;
+        if user.bot {
+            let what = "a bot has no password; issue a token with `chatd token issue`";
+            return Err(Refusal::Conflict(what.into()));
+        }
         let now = self.clock.now();
         let sessions = self.store.sessions_of(user.id, now).await;
         let sessions_ended = sessions.map_err(|e| refuse(&e))?.len() as u64;
@@ -142,142 +157,164 @@ impl Ops {
         }
         let claim = password
             .is_none()
-            .then(|| self.code(CodeKind::Claim, Some(user.id), user.role));
-        let (fresh, code) = claim.unzip();
-        if dry_run {
-            return Ok(Access {
-                user,
-                code: fresh,
-                sessions_ended,
-            });
-        }
+            .then(|| self.new_code(CodeKind::Claim, Some(user.id), user.role.clone()));
         let hash = match password {
-            Some(password) => Some(self.hash(password).await?),
-            None => None,
+            Some(password) if !dry_run => Some(self.hash(password).await?),
+            _ => None,
         };
-        let (id, actor) = (user.id, actor.clone());
-        let touches = [id.into(), LogId::Control];
-        let done = self.log.append(&touches, None, move |draft| {
-            let mut user = draft.user(id)?.user();
-            if hash.is_some() && user.status == Status::Invited {
-                user.status = Status::Active;
-            }
-            user.password.clone_from(&hash);
-            let how = if hash.is_some() { "set" } else { "reset" };
-            draft.act(
-                "user.password",
-                &actor,
-                Some(id.to_string()),
-                json!({"by": how}),
-                &[],
-            );
-            draft.write(Write::EndSessions {
-                user: id,
-                except: None,
-                at: draft.now(),
+        let is_set = claim.is_none();
+        let (id, touches, by) = (user.id, touching(by, &[user.id.into()]), by.clone());
+        let code = claim.as_ref().map(|fresh| fresh.code.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                let live = draft.user(id)?;
+                draft.authorise(&by, |who| live.with(|p| rights::may_manage(who, p)))?;
+                let mut user = live.user();
+                if user.status == Status::Erased {
+                    return Err(Refusal::Conflict("this account was erased".into()));
+                }
+                if is_set && user.status == Status::Invited {
+                    user.status = Status::Active;
+                }
+                user.password.clone_from(&hash);
+                let how = if is_set { "set" } else { "reset" };
+                let detail = json!({"by": how});
+                let target = Some(id.to_string());
+                draft.act("user.password", &by.actor(), target, detail, &[]);
+                draft.write(Write::EndSessions {
+                    user: id,
+                    except: None,
+                    at: draft.now(),
+                });
+                draft.write(Write::UpdateUser(user));
+                draft.write(Write::DeleteCodes(id));
+                if let Some(code) = &code {
+                    draft.write(Write::InsertCode(code.clone()));
+                }
+                Ok(())
             });
-            draft.write(Write::UpdateUser(user));
-            draft.write(Write::DeleteCodes(id));
-            if let Some(code) = &code {
-                draft.write(Write::InsertCode(code.clone()));
-            }
-            Ok(())
-        });
         done.await?;
         let user = self.find_user(&UserRef::Id(id)).await?;
         Ok(Access {
             user,
-            code: fresh,
+            code: claim,
             sessions_ended,
         })
     }
 
-    /// Gives a user another role on the server; at once, also for open connections.
+    /// Gives a user another role on the server; at once, also for open connections. Nobody gives, or takes
+    /// away, a role that includes what they may not do themselves.
     pub async fn set_role(
         &self,
-        actor: &Actor,
+        by: &Authority,
         user: &UserRef,
-        role: Role,
+        role: RoleName,
         dry_run: bool,
     ) -> Result<User, Refusal> {
+        self.check(by, Permission::UserManage).await?;
         let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
-        if found.role == Role::Admin && role != Role::Admin {
-            self.keep_an_admin(found.id).await?;
+        if found.role == Builtin::Admin && role != Builtin::Admin {
+            self.keep_an_admin(&found).await?;
         }
         let id = found.id;
+        found.role = role.clone();
+        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                let given = draft.policy().known(&role);
+                let given = given.ok_or(Refusal::NotFound("role"))?;
+                let live = draft.user(id)?;
+                draft.authorise(&by, |who| {
+                    live.with(|p| rights::may_manage(who, p))?;
+                    rights::may_give(who, given)
+                })?;
+                let mut user = live.user();
+                if user.role == role {
+                    return Ok(());
+                }
+                let detail = json!({"before": user.role, "after": role});
+                user.role = role.clone();
+                draft.entry(id.into(), by.user(), Payload::Role { role: role.clone() });
+                draft.act("user.role", &by.actor(), Some(id.to_string()), detail, &[]);
+                draft.write(Write::UpdateUser(user));
+                Ok(())
+            });
+        done.await?;
         if dry_run {
-            found.role = role;
             return Ok(found);
         }
-        let actor = actor.clone();
-        let touches = [id.into(), LogId::Control];
-        let done = self.log.append(&touches, None, move |draft| {
-            let mut user = draft.user(id)?.user();
-            if user.role == role {
-                return Ok(());
-            }
-            let detail = json!({"before": user.role, "after": role});
-            user.role = role;
-            draft.entry(id.into(), None, Payload::Role { role });
-            draft.act("user.role", &actor, Some(id.to_string()), detail, &[]);
-            draft.write(Write::UpdateUser(user));
-            Ok(())
-        });
-        done.await?;
         self.find_user(&UserRef::Id(id)).await
     }
 
     /// Switches an account off, which ends its sessions and closes its sockets, or on again.
     pub async fn set_enabled(
         &self,
-        actor: &Actor,
+        by: &Authority,
         user: &UserRef,
         enabled: bool,
+        reason: Option<Reason>,
         dry_run: bool,
     ) -> Result<User, Refusal> {
+        self.check(by, Permission::UserManage).await?;
         let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
-        if !enabled && found.role == Role::Admin {
-            self.keep_an_admin(found.id).await?;
+        if !enabled && found.role == Builtin::Admin {
+            self.keep_an_admin(&found).await?;
         }
         let id = found.id;
+        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                let live = draft.user(id)?;
+                draft.authorise(&by, |who| live.with(|p| rights::may_manage(who, p)))?;
+                let mut user = live.user();
+                if user.status == Status::Erased {
+                    return Err(Refusal::Conflict("this account was erased".into()));
+                }
+                let after = status_for(&user, enabled);
+                if user.status == after {
+                    return Ok(());
+                }
+                let detail = json!({"before": user.status, "after": after, "reason": reason});
+                user.status = after;
+                draft.act(
+                    "user.status",
+                    &by.actor(),
+                    Some(id.to_string()),
+                    detail,
+                    &[],
+                );
+                draft.write(Write::UpdateUser(user));
+                if !enabled {
+                    let at = draft.now();
+                    draft.write(Write::EndSessions {
+                        user: id,
+                        except: None,
+                        at,
+                    });
+                }
+                Ok(())
+            });
+        done.await?;
         if dry_run {
             found.status = status_for(&found, enabled);
             return Ok(found);
         }
-        let actor = actor.clone();
-        let touches = [id.into(), LogId::Control];
-        let done = self.log.append(&touches, None, move |draft| {
-            let mut user = draft.user(id)?.user();
-            let after = status_for(&user, enabled);
-            if user.status == after {
-                return Ok(());
-            }
-            let detail = json!({"before": user.status, "after": after});
-            user.status = after;
-            draft.act("user.status", &actor, Some(id.to_string()), detail, &[]);
-            draft.write(Write::UpdateUser(user));
-            if !enabled {
-                let at = draft.now();
-                draft.write(Write::EndSessions {
-                    user: id,
-                    except: None,
-                    at,
-                });
-            }
-            Ok(())
-        });
-        done.await?;
         self.find_user(&UserRef::Id(id)).await
     }
 
     /// Accounts, by name.
     pub async fn users(
         &self,
+        by: &Authority,
         after: Option<&Username>,
         limit: usize,
     ) -> Result<Vec<User>, Refusal> {
+        self.check(by, Permission::UserRead).await?;
         self.store
             .list_users(after, limit)
             .await
@@ -285,34 +322,36 @@ impl Ops {
     }
 
     /// An account with what hangs on it.
-    pub async fn user(&self, user: &UserRef) -> Result<UserPeople, Refusal> {
+    pub async fn user(&self, by: &Authority, user: &UserRef) -> Result<UserPeople, Refusal> {
+        self.check(by, Permission::UserRead).await?;
         let user = self.find_user(user).await?;
         let sessions = self.store.sessions_of(user.id, self.clock.now()).await;
-        let rooms = self.store.list_rooms(Scope::Of(user.id), None, ROOMS).await;
+        // The names of private rooms are for operators.
+        let rooms = match by {
+            Authority::Operator(_) => self.store.list_rooms(Scope::Of(user.id), None, ROOMS).await,
+            Authority::Caller(_) => Ok(Vec::new()),
+        };
+        let live = self.log.user(user.id).await?;
         Ok(UserPeople {
             sessions: sessions.map_err(|e| refuse(&e))?,
             rooms: rooms.map_err(|e| refuse(&e))?,
+            sanctions: live.map_or_else(Vec::new, |l| l.with(|p| p.sanctions.clone())),
             user,
         })
     }
 
-    /// Refuses to take away the last admin who can log in.
-    async fn keep_an_admin(&self, but: UserId) -> Result<(), Refusal> {
-        let mut after: Option<Username> = None;
-        loop {
-            let slice = self.users(after.as_ref(), SLICE).await?;
-            let is_one =
-                |u: &User| u.id != but && u.role == Role::Admin && u.status == Status::Active;
-            if slice.iter().any(is_one) {
-                return Ok(());
-            }
-            let Some(last) = slice.last() else {
-                let what =
-                    "this is the last admin; make another one first: `chatd user role NAME admin`";
-                return Err(Refusal::Conflict(what.into()));
-            };
-            after = Some(last.name.clone());
+    /// Refuses to take away the last admin who can log in. Whoever asks holds `admins`.
+    async fn keep_an_admin(&self, but: &User) -> Result<(), Refusal> {
+        let admins = self
+            .store
+            .count_role(&Builtin::Admin.into(), Some(Status::Active))
+            .await
+            .map_err(|e| refuse(&e))?;
+        if admins > u64::from(but.status == Status::Active) {
+            return Ok(());
         }
+        let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
+        Err(Refusal::Conflict(what.into()))
     }
 
     async fn hash(&self, password: Secret) -> Result<String, Refusal> {
@@ -331,7 +370,7 @@ fn check(password: &Secret, name: &Username) -> Result<(), Refusal> {
 fn status_for(user: &User, enabled: bool) -> Status {
     match (enabled, &user.password) {
         (false, _) => Status::Disabled,
-        (true, Some(_)) => Status::Active,
-        (true, None) => Status::Invited,
+        (true, None) if !user.bot => Status::Invited,
+        (true, _) => Status::Active,
     }
 }

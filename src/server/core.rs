@@ -14,12 +14,14 @@ use crate::{
     chat::Chat,
     clock::{Clock, Millis},
     config::Config,
+    desk::Desk,
     door::App,
     hub::Hub,
     id::LogId,
     limit::Limits,
     log::Log,
     model::Actor,
+    moderation::Moderation,
     ops::Ops,
     stats::Stats,
     store::Write,
@@ -87,10 +89,18 @@ impl Core {
             clock: clock.clone(),
             stats: Arc::clone(&stats),
         };
+        let moderation = Moderation {
+            log: chat.log.clone(),
+            store: Arc::clone(&store),
+            limits: Arc::clone(&limits),
+            clock: clock.clone(),
+            admins: Arc::default(),
+        };
         let started_at = clock.now();
         let app = Arc::new(App {
             chat,
             account,
+            moderation,
             hub,
             store,
             limits,
@@ -101,6 +111,11 @@ impl Core {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
+        // Roles and banned addresses are known before anybody comes in.
+        if app.chat.log.begin().await.is_err() {
+            let why = "the control log cannot be read".to_owned();
+            return Err(crate::store::Error::Unavailable(why).into());
+        }
         share_keys(&app).await;
         Ok(Self {
             app,
@@ -112,9 +127,9 @@ impl Core {
         })
     }
 
-    pub(super) fn ops(&self, listen: Option<std::net::SocketAddr>) -> Ops {
+    pub(super) fn desk(&self, listen: Option<std::net::SocketAddr>) -> Desk {
         let app = &self.app;
-        Ops {
+        let ops = Ops {
             log: app.chat.log.clone(),
             store: Arc::clone(&app.store),
             hub: Arc::clone(&app.hub),
@@ -123,8 +138,13 @@ impl Core {
             clock: app.clock.clone(),
             stats: Arc::clone(&app.stats),
             started_at: self.started_at,
-            admins: Arc::default(),
+            admins: Arc::clone(&app.moderation.admins),
             listen,
+        };
+        Desk {
+            ops,
+            moderation: app.moderation.clone(),
+            chat: app.chat.clone(),
         }
     }
 
@@ -168,6 +188,7 @@ async fn share_keys(app: &App) {
                 return;
             }
             let done = app.chat.log.append(&[LogId::Control], None, move |draft| {
+                draft.by_itself();
                 for key in &new {
                     let kid = Some(key.kid.clone());
                     draft.act(

@@ -5,6 +5,7 @@
 
 pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
+pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
 pub(in crate::store) mod rooms;
 
@@ -14,7 +15,10 @@ use super::{Change, Error, Outcome, Store, Write};
 use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
-    model::{Entry, History, Member, Payload, Role, Room, RoomKind, RoomRole, Status, Txn, User},
+    model::{
+        Builtin, Entry, History, Member, Payload, Room, RoomKind, RoomRole, RoomRules, Status, Txn,
+        User,
+    },
 };
 
 /// Where a store is; gone with everything in it when dropped.
@@ -48,6 +52,13 @@ macro_rules! suite {
             people::ends_sessions,
             people::uses_a_code_once,
             people::keeps_keys_and_settings,
+            moderation::uses_a_code_as_often_as_it_is_good_for,
+            moderation::keeps_rules_bots_and_scopes,
+            moderation::keeps_roles_and_banned_addresses,
+            moderation::keeps_one_sanction_of_a_kind_for_each_place,
+            moderation::pages_sanctions,
+            moderation::takes_a_report_once,
+            moderation::lists_reports_by_state_and_room,
             rooms::keeps_public_names_unique,
             rooms::loads_a_room_whole,
             rooms::loads_a_room_as_it_was_at_one_moment,
@@ -80,8 +91,9 @@ fn user(name: &str) -> User {
         display_name: None,
         email: None,
         email_login: false,
-        role: Role::Member,
+        role: Builtin::Member.into(),
         status: Status::Active,
+        bot: false,
         password: None,
         created_at: NOW,
     }
@@ -95,6 +107,7 @@ fn room(name: &str, kind: RoomKind) -> Room {
         title: None,
         topic: None,
         history: History::All,
+        rules: RoomRules::default(),
         owner: UserId::new(NOW),
         created_at: NOW,
         deleted_at: None,

@@ -11,6 +11,7 @@ mod documents;
 mod fault;
 mod heads;
 mod logs;
+mod moderation;
 mod records;
 mod schema;
 mod settle;
@@ -43,9 +44,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, Email, Entry, Head, Key, Member, RoomName, Session, Txn, User, Username,
+        Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState, RoleName,
+        RoomName, Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
 };
 
@@ -235,6 +237,37 @@ impl Store for Mongo {
 
     async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
         records::setting(self.db()?, name).await
+    }
+
+    async fn codes(&self, kind: CodeKind, room: Option<RoomId>) -> Result<Vec<Code>, Error> {
+        moderation::codes(self.db()?, kind, room).await
+    }
+
+    async fn sanctions(
+        &self,
+        room: Option<RoomId>,
+        after: Option<(UserId, SanctionKind)>,
+        limit: usize,
+    ) -> Result<Vec<Sanction>, Error> {
+        moderation::sanctions(self.db()?, room, after, limit).await
+    }
+
+    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error> {
+        moderation::count_role(self.db()?, role, status).await
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<Report>, Error> {
+        moderation::report(self.db()?, id).await
+    }
+
+    async fn reports(
+        &self,
+        state: ReportState,
+        room: Option<RoomId>,
+        before: Option<ReportId>,
+        limit: usize,
+    ) -> Result<Vec<Report>, Error> {
+        moderation::reports(self.db()?, state, room, before, limit).await
     }
 
     async fn info(&self) -> Result<Info, Error> {

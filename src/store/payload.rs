@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::model::{Payload, entry::FORMAT};
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "message",
     "created",
     "membership",
@@ -17,6 +17,7 @@ const KNOWN: [&str; 10] = [
     "added",
     "removed",
     "role",
+    "sanction",
     "act",
 ];
 

@@ -7,6 +7,7 @@
 mod apply;
 mod checkpoint;
 mod logs;
+mod moderation;
 mod readers;
 mod records;
 mod rows;
@@ -40,9 +41,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, Email, Entry, Head, Key, Member, RoomName, Session, Txn, User, Username,
+        Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState, RoleName,
+        RoomName, Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
 };
 
@@ -330,6 +332,48 @@ impl Store for Sqlite {
         let name = name.to_owned();
         self.readers
             .read(move |conn| records::setting(conn, &name))
+            .await
+    }
+
+    async fn codes(&self, kind: CodeKind, room: Option<RoomId>) -> Result<Vec<Code>, Error> {
+        self.readers
+            .read(move |conn| records::codes(conn, kind, room))
+            .await
+    }
+
+    async fn sanctions(
+        &self,
+        room: Option<RoomId>,
+        after: Option<(UserId, SanctionKind)>,
+        limit: usize,
+    ) -> Result<Vec<Sanction>, Error> {
+        self.readers
+            .read(move |conn| moderation::sanctions(conn, room, after, limit))
+            .await
+    }
+
+    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error> {
+        let role = role.clone();
+        self.readers
+            .read(move |conn| records::count_role(conn, &role, status))
+            .await
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<Report>, Error> {
+        self.readers
+            .read(move |conn| moderation::report(conn, id))
+            .await
+    }
+
+    async fn reports(
+        &self,
+        state: ReportState,
+        room: Option<RoomId>,
+        before: Option<ReportId>,
+        limit: usize,
+    ) -> Result<Vec<Report>, Error> {
+        self.readers
+            .read(move |conn| moderation::reports(conn, state, room, before, limit))
             .await
     }
 

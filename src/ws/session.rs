@@ -47,6 +47,8 @@ const SENDS_IN_FLIGHT: u32 = 256;
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How many names of rooms a connection remembers.
 const NAMES: usize = 16;
+/// Long enough for any connection, and short enough to count with.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// Work on one request that needs more than memory; what it leads to comes back to the session.
 type Work = Pin<Box<dyn Future<Output = Then> + Send>>;
@@ -275,6 +277,7 @@ impl Session {
             id: self.conn,
             user: identity.user,
             session: identity.session,
+            scopes: identity.scopes,
             address: self.address,
             since: app.clock.now(),
             outbox: Arc::clone(&self.outbox),
@@ -284,6 +287,8 @@ impl Session {
             caller: Caller {
                 user: identity.user,
                 session: identity.session,
+                scopes: identity.scopes,
+                bot: identity.bot,
                 origin: Origin::Ws,
                 address: self.address,
                 request: Some(self.conn.to_string()),
@@ -323,8 +328,10 @@ impl Session {
         ));
     }
 
+    /// When an identity runs out. A bot's token may be good for longer than a clock can count.
     fn instant_of(&self, identity: Identity) -> Instant {
-        Instant::now() + identity.expires_at.since(self.app.clock.now())
+        let left = identity.expires_at.since(self.app.clock.now());
+        Instant::now() + left.min(FOREVER)
     }
 
     fn go_on(&mut self, then: Then) {

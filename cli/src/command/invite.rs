@@ -1,41 +1,76 @@
 //! `chatd invite`: codes with which people make themselves an account.
 
 use chatd::{
-    admin::api::{self, NewInvite},
+    admin::api::{self, Done, List, NewInvite},
     clock::Millis,
-    model::Role,
+    config::Period,
+    model::RoleName,
 };
 use clap::{Args, Subcommand};
 
-use super::role_parser;
 use crate::{
-    asking::Asking,
+    asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{Facts, escape, moment},
+    output::{Facts, ago, escape, moment, number, table},
 };
 
-/// Make invitations
+/// Make, list and revoke invitations
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   chatd invite create
-  chatd invite create --role moderator")]
+  chatd invite create --role moderator --uses 5 --for 7d
+  chatd invite list")]
 pub(crate) enum Invite {
     Create(Create),
+
+    /// List the invitations that can still be used
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
+Examples:
+  chatd invite list
+  chatd invite list --json | jq -r '.items[].id'"
+    )]
+    List,
+
+    Revoke(Revoke),
 }
 
-/// Make a code with which one person can register
+/// Make a code with which people can register
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   chatd invite create
   chatd invite create --role moderator
-  chatd invite create --json | jq -r .code")]
+  chatd invite create --uses 20 --for 14d --json | jq -r .code")]
 pub(crate) struct Create {
     /// The role the new account gets
-    #[arg(long, value_parser = role_parser(), default_value = Role::Member.as_str())]
-    role: Role,
+    #[arg(long, default_value = "member")]
+    role: RoleName,
+
+    /// How many people can register with it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    uses: u32,
+
+    /// How long it is good, such as 12h or 7d [default: 72h, or auth.code]
+    #[arg(long = "for", value_name = "PERIOD")]
+    lifetime: Option<Period>,
+
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// Take an invitation back
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd invite revoke 9f8e7d6c5b4a3921
+  chatd invite revoke 9f8e7d6c5b4a3921 --dry-run")]
+pub(crate) struct Revoke {
+    /// Its id, as `chatd invite list` shows it
+    id: String,
 
     #[command(flatten)]
     dry: DryRun,
@@ -43,17 +78,29 @@ pub(crate) struct Create {
 
 impl Invite {
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
-        let Self::Create(create) = self;
+        match self {
+            Self::Create(create) => create.run(asking),
+            Self::List => list(asking),
+            Self::Revoke(revoke) => revoke.run(asking),
+        }
+    }
+}
+
+impl Create {
+    fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let dry_run = self.dry.dry_run;
         let new = NewInvite {
-            role: Some(create.role),
-            dry_run: create.dry.dry_run,
+            role: Some(self.role.to_string()),
+            uses: Some(self.uses),
+            expires_in: self.lifetime.map(|l| l.get().as_secs()),
+            dry_run,
         };
-        let made: Result<api::Invite, Failure> = asking.act(create.dry.dry_run, async |client| {
+        let made: Result<api::Invite, Failure> = asking.act(dry_run, async |client| {
             Ok(client.post("/v1/invites", &new).await?)
         });
         let hint = (
-            Exit::Usage,
-            "`chatd invite create --help` lists the roles".to_owned(),
+            Exit::NotFound,
+            "`chatd role list` lists the roles".to_owned(),
         );
         let made = made.explain(|| "make an invitation".into(), hint)?;
         asking.console.answer(&made, |now| page(&made, now))?;
@@ -66,16 +113,70 @@ impl Invite {
     }
 }
 
+fn list(asking: &Asking<'_>) -> Result<(), Failure> {
+    let codes: List<api::Invite> =
+        asking.look(async |client| Ok(client.get("/v1/invites").await?))?;
+    if codes.items.is_empty() && !asking.console.is_json() {
+        asking
+            .console
+            .note("There is none that could be used: `chatd invite create` makes one.");
+        return Ok(());
+    }
+    asking
+        .console
+        .answer(&codes, |now| table_of(&codes.items, now))
+}
+
+impl Revoke {
+    fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let dry_run = self.dry.dry_run;
+        let path = format!("/v1/invites/{}?dry_run={dry_run}", quote(&self.id));
+        let done: Result<Done, Failure> =
+            asking.act(dry_run, async |client| Ok(client.delete(&path).await?));
+        let hint = "`chatd invite list` lists those that can still be used".to_owned();
+        let done = done.explain(
+            || format!("revoke invitation `{}`", self.id),
+            (Exit::NotFound, hint),
+        )?;
+        asking.console.answer(&done, |_| {
+            let id = escape(&self.id);
+            if dry_run {
+                format!("Dry run: invitation {id} can be revoked. Nothing was changed.")
+            } else {
+                format!("Revoked invitation {id}: nobody registers with it any more.")
+            }
+        })
+    }
+}
+
+/// Codes, a line each.
+pub(super) fn table_of(codes: &[api::Invite], now: Millis) -> String {
+    let rows = codes.iter().map(|code| {
+        vec![
+            escape(&code.id).into_owned(),
+            escape(&code.role).into_owned(),
+            number(code.uses.into()),
+            ago(code.expires_at, now),
+            escape(code.by.as_deref().unwrap_or("operator")).into_owned(),
+            ago(code.created_at, now),
+        ]
+    });
+    table(&["ID", "ROLE", "#USES", "GOOD UNTIL", "BY", "MADE"], rows)
+}
+
 fn page(made: &api::Invite, now: Millis) -> String {
+    let role = escape(&made.role);
     let Some(code) = made.code.as_deref().filter(|_| !made.dry_run) else {
-        return format!(
-            "Dry run: an invitation for a {} can be made. Nothing was changed.",
-            made.role
-        );
+        return format!("Dry run: an invitation for a {role} can be made. Nothing was changed.");
+    };
+    let title = match made.uses {
+        1 => "An invitation for one person".to_owned(),
+        uses => format!("An invitation for {} people", number(uses.into())),
     };
     Facts::default()
         .with("code", escape(code))
-        .with("role", made.role.as_str())
+        .with("id", escape(&made.id))
+        .with("role", role)
         .with("good until", moment(made.expires_at, now))
-        .under("An invitation for one person")
+        .under(&title)
 }

@@ -78,7 +78,9 @@ impl Exit {
             "invalid_field" | "too_large" | "unknown_op" => Self::Usage,
             "not_found" => Self::NotFound,
             "conflict" | "txn_reused" => Self::Conflict,
-            "unauthorized" | "token_expired" | "forbidden" | "locked" => Self::Permission,
+            "unauthorized" | "token_expired" | "forbidden" | "locked" | "muted" | "banned" => {
+                Self::Permission
+            }
             "unavailable" | "busy" | "rate_limited" => Self::Unreachable,
             // storage_full, internal, and what a newer server may say.
             _ => Self::Other,

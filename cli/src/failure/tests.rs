@@ -19,6 +19,20 @@ fn refusals() -> Vec<(Refusal, Exit)> {
         (Refusal::Forbidden(String::new()), Exit::Permission),
         (Refusal::Locked, Exit::Permission),
         (
+            Refusal::Muted {
+                until: None,
+                reason: None,
+            },
+            Exit::Permission,
+        ),
+        (
+            Refusal::Banned {
+                until: None,
+                reason: None,
+            },
+            Exit::Permission,
+        ),
+        (
             Refusal::RateLimited {
                 retry_after: Duration::ZERO,
             },
@@ -42,6 +56,8 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             | Refusal::TokenExpired
             | Refusal::Forbidden(_)
             | Refusal::Locked
+            | Refusal::Muted { .. }
+            | Refusal::Banned { .. }
             | Refusal::RateLimited { .. }
             | Refusal::Unavailable
             | Refusal::Busy

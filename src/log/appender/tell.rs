@@ -5,7 +5,7 @@ use crate::{
     hub::{Close, CloseCode, Frame, Position},
     id::{LogId, RoomId, UserId},
     log::{Done, event::encode},
-    model::{Entry, Payload, Status, Username},
+    model::{Entry, Payload, Permission, Person, SanctionKind, Status, Username},
     store::{Change, Write},
 };
 
@@ -90,7 +90,33 @@ impl Appender {
                 self.hub
                     .kick(user.id, Close::now(CloseCode::Banned), |_| true);
             }
+            Write::UpdateUser(user) => self.narrow(user.id),
+            Write::PutSanction(sanction)
+                if sanction.kind == SanctionKind::Ban && sanction.room.is_none() =>
+            {
+                self.hub
+                    .kick(sanction.user, Close::now(CloseCode::Banned), |_| true);
+            }
+            Write::PutRole(role) => {
+                for user in self.memory.users_of(&role.name) {
+                    self.narrow(user.with(|p| p.user.id));
+                }
+            }
+            Write::PutAddressBan(ban) => {
+                let now = self.clock.now();
+                self.hub
+                    .kick_all(Close::now(CloseCode::Banned), |c| ban.holds(c.address, now));
+            }
             _ => {}
+        }
+    }
+
+    /// Ends listening to rooms for somebody whose role no longer lets them read.
+    fn narrow(&self, user: UserId) {
+        let reads = |p: &Person| p.permissions.has(Permission::MessageRead);
+        if self.memory.user(user).is_some_and(|u| !u.with(reads)) {
+            self.hub
+                .silence(user, |room| unsubscribed(room, "forbidden"));
         }
     }
 }
@@ -115,7 +141,11 @@ pub(super) fn people(entry: &Entry) -> Vec<UserId> {
 fn expels(entry: &Entry) -> Option<(RoomId, Option<UserId>, &'static str)> {
     match (&entry.payload, entry.log) {
         (Payload::Removed { target, why }, LogId::User(user)) => {
-            let why = if why == "left" { "left" } else { "removed" };
+            let why = match why.as_str() {
+                "left" => "left",
+                "banned" => "banned",
+                _ => "removed",
+            };
             Some((*target, Some(user), why))
         }
         (Payload::Deleted, LogId::Room(room)) => Some((room, None, "deleted")),

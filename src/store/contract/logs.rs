@@ -306,12 +306,17 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             title: Some(Cleared::Set("A title".parse().unwrap())),
             topic: None,
             history: Some(History::SinceJoin),
+            rules: Some(RoomRules {
+                slow_mode: 5,
+                ..RoomRules::default()
+            }),
         },
         Payload::Settings {
             name: None,
             title: Some(Cleared::Gone(String::new())),
             topic: Some(Cleared::Set("".parse().unwrap())),
             history: None,
+            rules: None,
         },
         Payload::Added {
             target: room,
@@ -323,7 +328,14 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             why: "left".into(),
         },
         Payload::Role {
-            role: Role::Auditor,
+            role: Builtin::Auditor.into(),
+        },
+        Payload::Sanction {
+            sanction: crate::model::SanctionKind::Mute,
+            target: Some(room),
+            holds: true,
+            until: Some(NOW),
+            reason: Some("loud".parse().unwrap()),
         },
         Payload::Act(Box::new(act("hash"))),
         Payload::Deleted,

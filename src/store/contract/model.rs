@@ -8,10 +8,13 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use super::*;
+use super::{
+    moderation::{report, sanction},
+    *,
+};
 use crate::{
-    id::SessionId,
-    model::{Code, CodeKind, Session},
+    id::{ReportId, SessionId},
+    model::{Code, CodeKind, Report, Sanction, SanctionKind, Session},
 };
 
 /// How many of each thing there are to act on: few, so that acts meet.
@@ -63,6 +66,16 @@ enum Step {
         name: u8,
         value: u8,
     },
+    Sanction {
+        lift: bool,
+        room: Option<u8>,
+        user: u8,
+        ban: bool,
+    },
+    Report {
+        id: u8,
+        seq: u8,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -84,6 +97,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (few(), maybe()).prop_map(|(user, except)| Step::EndSessions { user, except }),
         1 => (any::<bool>(), few()).prop_map(|(take, hash)| Step::Code { take, hash }),
         1 => (few(), few()).prop_map(|(name, value)| Step::Setting { name, value }),
+        2 => (any::<bool>(), maybe(), few(), any::<bool>())
+            .prop_map(|(lift, room, user, ban)| Step::Sanction { lift, room, user, ban }),
+        1 => (few(), few()).prop_map(|(id, seq)| Step::Report { id, seq }),
     ]
 }
 
@@ -97,6 +113,8 @@ struct Model {
     sessions: BTreeMap<SessionId, Session>,
     codes: BTreeMap<[u8; 32], Code>,
     settings: BTreeMap<String, String>,
+    sanctions: BTreeMap<(Option<RoomId>, UserId, SanctionKind), Sanction>,
+    reports: BTreeMap<ReportId, Report>,
 }
 
 impl Model {
@@ -207,11 +225,38 @@ impl Model {
                 self.codes.insert(code.hash, code);
             }
             Write::DeleteCodes(user) => self.codes.retain(|_, code| code.user != Some(user)),
-            Write::TakeCode(hash) => stale(self.codes.remove(&hash).is_some())?,
+            Write::TakeCode(hash) => {
+                let code = self.codes.get_mut(&hash).ok_or(Outcome::Stale)?;
+                code.uses -= 1;
+                if code.uses == 0 {
+                    self.codes.remove(&hash);
+                }
+            }
+            Write::DeleteCode(hash) => stale(self.codes.remove(&hash).is_some())?,
+            Write::PutSanction(s) => {
+                self.sanctions.insert((s.room, s.user, s.kind), s);
+            }
+            Write::DeleteSanction { kind, user, room } => {
+                self.sanctions.remove(&(room, user, kind));
+            }
+            Write::InsertReport(report) => {
+                let same =
+                    |r: &Report| (r.room, r.seq, r.by) == (report.room, report.seq, report.by);
+                if self.reports.values().any(same) {
+                    return Err(Outcome::Exists("report"));
+                }
+                stale(!self.reports.contains_key(&report.id))?;
+                self.reports.insert(report.id, report);
+            }
             Write::PutSetting(name, value) => {
                 self.settings.insert(name, value);
             }
-            Write::PutKey(_) => unreachable!("keys depend on nothing"),
+            Write::PutKey(_)
+            | Write::PutRole(_)
+            | Write::DeleteRole(_)
+            | Write::PutAddressBan(_)
+            | Write::DeleteAddressBan(_)
+            | Write::UpdateReport(_) => unreachable!("not among the steps"),
         }
         Ok(())
     }
@@ -338,6 +383,7 @@ fn write_of(step: &Step) -> Option<Write> {
                 seed: [0; 32],
                 rotated_at: NOW,
                 version: u64::from(version),
+                scopes: None,
             };
             if new {
                 Write::InsertSession(session)
@@ -355,11 +401,36 @@ fn write_of(step: &Step) -> Option<Write> {
             hash: [hash; 32],
             kind: CodeKind::Invite,
             user: None,
-            role: Role::Member,
+            role: Builtin::Member.into(),
+            room: None,
+            uses: u32::from(hash % 2) + 1,
+            by: None,
             created_at: NOW,
             expires_at: NOW,
         }),
         Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
+        Step::Sanction {
+            lift,
+            room,
+            user,
+            ban,
+        } => {
+            let kind = if ban {
+                SanctionKind::Ban
+            } else {
+                SanctionKind::Mute
+            };
+            let (user, room) = (user_id(user), room.map(room_id));
+            if lift {
+                Write::DeleteSanction { kind, user, room }
+            } else {
+                Write::PutSanction(sanction(kind, user, room))
+            }
+        }
+        Step::Report { id, seq } => Write::InsertReport(Report {
+            id: ReportId::from_bytes([id; 16]),
+            ..report(room_id(1), u64::from(seq), user_id(1))
+        }),
     })
 }
 
@@ -393,6 +464,15 @@ async fn assert_same(store: &dyn Store, model: &Model) {
             store.code(&hash).await.unwrap().as_ref(),
             model.codes.get(&hash)
         );
+        let everywhere = store.sanctions(None, None, 100).await.unwrap();
+        let kept = model.sanctions.values().filter(|s| s.room.is_none());
+        assert_eq!(everywhere, kept.cloned().collect::<Vec<_>>());
+        let in_room = store.sanctions(Some(room), None, 100).await.unwrap();
+        let kept = model.sanctions.values().filter(|s| s.room == Some(room));
+        assert_eq!(in_room, kept.cloned().collect::<Vec<_>>());
+        let report = ReportId::from_bytes([i; 16]);
+        let stored = store.report(report).await.unwrap();
+        assert_eq!(stored.as_ref(), model.reports.get(&report));
         let name = i.to_string();
         assert_eq!(
             store.setting(&name).await.unwrap().as_ref(),

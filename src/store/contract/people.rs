@@ -24,6 +24,7 @@ fn session(user: UserId, created_at: Millis) -> Session {
         seed: [3; 32],
         rotated_at: created_at,
         version: 1,
+        scopes: None,
     }
 }
 
@@ -109,7 +110,7 @@ pub(in crate::store) async fn finds_users(place: &impl Place) {
     let store = place.open().await;
     let ana = User {
         display_name: Some("Ana \u{e9}".parse().unwrap()),
-        role: Role::Admin,
+        role: Builtin::Admin.into(),
         status: Status::Invited,
         password: Some("$argon2id$x".into()),
         ..with_email("ana", "ana@example.org", true)
@@ -233,7 +234,10 @@ pub(in crate::store) async fn uses_a_code_once(place: &impl Place) {
         hash: [9; 32],
         kind: CodeKind::Claim,
         user: Some(UserId::new(NOW)),
-        role: Role::Moderator,
+        role: Builtin::Moderator.into(),
+        room: None,
+        uses: 1,
+        by: None,
         created_at: NOW,
         expires_at: Millis(NOW.0 + 1),
     };

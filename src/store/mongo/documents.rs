@@ -4,6 +4,7 @@
 //! binary. What is not there is absent, never null. `docs/mongodb.md` describes the fields.
 
 mod entry;
+mod moderation;
 mod rooms;
 mod sessions;
 
@@ -13,6 +14,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, spec::BinarySub
 
 pub(super) use self::{
     entry::{EntryDoc, HeadDoc},
+    moderation::{AddressBanDoc, ReportDoc, RoleDoc, SanctionDoc, report_uuid},
     rooms::{MemberDoc, RoomDoc, UserDoc},
     sessions::{CodeDoc, KeyDoc, SessionDoc, SettingDoc},
 };

@@ -9,9 +9,11 @@ use mongodb::{
 
 use super::{
     documents::{
-        EntryDoc, HeadDoc, MemberDoc, RoomDoc, UserDoc, int, log_key, room_uuid, user_uuid,
+        EntryDoc, HeadDoc, MemberDoc, RoomDoc, SanctionDoc, UserDoc, int, log_key, room_uuid,
+        user_uuid,
     },
     fault::{is_nobody_there, is_transient, store_error, within},
+    moderation::{self, PolicyDocs},
     schema::{Collections, index},
     transact,
 };
@@ -201,17 +203,24 @@ async fn list(
 }
 
 pub(super) async fn load_room(db: &Collections, id: RoomId) -> Result<Option<RoomState>, Error> {
-    let (room, members, head) = snapshot!(db, session => room_then(db, session, id));
+    let (room, members, sanctions, head) = snapshot!(db, session => room_then(db, session, id));
     let Some(room) = room else { return Ok(None) };
     let members = members.into_iter().map(TryInto::try_into);
+    let sanctions = sanctions.into_iter().map(TryInto::try_into);
     Ok(Some(RoomState {
         room: room.try_into()?,
         members: members.collect::<Result<_, Error>>()?,
+        sanctions: sanctions.collect::<Result<_, Error>>()?,
         head: head.map_or(Ok(Head::default()), |doc| doc.head())?,
     }))
 }
 
-type RoomDocs = (Option<RoomDoc>, Vec<MemberDoc>, Option<HeadDoc>);
+type RoomDocs = (
+    Option<RoomDoc>,
+    Vec<MemberDoc>,
+    Vec<SanctionDoc>,
+    Option<HeadDoc>,
+);
 
 async fn room_then(db: &Collections, session: &mut ClientSession, id: RoomId) -> Answer<RoomDocs> {
     let uuid = room_uuid(id);
@@ -220,11 +229,12 @@ async fn room_then(db: &Collections, session: &mut ClientSession, id: RoomId) ->
         .find_one(doc! { "_id": uuid })
         .session(&mut *session);
     let Some(room) = within(find).await? else {
-        return Ok((None, Vec::new(), None));
+        return Ok((None, Vec::new(), Vec::new(), None));
     };
     let members = members_then(&db.members, session, doc! { "room": uuid }).await?;
+    let sanctions = moderation::sanctions_in_then(db, session, id).await?;
     let head = head_then(db, session, LogId::Room(id)).await?;
-    Ok((Some(room), members, head))
+    Ok((Some(room), members, sanctions, head))
 }
 
 async fn members_then(
@@ -246,10 +256,12 @@ async fn members_then(
 }
 
 pub(super) async fn load_user(db: &Collections, id: UserId) -> Result<Option<UserState>, Error> {
-    let (user, head) = snapshot!(db, session => user_then(db, session, id));
+    let (user, sanctions, head) = snapshot!(db, session => user_then(db, session, id));
     let Some(user) = user else { return Ok(None) };
+    let sanctions = sanctions.into_iter().map(TryInto::try_into);
     Ok(Some(UserState {
         user: user.try_into()?,
+        sanctions: sanctions.collect::<Result<_, Error>>()?,
         head: head.map_or(Ok(Head::default()), |doc| doc.head())?,
     }))
 }
@@ -258,41 +270,44 @@ async fn user_then(
     db: &Collections,
     session: &mut ClientSession,
     id: UserId,
-) -> Answer<(Option<UserDoc>, Option<HeadDoc>)> {
+) -> Answer<(Option<UserDoc>, Vec<SanctionDoc>, Option<HeadDoc>)> {
     let find = db
         .users
         .find_one(doc! { "_id": user_uuid(id) })
         .session(&mut *session);
     let Some(user) = within(find).await? else {
-        return Ok((None, None));
+        return Ok((None, Vec::new(), None));
     };
+    let sanctions = moderation::sanctions_of_then(db, session, id).await?;
     let head = head_then(db, session, LogId::User(id)).await?;
-    Ok((Some(user), head))
+    Ok((Some(user), sanctions, head))
 }
 
 pub(super) async fn load_control(db: &Collections) -> Result<ControlState, Error> {
-    let (head, act) = snapshot!(db, session => control_then(db, session));
+    let (head, act, policy) = snapshot!(db, session => control_then(db, session));
     let head = head.map_or(Ok(Head::default()), |doc| doc.head())?;
     let act = act.map(|doc| doc.entry(LogId::Control)).transpose()?;
     let hash = match act.map(|entry| entry.payload) {
         Some(Payload::Act(act)) => act.hash,
         _ => String::new(),
     };
-    Ok(ControlState { head, hash })
+    let policy = moderation::policy(policy)?;
+    Ok(ControlState { head, hash, policy })
 }
 
 async fn control_then(
     db: &Collections,
     session: &mut ClientSession,
-) -> Answer<(Option<HeadDoc>, Option<EntryDoc>)> {
+) -> Answer<(Option<HeadDoc>, Option<EntryDoc>, PolicyDocs)> {
     let head = head_then(db, session, LogId::Control).await?;
     let find = db
         .entries
         .find_one(doc! { "log": log_key(LogId::Control), "kind": "act" })
         .sort(doc! { "seq": -1 })
         .hint(by(index::ENTRY_SEQ))
-        .session(session);
-    Ok((head, within(find).await?))
+        .session(&mut *session);
+    let act = within(find).await?;
+    Ok((head, act, moderation::policy_then(db, session).await?))
 }
 
 /// Says which index a query takes, so that it does not depend on what the planner makes of it.

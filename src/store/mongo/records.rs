@@ -355,7 +355,7 @@ fn only_id() -> Document {
     doc! { "_id": 1 }
 }
 
-async fn one<D, T: TryFrom<D, Error = Error>>(
+pub(super) async fn one<D, T: TryFrom<D, Error = Error>>(
     find: impl Future<Output = mongodb::error::Result<Option<D>>>,
 ) -> Result<Option<T>, Error> {
     within(find)
@@ -373,7 +373,7 @@ where
     gather(find).await?.into_iter().map(T::try_from).collect()
 }
 
-async fn limited<D, T>(find: Find<'_, D>, limit: usize) -> Result<Vec<T>, Error>
+pub(super) async fn limited<D, T>(find: Find<'_, D>, limit: usize) -> Result<Vec<T>, Error>
 where
     D: DeserializeOwned + Send + Sync,
     T: TryFrom<D, Error = Error>,

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     documents::{
-        CodeDoc, EntryDoc, KeyDoc, MemberDoc, RoomDoc, SessionDoc, SettingDoc, UserDoc, binary,
-        bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc,
+        SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, is_duplicate, store_error, within},
 };
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The newest schema: how many steps there are.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// How long a process that runs the steps may be silent before another takes over.
 const LEASE: Duration = Duration::from_mins(1);
@@ -49,6 +49,12 @@ pub(super) mod index {
     pub(in super::super) const SESSION_USER: &str = "user_created_at";
     pub(in super::super) const SESSION_ENDED: &str = "ended_at";
     pub(in super::super) const CODE_USER: &str = "user";
+    pub(in super::super) const CODE_KIND: &str = "kind_room_created_at";
+    pub(in super::super) const USER_ROLE: &str = "role_status";
+    pub(in super::super) const SANCTION: &str = "room_user_kind";
+    pub(in super::super) const REPORT_ONCE: &str = "room_seq_by";
+    pub(in super::super) const REPORT_STATE: &str = "state_id";
+    pub(in super::super) const REPORT_ROOM: &str = "room_state_id";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
 }
@@ -66,6 +72,10 @@ pub(super) struct Collections {
     pub(super) codes: Collection<CodeDoc>,
     pub(super) keys: Collection<KeyDoc>,
     pub(super) settings: Collection<SettingDoc>,
+    pub(super) roles: Collection<RoleDoc>,
+    pub(super) sanctions: Collection<SanctionDoc>,
+    pub(super) address_bans: Collection<AddressBanDoc>,
+    pub(super) reports: Collection<ReportDoc>,
     pub(super) meta: Collection<Document>,
 }
 
@@ -80,6 +90,10 @@ impl Collections {
             codes: database.collection("codes"),
             keys: database.collection("keys"),
             settings: database.collection("settings"),
+            roles: database.collection("roles"),
+            sanctions: database.collection("sanctions"),
+            address_bans: database.collection("address_bans"),
+            reports: database.collection("reports"),
             meta: database.collection("meta"),
             client,
             database,
@@ -183,11 +197,13 @@ async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
 }
 
 async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
-    // The one collection without an index of its own; a transaction should not be what makes it.
-    if let Err(fault) = within(db.database.create_collection("settings")).await
-        && code(&fault) != Some(EXISTS)
-    {
-        return Err(fault);
+    // Collections without an index of their own; a transaction should not be what makes them.
+    for name in ["settings", "roles", "address_bans"] {
+        if let Err(fault) = within(db.database.create_collection(name)).await
+            && code(&fault) != Some(EXISTS)
+        {
+            return Err(fault);
+        }
     }
     let there = |field: &str| doc! { field: { "$gt": "" } };
     let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
@@ -208,6 +224,7 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
         &db.users,
         [
             unique(index::USER_NAME, doc! { "name": 1 }, None),
+            plain(index::USER_ROLE, doc! { "role": 1, "status": 1 }, None),
             unique(
                 index::LOGIN_EMAIL,
                 doc! { "login_email": 1 },
@@ -251,7 +268,40 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
     .await?;
     create(
         &db.codes,
-        [plain(index::CODE_USER, doc! { "user": 1 }, None)],
+        [
+            plain(index::CODE_USER, doc! { "user": 1 }, None),
+            plain(
+                index::CODE_KIND,
+                doc! { "kind": 1, "room": 1, "created_at": -1 },
+                None,
+            ),
+        ],
+    )
+    .await?;
+    create(
+        &db.sanctions,
+        [unique(
+            index::SANCTION,
+            doc! { "room": 1, "user": 1, "kind": 1 },
+            None,
+        )],
+    )
+    .await?;
+    create(
+        &db.reports,
+        [
+            unique(
+                index::REPORT_ONCE,
+                doc! { "room": 1, "seq": 1, "by": 1 },
+                None,
+            ),
+            plain(index::REPORT_STATE, doc! { "state": 1, "_id": -1 }, None),
+            plain(
+                index::REPORT_ROOM,
+                doc! { "room": 1, "state": 1, "_id": -1 },
+                None,
+            ),
+        ],
     )
     .await?;
     create(

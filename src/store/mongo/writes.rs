@@ -12,8 +12,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     documents::{
-        CodeDoc, KeyDoc, MemberDoc, RoomDoc, SessionDoc, SettingDoc, UserDoc, binary, date, int,
-        room_uuid, session_uuid, user_uuid,
+        AddressBanDoc, CodeDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc, SanctionDoc,
+        SessionDoc, SettingDoc, UserDoc, binary, date, int, room_uuid, session_uuid, user_uuid,
     },
     fault::{is_duplicate, within},
     logs::by,
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    id::{SessionId, UserId},
-    model::Session,
+    id::{RoomId, SessionId, UserId},
+    model::{SanctionKind, Session},
     store::{Outcome, Write},
 };
 
@@ -55,8 +55,18 @@ pub(super) async fn apply(
         Write::InsertCode(code) => insert(&db.codes, session, &CodeDoc::from(code)).await,
         Write::TakeCode(hash) => {
             let of = doc! { "_id": binary(hash) };
-            let taken = within(db.codes.delete_one(of).session(session)).await?;
-            expect_one(taken.deleted_count)
+            let used = doc! { "$inc": { "uses": -1 } };
+            let taken = db.codes.update_one(of.clone(), used).hint(by(index::ID));
+            expect_one(within(taken.session(&mut *session)).await?.matched_count)?;
+            let mut spent = of;
+            spent.insert("uses", doc! { "$lt": 1 });
+            within(db.codes.delete_one(spent).session(session)).await?;
+            Ok(())
+        }
+        Write::DeleteCode(hash) => {
+            let of = doc! { "_id": binary(hash) };
+            let gone = within(db.codes.delete_one(of).session(session)).await?;
+            expect_one(gone.deleted_count)
         }
         Write::DeleteCodes(user) => {
             let of = doc! { "user": user_uuid(*user) };
@@ -73,7 +83,69 @@ pub(super) async fn apply(
             let of = doc! { "_id": &name };
             put(&db.settings, session, of, &SettingDoc { name, value }).await
         }
+        Write::PutRole(role) => {
+            let of = doc! { "_id": role.name.as_str() };
+            put(&db.roles, session, of, &RoleDoc::from(role)).await
+        }
+        Write::DeleteRole(name) => {
+            let of = doc! { "_id": name.as_str() };
+            within(db.roles.delete_one(of).session(session)).await?;
+            Ok(())
+        }
+        Write::PutSanction(s) => {
+            let of = sanction_key(s.kind, s.user, s.room);
+            put(&db.sanctions, session, of, &SanctionDoc::from(s)).await
+        }
+        Write::DeleteSanction { kind, user, room } => {
+            let of = sanction_key(*kind, *user, *room);
+            within(db.sanctions.delete_one(of).session(session)).await?;
+            Ok(())
+        }
+        Write::PutAddressBan(ban) => {
+            let of = doc! { "_id": ban.network.to_string() };
+            put(&db.address_bans, session, of, &AddressBanDoc::from(ban)).await
+        }
+        Write::DeleteAddressBan(network) => {
+            let of = doc! { "_id": network.to_string() };
+            within(db.address_bans.delete_one(of).session(session)).await?;
+            Ok(())
+        }
+        Write::InsertReport(report) => insert_report(db, session, &report.into()).await,
+        Write::UpdateReport(report) => {
+            let report = ReportDoc::from(report);
+            let replaced = db
+                .reports
+                .replace_one(doc! { "_id": report.id }, &report)
+                .session(session);
+            expect_one(within(replaced).await?.matched_count)
+        }
     }
+}
+
+fn sanction_key(kind: SanctionKind, user: UserId, room: Option<RoomId>) -> Document {
+    doc! { "room": room.map(room_uuid), "user": user_uuid(user), "kind": kind.as_str() }
+}
+
+/// A report; one person reports a message once.
+async fn insert_report(
+    db: &Collections,
+    session: &mut ClientSession,
+    report: &ReportDoc,
+) -> Result<(), Halt> {
+    let of = doc! { "room": report.room, "seq": report.seq, "by": report.by };
+    if holder(&db.reports, session, of).await?.is_some() {
+        return Err(Halt::Not(Outcome::Exists("report")));
+    }
+    if holder(&db.reports, session, doc! { "_id": report.id })
+        .await?
+        .is_some()
+    {
+        return stale();
+    }
+    within(db.reports.insert_one(report).session(session))
+        .await
+        .map(drop)
+        .map_err(again)
 }
 
 /// An account, new or not. `Exists` comes before `Stale` for a new one, and after it for an old one.

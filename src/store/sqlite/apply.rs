@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use rusqlite::{Connection, ErrorCode, Params, params};
 
 use super::{
-    logs,
-    rows::{int, log_key},
+    logs, moderation,
+    rows::{self, int, log_key},
 };
 use crate::{
-    id::{LogId, SessionId, UserId},
+    id::{LogId, RoomId, SessionId, UserId},
     model::{
-        Code, DeviceName, DisplayName, Email, Entry, Key, Member, Room, RoomKind, Session, Title,
-        Topic, Txn, User, entry::FORMAT,
+        Code, DeviceName, DisplayName, Email, Entry, Key, Member, Report, Room, RoomKind, Session,
+        Title, Topic, Txn, User, entry::FORMAT,
     },
     store::{Change, Outcome, Write, payload},
 };
@@ -143,26 +143,26 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::InsertUser(user) => put_user(
             conn,
             user,
-            "INSERT INTO user (id, name, display_name, email, email_login, role, status, password, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO user (id, name, display_name, email, email_login, role, status, password, created_at,
+             bot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         ),
         Write::UpdateUser(user) => put_user(
             conn,
             user,
             "UPDATE user SET name = ?2, display_name = ?3, email = ?4, email_login = ?5, role = ?6,
-             status = ?7, password = ?8, created_at = ?9 WHERE id = ?1",
+             status = ?7, password = ?8, created_at = ?9, bot = ?10 WHERE id = ?1",
         ),
         Write::InsertRoom(room) => put_room(
             conn,
             room,
-            "INSERT INTO room (id, name, kind, title, topic, history, owner, created_at, deleted_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO room (id, name, kind, title, topic, history, owner, created_at, deleted_at, rules)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         ),
         Write::UpdateRoom(room) => put_room(
             conn,
             room,
             "UPDATE room SET name = ?2, kind = ?3, title = ?4, topic = ?5, history = ?6, owner = ?7,
-             created_at = ?8, deleted_at = ?9 WHERE id = ?1",
+             created_at = ?8, deleted_at = ?9, rules = ?10 WHERE id = ?1",
         ),
         Write::PutMember(member) => put_member(conn, member),
         Write::DeleteMember(room, user) => {
@@ -174,15 +174,15 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             conn,
             session,
             "INSERT INTO session (id, user, device, address, created_at, used_at, expires_at, ended_at,
-             anchor, current, previous, seed, rotated_at, version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             anchor, current, previous, seed, rotated_at, version, scopes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         ),
         Write::UpdateSession(session) => put_session(
             conn,
             session,
             "UPDATE session SET user = ?2, device = ?3, address = ?4, created_at = ?5, used_at = ?6,
              expires_at = ?7, ended_at = ?8, anchor = ?9, current = ?10, previous = ?11, seed = ?12,
-             rotated_at = ?13, version = ?14 WHERE id = ?1 AND version = ?14 - 1",
+             rotated_at = ?13, version = ?14, scopes = ?15 WHERE id = ?1 AND version = ?14 - 1",
         ),
         Write::EndSessions { user, except, at } => {
             conn.prepare_cached(END_SESSIONS)?
@@ -190,7 +190,14 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             Ok(())
         }
         Write::InsertCode(code) => put_code(conn, code),
-        Write::TakeCode(hash) => expect_row(
+        Write::TakeCode(hash) => {
+            expect_row(
+                conn.prepare_cached("UPDATE code SET uses = uses - 1 WHERE hash = ?1")?.execute([hash]),
+            )?;
+            conn.prepare_cached("DELETE FROM code WHERE hash = ?1 AND uses < 1")?.execute([hash])?;
+            Ok(())
+        }
+        Write::DeleteCode(hash) => expect_row(
             conn.prepare_cached("DELETE FROM code WHERE hash = ?1")?.execute([hash]),
         ),
         Write::DeleteCodes(user) => {
@@ -207,6 +214,27 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             .execute([name, value])?;
             Ok(())
         }
+        Write::PutRole(role) => Ok(moderation::put_role(conn, role)?),
+        Write::DeleteRole(name) => Ok(moderation::delete_role(conn, name)?),
+        Write::PutSanction(sanction) => Ok(moderation::put_sanction(conn, sanction)?),
+        Write::DeleteSanction { kind, user, room } => {
+            Ok(moderation::delete_sanction(conn, *kind, *user, *room)?)
+        }
+        Write::PutAddressBan(ban) => Ok(moderation::put_address_ban(conn, ban)?),
+        Write::DeleteAddressBan(network) => Ok(moderation::delete_address_ban(conn, *network)?),
+        Write::InsertReport(report) => insert_report(conn, report),
+        Write::UpdateReport(report) => {
+            expect_row(moderation::put_report(conn, report, moderation::UPDATE_REPORT))
+        }
+    }
+}
+
+fn insert_report(conn: &Connection, report: &Report) -> Result<(), Halt> {
+    match moderation::put_report(conn, report, moderation::INSERT_REPORT) {
+        Err(e) if is_constraint(&e) && moderation::is_reported(conn, report)? => {
+            Err(Halt::Not(Outcome::Exists("report")))
+        }
+        done => expect_row(done),
     }
 }
 
@@ -221,6 +249,7 @@ fn put_user(conn: &Connection, user: &User, sql: &str) -> Result<(), Halt> {
         user.status.as_str(),
         user.password,
         user.created_at.0,
+        user.bot,
     ]);
     match done {
         Err(e) if is_constraint(&e) => {
@@ -254,6 +283,7 @@ fn put_room(conn: &Connection, room: &Room, sql: &str) -> Result<(), Halt> {
         room.owner.as_bytes(),
         room.created_at.0,
         room.deleted_at.map(|at| at.0),
+        rows::json(&room.rules)?,
     ]);
     match done {
         Err(e) if is_constraint(&e) => {
@@ -303,14 +333,15 @@ fn put_session(conn: &Connection, session: &Session, sql: &str) -> Result<(), Ha
         session.seed,
         session.rotated_at.0,
         int(session.version),
+        session.scopes.as_ref().map(rows::json).transpose()?,
     ]))
 }
 
 fn put_code(conn: &Connection, code: &Code) -> Result<(), Halt> {
     let done = conn
         .prepare_cached(
-            "INSERT INTO code (hash, kind, user, role, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO code (hash, kind, user, role, created_at, expires_at, room, uses, made_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             code.hash,
@@ -319,6 +350,9 @@ fn put_code(conn: &Connection, code: &Code) -> Result<(), Halt> {
             code.role.as_str(),
             code.created_at.0,
             code.expires_at.0,
+            code.room.as_ref().map(RoomId::as_bytes),
+            code.uses,
+            code.by.as_ref().map(UserId::as_bytes),
         ]);
     expect_row(done)
 }

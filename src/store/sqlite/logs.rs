@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
-    records,
+    moderation, records,
     rows::{self, entry_columns, int, log_key},
 };
 use crate::{
@@ -165,10 +165,12 @@ pub(super) fn load_room(conn: &Connection, id: RoomId) -> rusqlite::Result<Optio
         return Ok(None);
     };
     let members = records::members(&snapshot, id)?;
+    let sanctions = moderation::sanctions_in(&snapshot, id)?;
     let head = head(&snapshot, LogId::Room(id))?;
     Ok(Some(RoomState {
         room,
         members,
+        sanctions,
         head,
     }))
 }
@@ -178,8 +180,13 @@ pub(super) fn load_user(conn: &Connection, id: UserId) -> rusqlite::Result<Optio
     let Some(user) = records::user(&snapshot, id)? else {
         return Ok(None);
     };
+    let sanctions = moderation::sanctions_of(&snapshot, id)?;
     let head = head(&snapshot, LogId::User(id))?;
-    Ok(Some(UserState { user, head }))
+    Ok(Some(UserState {
+        user,
+        sanctions,
+        head,
+    }))
 }
 
 pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> {
@@ -191,7 +198,8 @@ pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> 
         Some(Payload::Act(act)) => act.hash,
         _ => String::new(),
     };
-    Ok(ControlState { head, hash })
+    let policy = moderation::policy(&snapshot)?;
+    Ok(ControlState { head, hash, policy })
 }
 
 fn one(

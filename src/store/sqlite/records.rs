@@ -6,8 +6,11 @@ use super::{logs, rows};
 use crate::{
     clock::Millis,
     id::{LogId, RoomId, SessionId, UserId},
-    model::{Code, CodeHash, Email, Key, Member, Room, RoomName, Session, User, Username},
-    store::{RoomRow, Scope},
+    model::{
+        Code, CodeHash, CodeKind, Email, Key, Member, RoleName, Room, RoomName, Session, Status,
+        User, Username,
+    },
+    store::{MANY, RoomRow, Scope},
 };
 
 pub(super) const USER: &str = "SELECT * FROM user WHERE id = ?1";
@@ -49,6 +52,12 @@ pub(super) const SESSION: &str = "SELECT * FROM session WHERE id = ?1";
 pub(super) const SESSIONS_OF: &str = "SELECT * FROM session
      WHERE user = ?1 AND ended_at IS NULL AND expires_at > ?2 ORDER BY created_at DESC, id DESC";
 pub(super) const ENDED: &str = "SELECT id FROM session WHERE ended_at >= ?1";
+
+pub(super) const CODES: &str = "SELECT * FROM code WHERE kind = ?1 AND room IS ?2
+     ORDER BY created_at DESC LIMIT ?3";
+pub(super) const ROLE_COUNT: &str = "SELECT count(*) FROM user WHERE role = ?1 AND ?2 = ''";
+pub(super) const ROLE_STATUS_COUNT: &str =
+    "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2";
 
 pub(super) fn user(conn: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
     one(conn, USER, [id.as_bytes()], rows::user)
@@ -227,6 +236,32 @@ pub(super) fn keys(conn: &Connection) -> rusqlite::Result<Vec<Key>> {
     )
 }
 
+pub(super) fn codes(
+    conn: &Connection,
+    kind: CodeKind,
+    room: Option<RoomId>,
+) -> rusqlite::Result<Vec<Code>> {
+    let of = params![
+        kind.as_str(),
+        room.as_ref().map(RoomId::as_bytes),
+        rows::limit(MANY)
+    ];
+    all(conn, CODES, of, rows::code)
+}
+
+pub(super) fn count_role(
+    conn: &Connection,
+    role: &RoleName,
+    status: Option<Status>,
+) -> rusqlite::Result<u64> {
+    let (sql, status) = match status {
+        Some(status) => (ROLE_STATUS_COUNT, status.as_str()),
+        None => (ROLE_COUNT, ""),
+    };
+    conn.prepare_cached(sql)?
+        .query_row([role.as_str(), status], |row| rows::number(row, 0))
+}
+
 pub(super) fn setting(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     one(
         conn,
@@ -249,7 +284,7 @@ fn room_id(row: &Row<'_>) -> rusqlite::Result<RoomId> {
     row.get(0).map(RoomId::from_bytes)
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
@@ -258,7 +293,7 @@ fn one<T>(
     conn.prepare_cached(sql)?.query_row(params, read).optional()
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,

@@ -3,6 +3,7 @@
 use std::{error, str::FromStr};
 
 use rusqlite::{ErrorCode, Row, types::Type};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     clock::Millis,
@@ -121,6 +122,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         email_login: row.get("email_login")?,
         role: named(row, "role")?,
         status: named(row, "status")?,
+        bot: row.get("bot")?,
         password: row.get("password")?,
         created_at: Millis(row.get("created_at")?),
     })
@@ -134,6 +136,7 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<Room> {
         title: named_optional(row, "title")?,
         topic: named_optional(row, "topic")?,
         history: named(row, "history")?,
+        rules: from_json(row, "rules")?,
         owner: UserId::from_bytes(row.get("owner")?),
         created_at: Millis(row.get("created_at")?),
         deleted_at: row.get::<_, Option<_>>("deleted_at")?.map(Millis),
@@ -167,6 +170,10 @@ pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         seed: row.get("seed")?,
         rotated_at: Millis(row.get("rotated_at")?),
         version: number(row, row.as_ref().column_index("version")?)?,
+        scopes: match row.get_ref("scopes")?.as_str_or_null()? {
+            Some(_) => Some(from_json(row, "scopes")?),
+            None => None,
+        },
     })
 }
 
@@ -176,6 +183,9 @@ pub(super) fn code(row: &Row<'_>) -> rusqlite::Result<Code> {
         kind: named(row, "kind")?,
         user: row.get::<_, Option<_>>("user")?.map(UserId::from_bytes),
         role: named(row, "role")?,
+        room: row.get::<_, Option<_>>("room")?.map(RoomId::from_bytes),
+        uses: row.get("uses")?,
+        by: row.get::<_, Option<_>>("made_by")?.map(UserId::from_bytes),
         created_at: Millis(row.get("created_at")?),
         expires_at: Millis(row.get("expires_at")?),
     })
@@ -190,14 +200,26 @@ pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     })
 }
 
-fn named<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+/// A value as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// A value out of JSON.
+pub(super) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let column = row.as_ref().column_index(column)?;
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|e| damaged(column, format!("{text:?}: {e}")))
+}
+
+pub(super) fn named<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
 where
     T: FromStr<Err: error::Error + Send + Sync>,
 {
     parsed(row, row.as_ref().column_index(column)?, T::from_str)
 }
 
-fn named_optional<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+pub(super) fn named_optional<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
 where
     T: FromStr<Err: error::Error + Send + Sync>,
 {
@@ -225,6 +247,6 @@ fn parsed<T, E: error::Error>(
     parse(text).map_err(|e| damaged(column, format!("{text:?}: {e}")))
 }
 
-fn damaged(column: usize, why: String) -> rusqlite::Error {
+pub(super) fn damaged(column: usize, why: String) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
 }

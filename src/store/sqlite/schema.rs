@@ -18,10 +18,10 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// Statement caches hold every statement we have.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 128;
 
 /// The schema, version by version: the database at version `n` has had the first `n` of these.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use chatd::{
     admin::api::{NewUser, NewUserMade},
     clock::Millis,
-    model::{DisplayName, Email, Role, Username},
+    model::{DisplayName, Email, RoleName, Username},
 };
 use clap::Args;
 
@@ -11,8 +11,8 @@ use super::page;
 use crate::{
     asking::Asking,
     cli::DryRun,
-    command::role_parser,
     failure::{Exit, Explain as _, Failure},
+    output::escape,
     password,
 };
 
@@ -30,9 +30,13 @@ pub(crate) struct Add {
     /// Its unique name: a-z, 0-9, '.', '_' and '-'
     name: Username,
 
-    /// What it may do on this server
-    #[arg(long, value_parser = role_parser(), default_value = Role::Member.as_str())]
-    role: Role,
+    /// What it may do on this server: guest, auditor, member, moderator, admin, or a role of your own
+    #[arg(long, default_value = "member")]
+    role: RoleName,
+
+    /// It is a program's: it has no password, but tokens (see `chatd token`)
+    #[arg(long, conflicts_with_all = ["stdin", "code", "email"])]
+    bot: bool,
 
     /// How the person wants to be called
     #[arg(long, value_name = "TEXT")]
@@ -55,10 +59,14 @@ impl Add {
         let dry_run = self.dry.dry_run;
         let new = NewUser {
             name: name.clone(),
-            role: Some(self.role),
+            role: Some(self.role.into()),
+            bot: self.bot,
             display_name: self.display_name.map(Into::into),
             email: self.email.map(Into::into),
-            password: password::read(self.password, &name, dry_run)?,
+            password: match self.bot {
+                true => None,
+                false => password::read(self.password, &name, dry_run)?,
+            },
             dry_run,
         };
         let made: Result<NewUserMade, Failure> = asking.act(dry_run, async |client| {
@@ -68,6 +76,10 @@ impl Add {
         let hint = (Exit::Usage, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;
         asking.console.answer(&made, |now| words(&made, now))?;
+        if made.user.bot && !dry_run {
+            let next = format!("Next: chatd token issue {name} --name NAME --scope PERMISSION");
+            asking.console.note(&next);
+        }
         if made.code.is_some() && !dry_run {
             asking.console.note(page::CODE_NOTE);
         }
@@ -76,7 +88,7 @@ impl Add {
 }
 
 fn words(made: &NewUserMade, now: Millis) -> String {
-    let (name, role) = (&made.user.name, made.user.role);
+    let (name, role) = (escape(&made.user.name), escape(&made.user.role));
     if made.dry_run {
         return format!("Dry run: {name} can be added as {role}. Nothing was changed.");
     }

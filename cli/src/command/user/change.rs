@@ -2,7 +2,7 @@
 
 use chatd::{
     admin::api::{self, NewPassword, PasswordSet},
-    model::{Role, Status},
+    model::{RoleName, Status},
 };
 use clap::Args;
 use serde_json::json;
@@ -11,7 +11,6 @@ use super::{page, path, who};
 use crate::{
     asking::Asking,
     cli::DryRun,
-    command::role_parser,
     failure::{Explain as _, Failure},
     output::{count, escape},
     password,
@@ -51,8 +50,7 @@ pub(crate) struct SetRole {
     user: String,
 
     /// What it may do on this server from now on
-    #[arg(value_parser = role_parser())]
-    role: Role,
+    role: RoleName,
 
     #[command(flatten)]
     dry: DryRun,
@@ -114,7 +112,7 @@ impl SetRole {
         let body = json!({"role": role, "dry_run": dry_run});
         let path = path(user, "/role");
         let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
-            Ok(client.post(&path, &body).await?)
+            Ok(client.put(&path, &body).await?)
         });
         let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
         asking.console.answer(&changed, |_| {
@@ -137,7 +135,7 @@ impl SetStatus {
         let body = json!({"status": status, "dry_run": dry_run});
         let path = path(user, "/status");
         let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
-            Ok(client.post(&path, &body).await?)
+            Ok(client.put(&path, &body).await?)
         });
         let act = if status == Status::Disabled {
             "disable"

@@ -16,7 +16,8 @@ pub(super) fn list(users: &[User], now: Millis) -> String {
     let rows = users.iter().map(|user| {
         vec![
             escape(&user.name).into_owned(),
-            user.role.to_string(),
+            escape(&user.role).into_owned(),
+            if user.bot { "bot" } else { "" }.to_owned(),
             user.status.to_string(),
             ago(user.created_at, now),
             escape(user.email.as_deref().unwrap_or_default()).into_owned(),
@@ -24,7 +25,15 @@ pub(super) fn list(users: &[User], now: Millis) -> String {
         ]
     });
     table(
-        &["NAME", "ROLE", "STATUS", "CREATED", "EMAIL", "DISPLAY NAME"],
+        &[
+            "NAME",
+            "ROLE",
+            "KIND",
+            "STATUS",
+            "CREATED",
+            "EMAIL",
+            "DISPLAY NAME",
+        ],
         rows,
     )
 }
@@ -44,7 +53,7 @@ pub(super) fn detail(detail: &UserDetail, now: Millis) -> String {
         .with("id", escape(&user.id))
         .maybe("display name", user.display_name.as_deref().map(escape))
         .maybe("email", email)
-        .with("role", user.role.as_str())
+        .with("role", escape(&user.role))
         .with("status", user.status.as_str())
         .with("created", moment(user.created_at, now))
         .under(&escape(&user.name));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{date, int, millis, number, parsed, parsed_optional, room_uuid, user_uuid};
 use crate::{
     id::{RoomId, UserId},
-    model::{Member, Room, RoomKind, User},
+    model::{Member, Room, RoomKind, RoomRules, User},
     store::Error,
 };
 
@@ -28,6 +28,8 @@ pub(in super::super) struct UserDoc {
     password: Option<String>,
     created_at: DateTime,
     email_login: bool,
+    #[serde(default)]
+    bot: bool,
 }
 
 impl From<&User> for UserDoc {
@@ -44,6 +46,7 @@ impl From<&User> for UserDoc {
             password: user.password.clone(),
             created_at: date(user.created_at),
             email_login: user.email_login,
+            bot: user.bot,
         }
     }
 }
@@ -61,6 +64,7 @@ impl TryFrom<UserDoc> for User {
             role: parsed(&doc.role)?,
             status: parsed(&doc.status)?,
             password: doc.password,
+            bot: doc.bot,
             created_at: millis(doc.created_at),
         })
     }
@@ -84,6 +88,9 @@ pub(in super::super) struct RoomDoc {
     created_at: DateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
+    /// Who may do what in it; what is not there is as usual.
+    #[serde(default)]
+    rules: RoomRules,
 }
 
 impl From<&Room> for RoomDoc {
@@ -101,6 +108,7 @@ impl From<&Room> for RoomDoc {
             owner: user_uuid(room.owner),
             created_at: date(room.created_at),
             deleted_at: room.deleted_at.map(date),
+            rules: room.rules,
         }
     }
 }
@@ -116,6 +124,7 @@ impl TryFrom<RoomDoc> for Room {
             title: parsed_optional(doc.title.as_ref())?,
             topic: parsed_optional(doc.topic.as_ref())?,
             history: parsed(&doc.history)?,
+            rules: doc.rules,
             owner: UserId::from_bytes(doc.owner.bytes()),
             created_at: millis(doc.created_at),
             deleted_at: doc.deleted_at.map(millis),

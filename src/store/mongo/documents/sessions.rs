@@ -4,11 +4,12 @@ use mongodb::bson::{Binary, DateTime, Uuid};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    binary, bytes, date, int, millis, number, parsed, parsed_optional, session_uuid, user_uuid,
+    binary, bytes, date, int, millis, moderation::permissions, number, parsed, parsed_optional,
+    room_uuid, session_uuid, user_uuid,
 };
 use crate::{
-    id::{SessionId, UserId},
-    model::{Code, Key, Session},
+    id::{RoomId, SessionId, UserId},
+    model::{Code, Key, Permissions, Session},
     store::Error,
 };
 
@@ -34,6 +35,9 @@ pub(in super::super) struct SessionDoc {
     seed: Binary,
     rotated_at: DateTime,
     version: i64,
+    /// What a bot's token is good for, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<String>>,
 }
 
 impl From<&Session> for SessionDoc {
@@ -53,6 +57,7 @@ impl From<&Session> for SessionDoc {
             seed: binary(&session.seed),
             rotated_at: date(session.rotated_at),
             version: int(session.version),
+            scopes: session.scopes.map(Permissions::names),
         }
     }
 }
@@ -76,6 +81,7 @@ impl TryFrom<SessionDoc> for Session {
             seed: bytes(&doc.seed)?,
             rotated_at: millis(doc.rotated_at),
             version: number(doc.version)?,
+            scopes: doc.scopes.as_deref().map(permissions).transpose()?,
         })
     }
 }
@@ -89,8 +95,20 @@ pub(in super::super) struct CodeDoc {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<Uuid>,
     role: String,
+    /// Always there, since the index has it.
+    #[serde(default)]
+    room: Option<Uuid>,
+    #[serde(default = "once")]
+    uses: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<Uuid>,
     created_at: DateTime,
     expires_at: DateTime,
+}
+
+/// How often a code could be used before there were others.
+const fn once() -> u32 {
+    1
 }
 
 impl From<&Code> for CodeDoc {
@@ -100,6 +118,9 @@ impl From<&Code> for CodeDoc {
             kind: code.kind.as_str().to_owned(),
             user: code.user.map(user_uuid),
             role: code.role.as_str().to_owned(),
+            room: code.room.map(room_uuid),
+            uses: code.uses,
+            by: code.by.map(user_uuid),
             created_at: date(code.created_at),
             expires_at: date(code.expires_at),
         }
@@ -115,6 +136,9 @@ impl TryFrom<CodeDoc> for Code {
             kind: parsed(&doc.kind)?,
             user: doc.user.map(|id| UserId::from_bytes(id.bytes())),
             role: parsed(&doc.role)?,
+            room: doc.room.map(|id| RoomId::from_bytes(id.bytes())),
+            uses: doc.uses,
+            by: doc.by.map(|id| UserId::from_bytes(id.bytes())),
             created_at: millis(doc.created_at),
             expires_at: millis(doc.expires_at),
         })

@@ -1,0 +1,80 @@
+//! Bot tokens: long-lived secrets for programs, which go wherever an access token does.
+//!
+//! A token is `cb_` and 64 bytes in base64url: the bot's id, the session's, and 32 random bytes of which the
+//! session keeps a digest. So it is found without an index, and known without the store.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use subtle::ConstantTimeEq as _;
+
+use super::{Secret, random, sha256};
+use crate::id::{SessionId, UserId};
+
+const PREFIX: &str = "cb_";
+
+/// A token that somebody presents, taken apart; nothing about it is proved yet.
+#[derive(Clone)]
+pub struct Presented {
+    /// The bot it names.
+    pub user: UserId,
+    /// The session it names.
+    pub session: SessionId,
+    secret: [u8; 32],
+}
+
+/// A new token, and the digest that the session keeps of it.
+pub fn issue(user: UserId, session: SessionId) -> (Secret, [u8; 32]) {
+    let secret: [u8; 32] = random();
+    let bytes = [user.as_bytes(), session.as_bytes(), &secret[..]].concat();
+    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+    (Secret::from(token), digest(&secret))
+}
+
+/// Takes a token apart; `None` when it is not shaped like one.
+pub fn parse(text: &str) -> Option<Presented> {
+    let mut bytes = [0; 64];
+    let body = text.strip_prefix(PREFIX).filter(|body| body.len() == 86)?;
+    let length = URL_SAFE_NO_PAD.decode_slice(body, &mut bytes).ok()?;
+    let (user, rest) = bytes.get(..length)?.split_first_chunk()?;
+    let (session, secret) = rest.split_first_chunk()?;
+    Some(Presented {
+        user: UserId::from_bytes(*user),
+        session: SessionId::from_bytes(*session),
+        secret: secret.try_into().ok()?,
+    })
+}
+
+impl Presented {
+    /// Whether it is the token of which this is the digest; takes as long whichever it is.
+    pub fn fits(&self, of: &[u8; 32]) -> bool {
+        digest(&self.secret).ct_eq(of).into()
+    }
+}
+
+fn digest(secret: &[u8; 32]) -> [u8; 32] {
+    sha256(&[b"chatd bot token", secret])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Millis;
+
+    #[test]
+    fn a_token_names_its_session_and_fits_its_digest_only() {
+        let (user, session) = (UserId::new(Millis(1)), SessionId::new(Millis(2)));
+        let (token, kept) = issue(user, session);
+        let presented = parse(token.expose()).unwrap();
+        assert_eq!((presented.user, presented.session), (user, session));
+        assert!(presented.fits(&kept));
+        assert!(!presented.fits(&issue(user, session).1));
+        for bad in [
+            "",
+            "cb_",
+            "cr_x",
+            &token.expose()[1..],
+            &format!("{}x", token.expose()),
+        ] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Administering and moderating over HTTP: one set of URLs and types, mounted by two doors.
+//!
+//! REST mounts it for people whose role includes what they ask for, the admin socket for operators. The door
+//! says on whose [`Authority`] a request comes ([`By`]); everything from there on is the same, so that
+//! nothing can be done at one door that the other does not know how to refuse.
+
+pub mod api;
+mod codes;
+mod reports;
+mod roles;
+mod rooms;
+mod sanctions;
+mod server;
+mod show;
+mod tokens;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::FromRequestParts,
+    http::request::Parts,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    chat::Chat,
+    door::Problem,
+    id::{RoomId, UserId},
+    model::{Authority, Refusal, RoomRef, UserRef},
+    moderation::Moderation,
+    ops::Ops,
+};
+
+/// The longest that something can be said to last: a hundred years, in seconds.
+const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
+
+/// The use cases behind these URLs.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// Administering.
+    pub ops: Ops,
+    /// Keeping order.
+    pub moderation: Moderation,
+    /// Rooms.
+    pub chat: Chat,
+}
+
+impl Desk {
+    /// The room a path names: for an operator any room, for somebody else what that name means to them.
+    async fn room(&self, by: &Authority, text: &str) -> Result<RoomId, Refusal> {
+        let room = RoomRef::parse(text).map_err(|_| Refusal::NotFound("room"))?;
+        match by {
+            Authority::Operator(_) => self.ops.resolve_room(&room).await,
+            Authority::Caller(caller) => self.chat.resolve_room(caller.user, &room).await,
+        }
+    }
+
+    /// The user a path names.
+    async fn user(&self, text: &str) -> Result<UserId, Refusal> {
+        let user = user_ref(text)?;
+        Ok(self.ops.find_user(&user).await?.id)
+    }
+}
+
+fn user_ref(text: &str) -> Result<UserRef, Refusal> {
+    UserRef::parse(text).map_err(|_| Refusal::NotFound("user"))
+}
+
+/// Every URL that both doors have.
+pub fn table() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(roles::permissions))
+        .routes(routes!(roles::list, roles::add))
+        .routes(routes!(roles::show, roles::edit, roles::delete))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show))
+        .routes(routes!(users::password))
+        .routes(routes!(users::role))
+        .routes(routes!(users::status))
+        .routes(routes!(users::sessions, users::end_sessions))
+        .routes(routes!(users::end_session))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(sanctions::mute, sanctions::unmute))
+        .routes(routes!(sanctions::ban, sanctions::unban))
+        .routes(routes!(sanctions::list))
+        .routes(routes!(sanctions::mute_in_room, sanctions::unmute_in_room))
+        .routes(routes!(sanctions::ban_in_room, sanctions::unban_in_room))
+        .routes(routes!(sanctions::list_in_room))
+        .routes(routes!(
+            sanctions::address_bans,
+            sanctions::ban_addresses,
+            sanctions::unban_addresses
+        ))
+        .routes(routes!(codes::room_codes, codes::create_room_code))
+        .routes(routes!(codes::revoke_room_code))
+        .routes(routes!(codes::invites, codes::invite))
+        .routes(routes!(codes::revoke_invite))
+        .routes(routes!(reports::list_in_room))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::resolve))
+        .routes(routes!(server::registration, server::set_registration))
+}
+
+/// URLs that only operators have, since members have their own.
+pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::show, rooms::edit, rooms::delete))
+        .routes(routes!(rooms::put_member, rooms::remove_member))
+        .routes(routes!(rooms::transfer))
+}
+
+/// On whose authority a request comes; the door has put it there.
+pub(crate) struct By(pub(crate) Authority);
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let by = parts.extensions.get::<Authority>().cloned();
+        by.map(Self)
+            .ok_or_else(|| Problem::from(Refusal::Internal).into_response())
+    }
+}
+
+/// Whether something is only to be tried; where there is no body to say so in.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Try {
+    /// Check everything and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Why; kept in the audit log.
+    reason: Option<String>,
+}
+
+/// How long something lasts, from whole seconds.
+fn lifetime(seconds: Option<u64>) -> Result<Option<Duration>, Refusal> {
+    match seconds {
+        None => Ok(None),
+        Some(seconds @ 1..=LONGEST) => Ok(Some(Duration::from_secs(seconds))),
+        Some(_) => Err(Refusal::field(
+            "expires_in",
+            format!("seconds, 1 to {LONGEST}"),
+        )),
+    }
+}
+
+/// A text that may be absent, parsed.
+fn optional<T>(
+    text: Option<&str>,
+    field: &str,
+    parse: impl Fn(&str) -> Result<T, crate::model::Invalid>,
+) -> Result<Option<T>, Refusal> {
+    let parsed = text.map(parse).transpose();
+    parsed.map_err(|e| Refusal::field(field, e))
+}
