@@ -60,7 +60,8 @@ pub(super) async fn apply(
             expect_one(within(taken.session(&mut *session)).await?.matched_count)?;
             let mut spent = of;
             spent.insert("uses", doc! { "$lt": 1 });
-            within(db.codes.delete_one(spent).session(session)).await?;
+            let spent = db.codes.delete_one(spent).hint(by(index::ID));
+            within(spent.session(session)).await?;
             Ok(())
         }
         Write::DeleteCode(hash) => {

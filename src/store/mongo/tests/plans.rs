@@ -82,6 +82,13 @@ async fn no_query_scans_a_collection() {
         people::notices_stale_sessions,
         people::uses_a_code_once,
         people::keeps_keys_and_settings,
+        moderation::uses_a_code_as_often_as_it_is_good_for,
+        moderation::keeps_rules_bots_and_scopes,
+        moderation::keeps_roles_and_banned_addresses,
+        moderation::keeps_one_sanction_of_a_kind_for_each_place,
+        moderation::pages_sanctions,
+        moderation::takes_a_report_once,
+        moderation::lists_reports_by_state_and_room,
         rooms::keeps_public_names_unique,
         rooms::lists_members_by_name,
     );
