@@ -1,6 +1,7 @@
 //! Talking: what members do with rooms and messages. Each use case stands here once, for every door: it
 //! authorises, appends, answers.
 
+mod departure;
 mod invites;
 mod members;
 mod messages;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    departure::Departed,
     invites::RoomCode,
     members::MemberView,
     messages::{HistoryPage, MessageView, NewMessage, Sent},

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod codes;
+mod people;
 mod reports;
 mod roles;
 mod rooms;
@@ -111,6 +112,8 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
         .routes(routes!(rooms::put_member, rooms::remove_member))
         .routes(routes!(rooms::transfer))
+        .routes(routes!(people::export))
+        .routes(routes!(people::erase))
 }
 
 /// On whose authority a request comes; the door has put it there.

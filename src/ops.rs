@@ -3,6 +3,8 @@
 //! whose role includes it ([`Authority`]), and whether a server runs or the command line works on the store
 //! itself.
 
+mod erase;
+mod export;
 mod invites;
 mod registration;
 mod roles;
@@ -15,6 +17,7 @@ mod users;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
+    export::{ExportPart, Piece},
     invites::NewInvite,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,

@@ -111,7 +111,12 @@ pub enum Write {
         /// When.
         at: Millis,
     },
-    /// A new one-time code.
+    /// Forgets every session of somebody, those that have ended too.
+    DeleteSessions(UserId),
+    /// Takes the particulars that name people out of the act with this `seq` of the control log. What the
+    /// hash chain covers stays; fine when there are none.
+    ErasePersonal(u64),
+    /// A new code.
     InsertCode(Code),
     /// Uses a code once; after its last use it is gone. [`Outcome::Stale`] when there is none.
     TakeCode(CodeHash),

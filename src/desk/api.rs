@@ -575,3 +575,51 @@ pub struct Done {
     /// Whether it was only checked.
     pub dry_run: bool,
 }
+
+/// What becomes of the messages of somebody who is forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EraseMessages {
+    /// They stay, under no name.
+    #[default]
+    Keep,
+    /// They are deleted, and their text leaves the store at once.
+    Delete,
+}
+
+/// A person to be forgotten, a step at a time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Erase {
+    /// What becomes of their messages.
+    pub messages: EraseMessages,
+    /// Why; kept in the audit log.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The `next` of the step before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Check everything and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What a step of forgetting somebody came to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Erased {
+    /// Rooms they were taken out of.
+    pub rooms_left: u64,
+    /// Of those, the ones that passed to somebody else.
+    pub rooms_passed_on: u64,
+    /// Rooms that were deleted, as nobody was left in them.
+    pub rooms_deleted: u64,
+    /// Messages that were deleted.
+    pub messages: u64,
+    /// Acts of the audit log that lost particulars which named them.
+    pub acts: u64,
+    /// What the account is called now, at the end.
+    pub name: Option<String>,
+    /// What to ask for next; none at the end.
+    pub next: Option<String>,
+    /// Whether it was only checked.
+    pub dry_run: bool,
+}

@@ -394,6 +394,11 @@ impl Memory {
                     live.facts.write().1.retain(|s| Some(s.id) == except);
                 }
             }
+            Write::DeleteSessions(user) => {
+                if let Some(live) = self.user(user) {
+                    live.facts.write().1.clear();
+                }
+            }
             Write::PutSanction(sanction) => self.sanction(sanction),
             Write::DeleteSanction { kind, user, room } => match room {
                 Some(room) => {
@@ -418,6 +423,7 @@ impl Memory {
             | Write::DeleteCodes(_)
             | Write::InsertReport(_)
             | Write::UpdateReport(_)
+            | Write::ErasePersonal(_)
             | Write::PutKey(_) => {}
         }
     }
@@ -463,7 +469,7 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         Write::InsertRoom(room) | Write::UpdateRoom(room) => Some(room.id.into()),
         Write::PutMember(member) => Some(member.room.into()),
         Write::DeleteMember(room, _) => Some((*room).into()),
-        Write::EndSessions { user, .. } => Some((*user).into()),
+        Write::EndSessions { user, .. } | Write::DeleteSessions(user) => Some((*user).into()),
         Write::PutSanction(Sanction { user, room, .. })
         | Write::DeleteSanction { user, room, .. } => {
             Some(room.map_or_else(|| (*user).into(), LogId::Room))
@@ -482,6 +488,7 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteCodes(_)
         | Write::InsertReport(_)
         | Write::UpdateReport(_)
+        | Write::ErasePersonal(_)
         | Write::PutKey(_) => None,
     }
 }

@@ -341,7 +341,7 @@ impl Ops {
     }
 
     /// Refuses to take away the last admin who can log in. Whoever asks holds `admins`.
-    async fn keep_an_admin(&self, but: &User) -> Result<(), Refusal> {
+    pub(super) async fn keep_an_admin(&self, but: &User) -> Result<(), Refusal> {
         let admins = self
             .store
             .count_role(&Builtin::Admin.into(), Some(Status::Active))

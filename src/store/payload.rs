@@ -65,3 +65,11 @@ pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, ser
     fields.insert("kind".to_owned(), Value::String(kind.to_owned()));
     serde_json::from_value(Value::Object(fields))
 }
+
+/// An act's JSON without the particulars that name people; none when there is nothing to take out. The rest
+/// stays as it is, byte for byte in meaning, since the hash chain covers it.
+pub(super) fn without_personal(data: &str) -> Option<String> {
+    let mut fields: Map<String, Value> = serde_json::from_str(data).ok()?;
+    fields.remove("personal")?;
+    serde_json::to_string(&fields).ok()
+}

@@ -86,6 +86,7 @@ impl Appender {
                 self.hub
                     .kick(*user, revoked, |c| Some(c.session) != *except);
             }
+            Write::DeleteSessions(user) => self.hub.kick(*user, revoked, |_| true),
             Write::UpdateUser(user) if user.status != Status::Active => {
                 self.hub
                     .kick(user.id, Close::now(CloseCode::Banned), |_| true);

@@ -256,6 +256,8 @@ impl Model {
             | Write::DeleteRole(_)
             | Write::PutAddressBan(_)
             | Write::DeleteAddressBan(_)
+            | Write::DeleteSessions(_)
+            | Write::ErasePersonal(_)
             | Write::UpdateReport(_) => unreachable!("not among the steps"),
         }
         Ok(())

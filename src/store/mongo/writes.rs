@@ -13,7 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     documents::{
         AddressBanDoc, CodeDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc, SanctionDoc,
-        SessionDoc, SettingDoc, UserDoc, binary, date, int, room_uuid, session_uuid, user_uuid,
+        SessionDoc, SettingDoc, UserDoc, binary, date, int, log_key, room_uuid, session_uuid,
+        user_uuid,
     },
     fault::{is_duplicate, within},
     logs::by,
@@ -22,9 +23,9 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    id::{RoomId, SessionId, UserId},
+    id::{LogId, RoomId, SessionId, UserId},
     model::{SanctionKind, Session},
-    store::{Outcome, Write},
+    store::{Outcome, Write, payload},
 };
 
 /// Makes one write.
@@ -52,6 +53,13 @@ pub(super) async fn apply(
         Write::EndSessions { user, except, at } => {
             end_sessions(db, session, *user, *except, *at).await
         }
+        Write::DeleteSessions(user) => {
+            let of = doc! { "user": user_uuid(*user) };
+            let gone = db.sessions.delete_many(of).hint(by(index::SESSION_USER));
+            within(gone.session(session)).await?;
+            Ok(())
+        }
+        Write::ErasePersonal(seq) => erase_personal(db, session, *seq).await,
         Write::InsertCode(code) => insert(&db.codes, session, &CodeDoc::from(code)).await,
         Write::TakeCode(hash) => {
             let of = doc! { "_id": binary(hash) };
@@ -125,6 +133,28 @@ pub(super) async fn apply(
 
 fn sanction_key(kind: SanctionKind, user: UserId, room: Option<RoomId>) -> Document {
     doc! { "room": room.map(room_uuid), "user": user_uuid(user), "kind": kind.as_str() }
+}
+
+async fn erase_personal(
+    db: &Collections,
+    session: &mut ClientSession,
+    seq: u64,
+) -> Result<(), Halt> {
+    let of = doc! { "log": log_key(LogId::Control), "seq": int(seq) };
+    let find = db
+        .entries
+        .find_one(of.clone())
+        .hint(by(index::ENTRY_SEQ))
+        .session(&mut *session);
+    let Some(entry) = within(find).await? else {
+        return Ok(());
+    };
+    if let Some(bare) = payload::without_personal(&entry.data) {
+        let bare = doc! { "$set": { "data": bare } };
+        let erased = db.entries.update_one(of, bare).hint(by(index::ENTRY_SEQ));
+        within(erased.session(session)).await?;
+    }
+    Ok(())
 }
 
 /// A report; one person reports a message once.

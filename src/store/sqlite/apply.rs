@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, ErrorCode, Params, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, params};
 
 use super::{
     logs, moderation,
@@ -189,6 +189,12 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             .execute(params![user.as_bytes(), except.as_ref().map(SessionId::as_bytes), at.0])?;
             Ok(())
         }
+        Write::DeleteSessions(user) => {
+            conn.prepare_cached("DELETE FROM session WHERE user = ?1")?
+                .execute([user.as_bytes()])?;
+            Ok(())
+        }
+        Write::ErasePersonal(seq) => erase_personal(conn, *seq),
         Write::InsertCode(code) => put_code(conn, code),
         Write::TakeCode(hash) => {
             expect_row(
@@ -227,6 +233,21 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             expect_row(moderation::put_report(conn, report, moderation::UPDATE_REPORT))
         }
     }
+}
+
+fn erase_personal(conn: &Connection, seq: u64) -> Result<(), Halt> {
+    let log = log_key(LogId::Control);
+    let place = params![log.as_bytes(), int(seq)];
+    let data: Option<String> = conn
+        .prepare_cached("SELECT data FROM entry WHERE log = ?1 AND seq = ?2 AND kind = 'act'")?
+        .query_row(place, |row| row.get(0))
+        .optional()?;
+    let bare = data.as_deref().and_then(payload::without_personal);
+    if let Some(bare) = bare {
+        conn.prepare_cached("UPDATE entry SET data = ?3 WHERE log = ?1 AND seq = ?2")?
+            .execute(params![log.as_bytes(), int(seq), bare])?;
+    }
+    Ok(())
 }
 
 fn insert_report(conn: &Connection, report: &Report) -> Result<(), Halt> {

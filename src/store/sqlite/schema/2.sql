@@ -8,6 +8,7 @@ ALTER TABLE room ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
 
 -- JSON, a list of permissions; of a bot's token only.
 ALTER TABLE session ADD COLUMN scopes TEXT;
+CREATE INDEX session_user ON session (user);
 
 ALTER TABLE code ADD COLUMN room BLOB;
 ALTER TABLE code ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;

@@ -1,0 +1,135 @@
+//! Forgetting a person: what names them leaves the store, and only the id is left.
+//!
+//! The steps can be taken again from the start at any time, and the name goes last: so a run that was broken
+//! off is gone on with by asking for the same again. The audit log keeps every act; of its particulars that
+//! name people only their salted digests stay, so the chain is whole.
+
+use serde_json::json;
+
+use super::{Ops, touching};
+use crate::{
+    id::{LogId, UserId},
+    log::refuse,
+    model::{Authority, Builtin, Payload, Reason, Refusal, Status, User, UserRef, Username},
+    store::Write,
+};
+
+/// How many acts are looked at at a time.
+const SCAN: usize = 500;
+/// How many bytes of them.
+const SCAN_BYTES: usize = 1 << 20;
+
+impl Ops {
+    /// Begins to forget somebody: from here on nobody logs in as them. Answers the account.
+    pub async fn begin_erasure(
+        &self,
+        by: &Authority,
+        user: &UserRef,
+        messages: &'static str,
+        reason: Option<Reason>,
+        dry_run: bool,
+    ) -> Result<User, Refusal> {
+        let _one_at_a_time = self.admins.lock().await;
+        let user = self.find_user(user).await?;
+        if user.status == Status::Erased {
+            return Err(Refusal::Conflict("this account was erased already".into()));
+        }
+        if user.role == Builtin::Admin {
+            self.keep_an_admin(&user).await?;
+        }
+        let (id, touches, by) = (user.id, touching(by, &[user.id.into()]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                draft.authorise(&by, |_| Err(only_operators()))?;
+                let mut user = draft.user(id)?.user();
+                let detail = json!({"messages": messages, "reason": reason});
+                let target = Some(id.to_string());
+                draft.act("user.erase", &by.actor(), target, detail, &[]);
+                user.status = Status::Disabled;
+                user.password = None;
+                draft.write(Write::UpdateUser(user));
+                draft.write(Write::DeleteCodes(id));
+                draft.write(Write::DeleteSessions(id));
+                Ok(())
+            });
+        done.await?;
+        Ok(user)
+    }
+
+    /// Takes the particulars that name somebody out of a piece of the audit log; answers how many acts had
+    /// some, and where the next piece begins.
+    pub async fn erase_traces(
+        &self,
+        by: &Authority,
+        id: UserId,
+        after: u64,
+        dry_run: bool,
+    ) -> Result<(u64, Option<u64>), Refusal> {
+        let control = LogId::Control;
+        let read = self
+            .store
+            .entries(control, after, u64::MAX, SCAN, SCAN_BYTES)
+            .await;
+        let read = read.map_err(|e| refuse(&e))?;
+        let next = read.last().map(|e| e.seq);
+        let target = id.to_string();
+        let about = read.iter().filter(|entry| match &entry.payload {
+            Payload::Act(act) => {
+                act.personal.is_some()
+                    && (act.actor.user == Some(id) || act.target.as_ref() == Some(&target))
+            }
+            _ => false,
+        });
+        let seqs: Vec<u64> = about.map(|e| e.seq).collect();
+        let count = seqs.len() as u64;
+        if count > 0 {
+            let (touches, by) = (touching(by, &[id.into()]), by.clone());
+            let done = self
+                .log
+                .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                    draft.authorise(&by, |_| Err(only_operators()))?;
+                    for seq in &seqs {
+                        draft.write(Write::ErasePersonal(*seq));
+                    }
+                    Ok(())
+                });
+            done.await?;
+        }
+        Ok((count, next))
+    }
+
+    /// Ends it: the account loses its name, and what else it says of the person.
+    pub async fn finish_erasure(&self, by: &Authority, id: UserId) -> Result<User, Refusal> {
+        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let done = self.log.append(&touches, None, move |draft| {
+            draft.authorise(&by, |_| Err(only_operators()))?;
+            let mut user = draft.user(id)?.user();
+            user.name = nobody(id)?;
+            user.display_name = None;
+            user.email = None;
+            user.email_login = false;
+            user.password = None;
+            user.status = Status::Erased;
+            draft.write(Write::UpdateUser(user));
+            let target = Some(id.to_string());
+            draft.act("user.erased", &by.actor(), target, json!(null), &[]);
+            Ok(())
+        });
+        done.await?;
+        self.find_user(&UserRef::Id(id)).await
+    }
+}
+
+/// The name that an erased account has: unique, since it is made of what is random in the id.
+fn nobody(id: UserId) -> Result<Username, Refusal> {
+    let random: String = id.as_bytes()[8..]
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    Username::parse(&format!("erased-{random}")).map_err(|_| Refusal::Internal)
+}
+
+fn only_operators() -> Refusal {
+    Refusal::Forbidden("this is for operators".into())
+}
