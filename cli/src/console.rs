@@ -139,6 +139,26 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Lets a person type the name of what is to be destroyed. Where nobody sits, only `--yes` will do.
+pub(crate) fn confirm(name: &str, what: &str) -> Result<(), Failure> {
+    if !is_interactive() {
+        return Err(Failure::Unconfirmed);
+    }
+    let name = escape(name);
+    let mut err = io::stderr();
+    let asked = write!(err, "{what} Type {name} to go on: ").and_then(|()| err.flush());
+    asked.map_err(anyhow::Error::from)?;
+    let mut typed = String::new();
+    io::stdin()
+        .read_line(&mut typed)
+        .map_err(anyhow::Error::from)?;
+    if typed.trim() == name {
+        Ok(())
+    } else {
+        Err(Failure::Unconfirmed)
+    }
+}
+
 fn complain(text: &str) {
     // With stderr gone there is nobody left to tell.
     let _ = writeln!(io::stderr(), "{text}");

@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     NoStore(String),
     /// It would overwrite this.
     Exists(String),
+    /// It destroys something, and was not confirmed.
+    Unconfirmed,
     /// A check found this.
     Problems(String),
     /// Whatever else.
@@ -49,7 +51,7 @@ impl Failure {
             Self::Admin(e) => Exit::of_admin(e),
             Self::Server(e) => Exit::of_server(e),
             Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
-            Self::Exists(_) => Exit::Unconfirmed,
+            Self::Exists(_) | Self::Unconfirmed => Exit::Unconfirmed,
             Self::Problems(_) => Exit::Problems,
             Self::Other(_) => Exit::Other,
             Self::While { why, .. } => why.exit(),
@@ -89,6 +91,9 @@ impl Failure {
             Self::NotRunning => "start it with `chatd serve`",
             Self::NoStore(_) => {
                 "say where the data is with --data-dir or --config; `chatd serve` makes a new store"
+            }
+            Self::Unconfirmed => {
+                "add --yes to do it without being asked, or --dry-run to see what it would do"
             }
             Self::Exists(_) => "add --force to overwrite it, or name another file",
             Self::Problems(_) => "look at the server's log; `chatd status` shows more",
@@ -132,6 +137,9 @@ impl fmt::Display for Failure {
                 )
             }
             Self::Exists(what) => write!(f, "{what} is there already — nothing was written"),
+            Self::Unconfirmed => {
+                f.write_str("it cannot be undone, and was not confirmed — nothing was changed")
+            }
             Self::Problems(what) => f.write_str(what),
             Self::Other(e) => write!(f, "{e:#}"),
             Self::While { doing, why, .. } => write!(f, "cannot {doing} — {why}"),

@@ -114,6 +114,7 @@ mod tests {
         "user role",
         "user disable",
         "user enable",
+        "user erase",
         "invite create",
         "invite revoke",
     ];
@@ -128,6 +129,7 @@ mod tests {
         "top",
         "user list",
         "user show",
+        "user export",
         "room list",
         "room show",
         "invite list",

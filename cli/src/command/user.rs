@@ -2,6 +2,8 @@
 
 mod add;
 mod change;
+mod erase;
+mod export;
 mod page;
 
 use chatd::admin::api::{self, List, UserDetail};
@@ -10,6 +12,8 @@ use clap::{Args, Subcommand};
 use self::{
     add::Add,
     change::{Passwd, SetRole, SetStatus},
+    erase::Erase,
+    export::Export,
 };
 use crate::{
     asking::{Asking, all, quote},
@@ -55,6 +59,10 @@ Examples:
   chatd user enable bob
   chatd user enable bob --json")]
     Enable(SetStatus),
+
+    Export(Export),
+
+    Erase(Erase),
 }
 
 /// Show an account, its sessions and its rooms
@@ -78,6 +86,8 @@ impl User {
             Self::Role(role) => role.run(asking),
             Self::Disable(user) => user.run(asking, chatd::model::Status::Disabled),
             Self::Enable(user) => user.run(asking, chatd::model::Status::Active),
+            Self::Export(export) => export.run(asking),
+            Self::Erase(erase) => erase.run(asking),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Exit {
             Self::Conflict => "it does not fit with how things stand, such as a name taken",
             Self::Permission => "you may not do this",
             Self::Unreachable => "chatd is not running, does not answer, or has the store locked",
-            Self::Unconfirmed => "it would overwrite something; confirm with --force",
+            Self::Unconfirmed => "it would overwrite or destroy something; confirm it",
             Self::Problems => "a check ran and found problems",
             Self::BadConfig => "the settings are wrong",
         }

@@ -1,0 +1,131 @@
+//! `chatd user export`: everything there is about a person, as files.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{BufWriter, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use chatd::admin::{Client, api::List};
+use clap::{Args, ValueHint};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{path, who};
+use crate::{
+    asking::{Asking, quote},
+    failure::{Explain as _, Failure},
+    output::{Facts, escape, number},
+};
+
+/// The parts, each a file.
+const PARTS: [&str; 5] = ["profile", "messages", "log", "acts", "reports"];
+
+/// Write everything there is about a person into a directory
+///
+/// For requests under data-protection laws. Each part is a file of JSON lines, for you alone to read: the
+/// account with its sessions and rooms, what the person said in every room, their own log, what they did
+/// according to the audit log, and the reports they made.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd user export ana ./ana-data
+  chatd user export ana /root/requests/2026-17 --json")]
+pub(crate) struct Export {
+    /// Its name or id
+    user: String,
+
+    /// Where to; made, and must be empty if it is there
+    #[arg(value_hint = ValueHint::DirPath)]
+    dir: PathBuf,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    dir: PathBuf,
+    files: Vec<FileWritten>,
+}
+
+#[derive(Serialize)]
+struct FileWritten {
+    name: String,
+    lines: u64,
+}
+
+impl Export {
+    pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let written: Result<Written, Failure> = asking.look(async |client| {
+            // Asked for before anything is made: a name that is wrong leaves nothing behind.
+            let _known: Value = client.get(&path(&self.user, "")).await?;
+            prepare(&self.dir)?;
+            let mut files = Vec::new();
+            for part in PARTS {
+                files.push(self.write(client, part).await?);
+            }
+            Ok(Written {
+                dir: self.dir.clone(),
+                files,
+            })
+        });
+        let written = written.explain(|| format!("export user `{}`", self.user), who())?;
+        asking.console.answer(&written, |_| {
+            let facts = written.files.iter().fold(Facts::default(), |facts, file| {
+                let label = PARTS.iter().find(|part| file.name.starts_with(**part));
+                facts.with(label.copied().unwrap_or("file"), number(file.lines))
+            });
+            let (user, dir) = (escape(&self.user), written.dir.to_string_lossy());
+            facts.under(&format!("Wrote all about {user} into {}", escape(&dir)))
+        })
+    }
+
+    async fn write(&self, client: &Client, part: &str) -> Result<FileWritten, Failure> {
+        let name = format!("{part}.jsonl");
+        let file = self.dir.join(&name);
+        let what = || format!("cannot write {}", file.display());
+        let mut out = BufWriter::new(create(&file).with_context(what)?);
+        let base = path(&self.user, &format!("/export/{part}"));
+        let (mut lines, mut from) = (0, String::new());
+        loop {
+            let piece: List<Value> = client.get(&format!("{base}{from}")).await?;
+            for item in &piece.items {
+                serde_json::to_writer(&mut out, item).map_err(anyhow::Error::from)?;
+                out.write_all(b"\n").with_context(what)?;
+                lines += 1;
+            }
+            match piece.next {
+                Some(next) => from = format!("?cursor={}", quote(&next)),
+                None => break,
+            }
+        }
+        let file = out.into_inner().map_err(|e| e.into_error());
+        file.and_then(|file| file.sync_all()).with_context(what)?;
+        Ok(FileWritten { name, lines })
+    }
+}
+
+/// Makes the directory for us alone; one that has something in it is left alone.
+fn prepare(dir: &Path) -> Result<(), Failure> {
+    let what = || format!("cannot use {}", dir.display());
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(what)?;
+    let mut entries = std::fs::read_dir(dir).with_context(what)?;
+    if entries.next().is_some() {
+        let what = format!("{} is not empty; name another directory", dir.display());
+        return Err(Failure::Problems(what));
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
