@@ -14,6 +14,7 @@ mod cli;
 mod cli_config;
 mod conversation;
 mod durability;
+mod erasure;
 mod floors;
 mod generated;
 mod idempotency;

@@ -1,0 +1,125 @@
+//! What data-protection requests ask for: everything there is about a person, and being forgotten.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Kind, Server, history, on_both};
+
+on_both!(
+    everything_about_a_person_is_written_out,
+    a_person_is_forgotten_and_the_rest_stays_whole,
+);
+
+fn lines(dir: &Path, part: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(dir.join(format!("{part}.jsonl"))).expect("a file");
+    let lines = text.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().expect("JSON lines")
+}
+
+async fn everything_about_a_person_is_written_out() {
+    let server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let (hall, den) = (
+        ana.room("hall", Kind::Public).await,
+        ana.room("den", Kind::Private).await,
+    );
+    ana.add(&hall, &bob, "member").await;
+    for (user, room, body) in [
+        (&ana, &hall, "in the hall"),
+        (&bob, &hall, "not hers"),
+        (&ana, &den, "in the den"),
+    ] {
+        let said = user.post(&room.path("/messages"), json!({"body": body})).await;
+        assert_eq!(said.status, 201, "{said:#?}");
+    }
+    // Came and went and came again: what was said is told once.
+    ana.remove(&hall, &bob).await;
+    ana.add(&hall, &bob, "member").await;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let to = dir.path().join("out");
+    let path = to.to_str().expect("text");
+    let written = server.cli(&["user", "export", "ana", path, "--json"]).await;
+    assert_eq!(written.json()["files"][1]["lines"], 2, "{written}");
+    let bodies: Vec<_> = lines(&to, "messages")
+        .iter()
+        .map(|m| m["body"].as_str().expect("a text").to_owned())
+        .collect();
+    assert_eq!(bodies, ["in the hall", "in the den"]);
+    let profile = lines(&to, "profile");
+    assert_eq!(profile[0]["account"]["name"], "ana");
+    assert!(profile.iter().any(|row| row["room"]["name"] == "den"));
+    let acts = lines(&to, "acts");
+    assert!(acts.iter().any(|act| act["act"] == "room.create"), "{acts:#?}");
+    for row in &acts {
+        let mine = row["actor"]["user"] == *ana.id || row["target"] == *ana.id;
+        assert!(mine, "of somebody else: {row:#}");
+    }
+    let again = server.cli(&["user", "export", "ana", path]).await;
+    again.failed(10);
+    let other = dir.path().join("bob");
+    let path = other.to_str().expect("text");
+    server.cli(&["user", "export", "bob", path]).await.ok();
+    assert_eq!(lines(&other, "messages").len(), 1);
+    let missing = dir.path().join("nobody");
+    let path = missing.to_str().expect("text");
+    let nobody = server.cli(&["user", "export", "nobody", path]).await;
+    nobody.failed(3);
+    assert!(!missing.exists());
+}
+
+async fn a_person_is_forgotten_and_the_rest_stays_whole() {
+    let mut server = Server::start().await;
+    let (ana, bob, carl) = (
+        server.user("ana").await,
+        server.user("bob").await,
+        server.user("carl").await,
+    );
+    let (hall, den) = (
+        ana.room("hall", Kind::Public).await,
+        ana.room("den", Kind::Private).await,
+    );
+    // Carl has been there longer, and bob has the higher role.
+    ana.add(&hall, &carl, "member").await;
+    ana.add(&hall, &bob, "moderator").await;
+    ana.add(&den, &carl, "viewer").await;
+    ana.remove(&den, &carl).await;
+    let said = ana.post(&hall.path("/messages"), json!({"body": "remember me"}));
+    assert_eq!(said.await.status, 201);
+    let mut ears = ana.listen(&hall).await;
+
+    let erase = ["user", "erase", "ana", "--messages", "keep"];
+    server.cli(&erase).await.failed(8);
+    let dry = server.cli(&[&erase[..], &["--dry-run", "--json"]].concat()).await;
+    let dry = dry.json();
+    assert_eq!((&dry["rooms_passed_on"], &dry["rooms_deleted"]), (&json!(1), &json!(1)));
+    assert_eq!(ana.get("/v1/me").await.status, 200, "a dry run changes nothing");
+
+    let done = server.cli(&[&erase[..], &["--yes", "--json"]].concat()).await;
+    let done = done.json();
+    assert_eq!((&done["rooms_passed_on"], &done["rooms_deleted"]), (&json!(1), &json!(1)));
+    assert!(done["acts"].as_u64() > Some(0), "{done:#}");
+    let name = done["name"].as_str().expect("a name").to_owned();
+    assert!(name.starts_with("erased-"), "{name}");
+    assert_eq!(ears.closed().await.code, Some(4503));
+    assert_eq!(ana.get("/v1/me").await.status, 401);
+
+    let room = bob.get(&hall.path("")).await.ok();
+    assert_eq!(room["owner"], *bob.id);
+    let message = history(&bob, &hall).await.pop().expect("it stayed");
+    assert_eq!((&message["name"], &message["body"]), (&json!(name), &json!("remember me")));
+    let shown = server.cli(&["user", "show", &ana.id, "--json"]).await.json();
+    assert_eq!((&shown["status"], &shown["email"]), (&json!("erased"), &Value::Null));
+    server.cli(&["room", "show", &den.id]).await.failed(3);
+    // The name is free, and says nothing about who had it.
+    server.cli(&["user", "show", "ana"]).await.failed(3);
+    let again = server.cli(&["user", "erase", &ana.id, "--messages", "keep", "--yes"]).await;
+    again.failed(4);
+    server.restart().await;
+    server.cli(&["audit", "verify"]).await.ok();
+    let audit = server.cli(&["audit", "export"]).await;
+    let audit = audit.ok();
+    assert!(!audit.contains("\"ana\""), "she is named in the audit log");
+    assert!(audit.contains("\"bob\""), "nobody is: this test sees nothing");
+}
