@@ -16,7 +16,7 @@ pub mod role;
 pub mod sanction;
 pub mod text;
 
-pub use caller::{Authority, Caller, RoomRef, UserRef};
+pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};

@@ -30,7 +30,9 @@ async fn everything_about_a_person_is_written_out() {
         (&bob, &hall, "not hers"),
         (&ana, &den, "in the den"),
     ] {
-        let said = user.post(&room.path("/messages"), json!({"body": body})).await;
+        let said = user
+            .post(&room.path("/messages"), json!({"body": body}))
+            .await;
         assert_eq!(said.status, 201, "{said:#?}");
     }
     // Came and went and came again: what was said is told once.
@@ -51,7 +53,10 @@ async fn everything_about_a_person_is_written_out() {
     assert_eq!(profile[0]["account"]["name"], "ana");
     assert!(profile.iter().any(|row| row["room"]["name"] == "den"));
     let acts = lines(&to, "acts");
-    assert!(acts.iter().any(|act| act["act"] == "room.create"), "{acts:#?}");
+    assert!(
+        acts.iter().any(|act| act["act"] == "room.create"),
+        "{acts:#?}"
+    );
     for row in &acts {
         let mine = row["actor"]["user"] == *ana.id || row["target"] == *ana.id;
         assert!(mine, "of somebody else: {row:#}");
@@ -91,14 +96,28 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
 
     let erase = ["user", "erase", "ana", "--messages", "keep"];
     server.cli(&erase).await.failed(8);
-    let dry = server.cli(&[&erase[..], &["--dry-run", "--json"]].concat()).await;
+    let dry = server
+        .cli(&[&erase[..], &["--dry-run", "--json"]].concat())
+        .await;
     let dry = dry.json();
-    assert_eq!((&dry["rooms_passed_on"], &dry["rooms_deleted"]), (&json!(1), &json!(1)));
-    assert_eq!(ana.get("/v1/me").await.status, 200, "a dry run changes nothing");
+    assert_eq!(
+        (&dry["rooms_passed_on"], &dry["rooms_deleted"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        ana.get("/v1/me").await.status,
+        200,
+        "a dry run changes nothing"
+    );
 
-    let done = server.cli(&[&erase[..], &["--yes", "--json"]].concat()).await;
+    let done = server
+        .cli(&[&erase[..], &["--yes", "--json"]].concat())
+        .await;
     let done = done.json();
-    assert_eq!((&done["rooms_passed_on"], &done["rooms_deleted"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&done["rooms_passed_on"], &done["rooms_deleted"]),
+        (&json!(1), &json!(1))
+    );
     assert!(done["acts"].as_u64() > Some(0), "{done:#}");
     let name = done["name"].as_str().expect("a name").to_owned();
     assert!(name.starts_with("erased-"), "{name}");
@@ -108,18 +127,32 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
     let room = bob.get(&hall.path("")).await.ok();
     assert_eq!(room["owner"], *bob.id);
     let message = history(&bob, &hall).await.pop().expect("it stayed");
-    assert_eq!((&message["name"], &message["body"]), (&json!(name), &json!("remember me")));
-    let shown = server.cli(&["user", "show", &ana.id, "--json"]).await.json();
-    assert_eq!((&shown["status"], &shown["email"]), (&json!("erased"), &Value::Null));
+    assert_eq!(
+        (&message["name"], &message["body"]),
+        (&json!(name), &json!("remember me"))
+    );
+    let shown = server
+        .cli(&["user", "show", &ana.id, "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&shown["status"], &shown["email"]),
+        (&json!("erased"), &Value::Null)
+    );
     server.cli(&["room", "show", &den.id]).await.failed(3);
     // The name is free, and says nothing about who had it.
     server.cli(&["user", "show", "ana"]).await.failed(3);
-    let again = server.cli(&["user", "erase", &ana.id, "--messages", "keep", "--yes"]).await;
+    let again = server
+        .cli(&["user", "erase", &ana.id, "--messages", "keep", "--yes"])
+        .await;
     again.failed(4);
     server.restart().await;
     server.cli(&["audit", "verify"]).await.ok();
     let audit = server.cli(&["audit", "export"]).await;
     let audit = audit.ok();
     assert!(!audit.contains("\"ana\""), "she is named in the audit log");
-    assert!(audit.contains("\"bob\""), "nobody is: this test sees nothing");
+    assert!(
+        audit.contains("\"bob\""),
+        "nobody is: this test sees nothing"
+    );
 }

@@ -7,7 +7,7 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Authority, Body, Caller, Entry, Payload, Refusal, Txn, Username},
+    model::{Body, Caller, Entry, Payload, Refusal, Txn, Username},
     rights::{self, InRoom},
     store::Page,
 };
@@ -92,7 +92,7 @@ impl Chat {
         if let Err(refusal) = self.check_message(caller, &new) {
             return reply(Err(refusal));
         }
-        let (me, by) = (caller.user, Authority::from(caller));
+        let (me, pass) = (caller.user, caller.pass());
         let NewMessage {
             body,
             txn,
@@ -109,7 +109,7 @@ impl Chat {
             let mut floor = u64::MAX;
             {
                 let facts = live.facts();
-                draft.authorise(&by, |who| {
+                draft.authorise_pass(pass, |who| {
                     let member = rights::may_in_room(who, &facts, InRoom::Send)?;
                     floor = member.map_or(u64::MAX, |m| rights::floor(&facts.room, m));
                     let wait = Duration::from_secs(facts.room.rules.slow_mode.into());

@@ -10,7 +10,8 @@ use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
     model::{
-        Act, Actor, Authority, Digest, Entry, Head, Payload, Personal, Policy, Refusal, Txn, Who,
+        Act, Actor, Authority, Digest, Entry, Head, Pass, Payload, Personal, Policy, Refusal, Txn,
+        Who,
     },
     store::{Change, Write},
 };
@@ -86,17 +87,27 @@ impl<'a> Draft<'a> {
         by: &Authority,
         check: impl FnOnce(&Who<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        self.authorised.set(true);
         match by {
-            Authority::Operator(_) => Ok(()),
-            Authority::Caller(caller) => {
-                let live = self.user(caller.user)?;
-                if !live.has_session(caller.session) {
-                    return Err(Refusal::SessionEnded);
-                }
-                live.with(|person| check(&person.who(caller.scopes, self.now)))
+            Authority::Operator(_) => {
+                self.authorised.set(true);
+                Ok(())
             }
+            Authority::Caller(caller) => self.authorise_pass(caller.pass(), check),
         }
+    }
+
+    /// The same for an account by what it came with, for whoever does it too often to carry more about.
+    pub fn authorise_pass(
+        &self,
+        pass: Pass,
+        check: impl FnOnce(&Who<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.authorised.set(true);
+        let live = self.user(pass.user)?;
+        if !live.has_session(pass.session) {
+            return Err(Refusal::SessionEnded);
+        }
+        live.with(|person| check(&person.who(pass.scopes, self.now)))
     }
 
     /// Adds an entry to a log among those the request touches; answers its `seq`.

@@ -30,6 +30,15 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// As much of it as deciding takes.
+    pub const fn pass(&self) -> Pass {
+        Pass {
+            user: self.user,
+            session: self.session,
+            scopes: self.scopes,
+        }
+    }
+
     /// Refuses what only somebody who has logged in may do.
     pub fn only_a_login(&self) -> Result<(), Refusal> {
         if self.bot {
@@ -50,6 +59,17 @@ impl Caller {
             address: Some(self.address),
         }
     }
+}
+
+/// Who asks, in which session, and what of what they may it is good for.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Who.
+    pub user: UserId,
+    /// In which session.
+    pub session: SessionId,
+    /// What it is good for.
+    pub scopes: Permissions,
 }
 
 /// By whose authority something is done.
