@@ -87,6 +87,17 @@ id!(
     Epoch
 );
 
+impl Epoch {
+    /// When it began, which its id carries.
+    pub fn made_at(&self) -> Option<Millis> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        let ms = seconds
+            .checked_mul(1000)?
+            .checked_add(u64::from(nanos / 1_000_000))?;
+        i64::try_from(ms).ok().map(Millis)
+    }
+}
+
 /// Which log an entry belongs to: a room's, a user's own (`@me`), or the server-wide control log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogId {

@@ -5,11 +5,15 @@
 //! happens whole or not at all, and the batch is durable when `commit` answers. Only `log` calls it.
 //! Everything else here reads.
 //!
+//! Beside that, `raw` reads and loads a store as it lies, and `copy` makes of one store another.
+//!
 //! The contract's tests are `store::contract`; each backend runs them.
 
+pub mod copy;
 pub mod lock;
 pub mod mongo;
 mod payload;
+pub mod raw;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -20,6 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
+use self::raw::Scan;
 use crate::{
     clock::Millis,
     id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
@@ -58,6 +63,17 @@ pub enum Error {
         found: u32,
         /// What this binary knows.
         known: u32,
+    },
+    /// A copy into it is under way, or was interrupted.
+    #[error(
+        "the store {path} holds a copy of {from} that is not finished; finish it with: \
+         chatd store copy --from {from} --to {path}"
+    )]
+    Unfinished {
+        /// Which, as a URL without credentials.
+        path: String,
+        /// What is copied, as a URL without credentials.
+        from: String,
     },
     /// What it holds is not what was written.
     #[error("the store is damaged: {0}")]
@@ -151,6 +167,8 @@ pub enum Write {
     InsertReport(Report),
     /// A report as it is from now on. [`Outcome::Stale`] when there is none.
     UpdateReport(Report),
+    /// Makes the store another incarnation, from the next opening on.
+    SetEpoch(Epoch),
 }
 
 /// What became of one change of a batch.
@@ -277,7 +295,7 @@ pub struct Info {
 
 /// The storage contract.
 #[async_trait]
-pub trait Store: std::fmt::Debug + Send + Sync + 'static {
+pub trait Store: Scan {
     /// Makes a batch durable. The answers are in the batch's order. Changes are taken in order; after a
     /// change that does not happen, later changes to the same logs are [`Outcome::Conflict`], the others go
     /// on. An error means that none of the batch is known to have happened ([`Error::Unavailable`]) or that

@@ -424,7 +424,8 @@ impl Memory {
             | Write::InsertReport(_)
             | Write::UpdateReport(_)
             | Write::ErasePersonal(_)
-            | Write::PutKey(_) => {}
+            | Write::PutKey(_)
+            | Write::SetEpoch(_) => {}
         }
     }
 
@@ -489,6 +490,7 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::InsertReport(_)
         | Write::UpdateReport(_)
         | Write::ErasePersonal(_)
-        | Write::PutKey(_) => None,
+        | Write::PutKey(_)
+        | Write::SetEpoch(_) => None,
     }
 }

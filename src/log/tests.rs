@@ -18,6 +18,7 @@ use crate::{
     },
     store::{
         Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState, Write,
+        raw::{Row, Scan, Table, Value},
         sqlite::{Options, Sqlite},
     },
 };
@@ -67,6 +68,26 @@ macro_rules! pass_on {
             }
         }
     };
+}
+
+#[async_trait]
+impl Scan for Faulty {
+    async fn scan(
+        &self,
+        table: Table,
+        after: Option<&[Value]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, store::Error> {
+        self.inner.scan(table, after, limit).await
+    }
+
+    async fn count(&self, table: Table) -> Result<u64, store::Error> {
+        self.inner.count(table).await
+    }
+
+    async fn faults(&self) -> Result<Vec<String>, store::Error> {
+        self.inner.faults().await
+    }
 }
 
 pass_on! {

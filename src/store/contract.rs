@@ -7,11 +7,12 @@ pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
+pub(in crate::store) mod raw;
 pub(in crate::store) mod rooms;
 
 use async_trait::async_trait;
 
-use super::{Change, Error, Outcome, Store, Write};
+use super::{Change, Error, Outcome, Store, Write, raw::Load};
 use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
@@ -26,6 +27,21 @@ use crate::{
 pub(in crate::store) trait Place: Sync {
     /// Opens the store that is there, or makes it.
     async fn open(&self) -> Box<dyn Store>;
+    /// The same, to be loaded.
+    async fn open_to_fill(&self) -> Box<dyn Fill>;
+}
+
+/// A store that can be loaded, and closed then.
+#[async_trait]
+pub(in crate::store) trait Fill: Load {
+    async fn close_filled(self: Box<Self>);
+}
+
+#[async_trait]
+impl<T: Load + Store> Fill for T {
+    async fn close_filled(self: Box<Self>) {
+        self.close().await;
+    }
 }
 
 /// Makes the tests of a backend, given an expression that makes a new [`Place`], or none where the backend
@@ -59,6 +75,10 @@ macro_rules! suite {
             moderation::pages_sanctions,
             moderation::takes_a_report_once,
             moderation::lists_reports_by_state_and_room,
+            raw::becomes_the_store_it_is_told_to_be,
+            raw::keeps_what_it_does_not_understand,
+            raw::loads_what_another_store_had,
+            raw::scans_every_table_in_the_order_of_its_key,
             rooms::keeps_public_names_unique,
             rooms::loads_a_room_whole,
             rooms::loads_a_room_as_it_was_at_one_moment,

@@ -12,6 +12,7 @@ mod fault;
 mod heads;
 mod logs;
 mod moderation;
+mod raw;
 mod records;
 mod schema;
 mod settle;
@@ -41,6 +42,7 @@ use self::{
 };
 use super::{
     Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+    copy, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -67,8 +69,18 @@ impl Mongo {
     /// Reaches the MongoDB that `url` names, waiting for it up to half a minute, and brings its database to
     /// the newest schema. What may be secret in `url` is in no error.
     pub async fn open(url: &str, clock: &Clock) -> Result<Self, Error> {
+        Self::open_for(url, clock, Use::Serve).await
+    }
+
+    /// The same, for `what`.
+    pub async fn open_for(url: &str, clock: &Clock, what: Use) -> Result<Self, Error> {
         let reached = reach(url).await?;
         let db = Collections::new(reached.client, reached.database);
+        if what == Use::Serve
+            && let Some(mark) = raw::mark(&db).await?
+        {
+            return Err(copy::unfinished(&reached.location, &mark));
+        }
         let identity = schema::prepare(&db, clock).await?;
         Ok(Self {
             db,
@@ -79,6 +91,18 @@ impl Mongo {
             committing: Mutex::default(),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Brings the database to the newest schema, and does nothing else to it.
+    pub async fn upgrade(url: &str, clock: &Clock) -> Result<(), Error> {
+        let reached = reach(url).await?;
+        let db = Collections::new(reached.client, reached.database);
+        schema::prepare(&db, clock).await.map(drop)
+    }
+
+    /// The newest schema.
+    pub const fn schema() -> u32 {
+        schema::VERSION
     }
 
     /// The collections, while it is open.

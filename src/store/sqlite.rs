@@ -8,6 +8,7 @@ mod apply;
 mod checkpoint;
 mod logs;
 mod moderation;
+mod raw;
 mod readers;
 mod records;
 mod rows;
@@ -37,7 +38,7 @@ use self::{
 };
 use super::{
     Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
-    lock::Lock,
+    lock::Lock, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -77,6 +78,11 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the store, makes it when there is none, and brings it to the newest schema.
     pub fn open(options: Options) -> Result<Self, Error> {
+        Self::open_for(options, Use::Serve)
+    }
+
+    /// The same, for `what`.
+    pub fn open_for(options: Options, what: Use) -> Result<Self, Error> {
         let Options {
             path,
             max_size,
@@ -85,7 +91,7 @@ impl Sqlite {
             clock,
         } = options;
         let lock = Lock::take(&path)?;
-        let identity = schema::prepare(&path, clock.now())?;
+        let identity = schema::prepare(&path, clock.now(), what)?;
         let dir = match path.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
             _ => PathBuf::from("."),
@@ -103,6 +109,17 @@ impl Sqlite {
             writer: Mutex::new(Some(writer)),
             lock: Mutex::new(Some(lock)),
         })
+    }
+
+    /// Brings the file to the newest schema, and does nothing else to it.
+    pub fn upgrade(path: &Path) -> Result<(), Error> {
+        let _alone = Lock::take(path)?;
+        schema::upgrade(path)
+    }
+
+    /// The newest schema.
+    pub fn schema() -> u32 {
+        schema::version()
     }
 
     /// Writes into the lock file where our admin socket is, for whoever finds the store locked.

@@ -258,7 +258,8 @@ impl Model {
             | Write::DeleteAddressBan(_)
             | Write::DeleteSessions(_)
             | Write::ErasePersonal(_)
-            | Write::UpdateReport(_) => unreachable!("not among the steps"),
+            | Write::UpdateReport(_)
+            | Write::SetEpoch(_) => unreachable!("not among the steps"),
         }
         Ok(())
     }

@@ -87,6 +87,12 @@ async fn parse(url: &str) -> Result<ClientOptions, Error> {
     })
 }
 
+/// How every write is acknowledged, for a command that has to say so itself.
+pub(super) fn majority() -> Document {
+    let patience = i32::try_from(MAJORITY.as_millis()).unwrap_or(i32::MAX);
+    doc! { "w": "majority", "j": true, "wtimeout": patience }
+}
+
 /// What chatd relies on, whatever the URL says.
 fn prepare(options: &mut ClientOptions) {
     let durable = WriteConcern::builder()

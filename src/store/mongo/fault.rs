@@ -91,6 +91,11 @@ pub(super) fn is_duplicate(fault: &Fault) -> bool {
     code(fault) == Some(DUPLICATE_KEY)
 }
 
+/// The same, also for one of several that were put at once.
+pub(super) fn is_any_duplicate(fault: &Fault) -> bool {
+    is_duplicate(fault) || first_duplicate(fault).is_some()
+}
+
 /// Whether the transaction did not happen and may be tried again.
 pub(super) fn is_transient(fault: &Fault) -> bool {
     fault.contains_label(TRANSIENT_TRANSACTION_ERROR)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mongodb::{
     Client, Collection, Database, IndexModel,
-    bson::{Binary, DateTime, Document, Uuid, doc},
+    bson::{Binary, Bson, DateTime, Document, Uuid, doc},
     options::{IndexOptions, ReturnDocument},
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub(super) const VERSION: u32 = 2;
 const LEASE: Duration = Duration::from_mins(1);
 /// The server's code for a collection that is there already.
 const EXISTS: i32 = 48;
+/// Its code for a collection that is not there.
+const NO_COLLECTION: i32 = 26;
 /// How often who waits for the lease looks again.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -129,20 +131,30 @@ pub(super) async fn prepare(db: &Collections, clock: &Clock) -> Result<Identity,
             tokio::time::sleep(LOOK).await;
         }
     }
-    let doc = within(db.meta.find_one(doc! { "_id": "identity" }))
+    let none = || Error::Damaged("meta has no identity".into());
+    identity(db).await?.ok_or_else(none)
+}
+
+/// Which incarnation a database is, once it is one.
+pub(super) async fn epoch(db: &Collections) -> Result<Option<Epoch>, Error> {
+    Ok(identity(db).await?.map(|identity| identity.epoch))
+}
+
+async fn identity(db: &Collections) -> Result<Option<Identity>, Error> {
+    let found = within(db.meta.find_one(doc! { "_id": "identity" }))
         .await
-        .map_err(store_error)?
-        .ok_or_else(|| Error::Damaged("meta has no identity".into()))?;
+        .map_err(store_error)?;
+    let Some(doc) = found else { return Ok(None) };
     let IdentityDoc { epoch, secret, .. } = mongodb::bson::deserialize_from_document(doc)
         .map_err(|e| Error::Damaged(format!("meta has an identity that does not read: {e}")))?;
-    Ok(Identity {
+    Ok(Some(Identity {
         epoch: Epoch::from_bytes(epoch.bytes()),
         secret: bytes(&secret)?,
-    })
+    }))
 }
 
 /// The schema's version; 0 for a database that is none of ours yet.
-async fn found(db: &Collections) -> Result<u32, Error> {
+pub(super) async fn found(db: &Collections) -> Result<u32, Error> {
     let schema = within(db.meta.find_one(doc! { "_id": "schema" }))
         .await
         .map_err(store_error)?;
@@ -205,121 +217,167 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
             return Err(fault);
         }
     }
+    for (collection, indexes) in indexes() {
+        let collection = db.database.collection::<Document>(collection);
+        within(collection.create_indexes(indexes)).await?;
+    }
+    Ok(())
+}
+
+/// Every index, collection by collection.
+fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
     let there = |field: &str| doc! { field: { "$gt": "" } };
     let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
     let deleted = doc! { "deleted_at": { "$gt": DateTime::from_millis(0) } };
-    create(
-        &db.entries,
-        [
-            unique(index::ENTRY_SEQ, doc! { "log": 1, "seq": 1 }, None),
-            unique(
-                index::ENTRY_TXN,
-                doc! { "log": 1, "from": 1, "txn": 1 },
-                Some(there("txn")),
-            ),
-        ],
-    )
-    .await?;
-    create(
-        &db.users,
-        [
-            unique(index::USER_NAME, doc! { "name": 1 }, None),
-            plain(index::USER_ROLE, doc! { "role": 1, "status": 1 }, None),
-            unique(
-                index::LOGIN_EMAIL,
-                doc! { "login_email": 1 },
-                Some(there("login_email")),
-            ),
-        ],
-    )
-    .await?;
-    create(
-        &db.rooms,
-        [
-            unique(
-                index::PUBLIC_NAME,
-                doc! { "public_name": 1 },
-                Some(there("public_name")),
-            ),
-            plain(index::ROOM_NAME, doc! { "name": 1, "_id": 1 }, None),
-            plain(index::ROOM_DELETED, doc! { "deleted_at": 1 }, Some(deleted)),
-        ],
-    )
-    .await?;
-    create(
-        &db.members,
-        [
-            unique(index::MEMBER_ROOM, doc! { "room": 1, "user": 1 }, None),
-            plain(index::MEMBER_USER, doc! { "user": 1, "room": 1 }, None),
-        ],
-    )
-    .await?;
-    create(
-        &db.sessions,
-        [
-            plain(
-                index::SESSION_USER,
-                doc! { "user": 1, "created_at": -1, "_id": -1 },
+    vec![
+        (
+            "entries",
+            vec![
+                unique(index::ENTRY_SEQ, doc! { "log": 1, "seq": 1 }, None),
+                unique(
+                    index::ENTRY_TXN,
+                    doc! { "log": 1, "from": 1, "txn": 1 },
+                    Some(there("txn")),
+                ),
+            ],
+        ),
+        (
+            "users",
+            vec![
+                unique(index::USER_NAME, doc! { "name": 1 }, None),
+                plain(index::USER_ROLE, doc! { "role": 1, "status": 1 }, None),
+                unique(
+                    index::LOGIN_EMAIL,
+                    doc! { "login_email": 1 },
+                    Some(there("login_email")),
+                ),
+            ],
+        ),
+        (
+            "rooms",
+            vec![
+                unique(
+                    index::PUBLIC_NAME,
+                    doc! { "public_name": 1 },
+                    Some(there("public_name")),
+                ),
+                plain(index::ROOM_NAME, doc! { "name": 1, "_id": 1 }, None),
+                plain(index::ROOM_DELETED, doc! { "deleted_at": 1 }, Some(deleted)),
+            ],
+        ),
+        (
+            "members",
+            vec![
+                unique(index::MEMBER_ROOM, doc! { "room": 1, "user": 1 }, None),
+                plain(index::MEMBER_USER, doc! { "user": 1, "room": 1 }, None),
+            ],
+        ),
+        (
+            "sessions",
+            vec![
+                plain(
+                    index::SESSION_USER,
+                    doc! { "user": 1, "created_at": -1, "_id": -1 },
+                    None,
+                ),
+                plain(index::SESSION_ENDED, doc! { "ended_at": 1 }, Some(ended)),
+            ],
+        ),
+        (
+            "codes",
+            vec![
+                plain(index::CODE_USER, doc! { "user": 1 }, None),
+                plain(
+                    index::CODE_KIND,
+                    doc! { "kind": 1, "room": 1, "created_at": -1 },
+                    None,
+                ),
+            ],
+        ),
+        (
+            "sanctions",
+            vec![unique(
+                index::SANCTION,
+                doc! { "room": 1, "user": 1, "kind": 1 },
                 None,
-            ),
-            plain(index::SESSION_ENDED, doc! { "ended_at": 1 }, Some(ended)),
-        ],
-    )
-    .await?;
-    create(
-        &db.codes,
-        [
-            plain(index::CODE_USER, doc! { "user": 1 }, None),
-            plain(
-                index::CODE_KIND,
-                doc! { "kind": 1, "room": 1, "created_at": -1 },
+            )],
+        ),
+        (
+            "reports",
+            vec![
+                unique(
+                    index::REPORT_ONCE,
+                    doc! { "room": 1, "seq": 1, "by": 1 },
+                    None,
+                ),
+                plain(index::REPORT_STATE, doc! { "state": 1, "_id": -1 }, None),
+                plain(
+                    index::REPORT_ROOM,
+                    doc! { "room": 1, "state": 1, "_id": -1 },
+                    None,
+                ),
+            ],
+        ),
+        (
+            "keys",
+            vec![plain(
+                index::KEY_AGE,
+                doc! { "created_at": 1, "_id": 1 },
                 None,
-            ),
-        ],
-    )
-    .await?;
-    create(
-        &db.sanctions,
-        [unique(
-            index::SANCTION,
-            doc! { "room": 1, "user": 1, "kind": 1 },
-            None,
-        )],
-    )
-    .await?;
-    create(
-        &db.reports,
-        [
-            unique(
-                index::REPORT_ONCE,
-                doc! { "room": 1, "seq": 1, "by": 1 },
-                None,
-            ),
-            plain(index::REPORT_STATE, doc! { "state": 1, "_id": -1 }, None),
-            plain(
-                index::REPORT_ROOM,
-                doc! { "room": 1, "state": 1, "_id": -1 },
-                None,
-            ),
-        ],
-    )
-    .await?;
-    create(
-        &db.keys,
-        [plain(
-            index::KEY_AGE,
-            doc! { "created_at": 1, "_id": 1 },
-            None,
-        )],
-    )
-    .await
+            )],
+        ),
+    ]
 }
 
-async fn create<T: Send + Sync>(
-    collection: &Collection<T>,
-    indexes: impl IntoIterator<Item = IndexModel>,
-) -> mongodb::error::Result<()> {
-    within(collection.create_indexes(indexes)).await.map(drop)
+/// The indexes that should be there and are not, or are others.
+pub(super) async fn missing(db: &Collections) -> mongodb::error::Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for (name, indexes) in indexes() {
+        let collection = db.database.collection::<Document>(name);
+        let mut there = Vec::new();
+        match within(collection.list_indexes()).await {
+            Ok(mut cursor) => {
+                while within(cursor.advance()).await? {
+                    there.push(cursor.deserialize_current()?);
+                }
+            }
+            Err(fault) if code(&fault) == Some(NO_COLLECTION) => {}
+            Err(fault) => return Err(fault),
+        }
+        for wanted in indexes {
+            let of = |index: &IndexModel| index.options.as_ref().and_then(|o| o.name.clone());
+            let unique = |index: &IndexModel| index.options.as_ref().and_then(|o| o.unique);
+            let found = there.iter().any(|index| {
+                of(index) == of(&wanted)
+                    && same_keys(&index.keys, &wanted.keys)
+                    && unique(index).unwrap_or(false) == unique(&wanted).unwrap_or(false)
+            });
+            if !found {
+                let index = of(&wanted).unwrap_or_default();
+                missing.push(format!(
+                    "the index {name}.{index} is missing, or is another"
+                ));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether two lists of keys are one; the server may answer a direction as another kind of number.
+fn same_keys(one: &Document, other: &Document) -> bool {
+    let direction = |value: &Bson| match value {
+        Bson::Int32(n) => Some(i64::from(*n)),
+        Bson::Int64(n) => Some(*n),
+        #[expect(clippy::cast_possible_truncation, reason = "a direction is 1 or -1")]
+        Bson::Double(n) => Some(*n as i64),
+        _ => None,
+    };
+    let plain = |keys: &Document| -> Vec<_> {
+        let each = keys.iter();
+        each.map(|(field, value)| (field.clone(), direction(value)))
+            .collect()
+    };
+    plain(one) == plain(other)
 }
 
 fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {

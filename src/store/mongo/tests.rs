@@ -6,7 +6,12 @@ mod plans;
 use std::{io::Write, sync::Once};
 
 use super::*;
-use crate::store::contract::{self, Place};
+use mongodb::bson::Document;
+
+use crate::store::{
+    contract::{self, Place},
+    raw::{Load as _, Scan as _, Table},
+};
 
 contract::suite!(Base::new());
 
@@ -51,6 +56,12 @@ impl Place for Base {
     async fn open(&self) -> Box<dyn Store> {
         Box::new(self.mongo().await)
     }
+
+    async fn open_to_fill(&self) -> Box<dyn contract::Fill> {
+        let (url, clock) = (self.url(), Clock::fixed(NOW));
+        let mongo = Mongo::open_for(&url, &clock, Use::Fill).await;
+        Box::new(mongo.unwrap())
+    }
 }
 
 impl Drop for Base {
@@ -67,6 +78,56 @@ impl Drop for Base {
         });
         let _a_failed_test_says_enough = dropping.join();
     }
+}
+
+/// Every collection is described, and a field that is not makes a copy fail rather than leave it out.
+#[tokio::test]
+async fn the_description_of_the_collections_is_whole() {
+    let Some(base) = Base::new() else { return };
+    let mongo = base.mongo().await;
+    let mut there = mongo.db.database.list_collection_names().await.unwrap();
+    there.retain(|name| name != "meta");
+    there.sort();
+    let described = Table::ALL.iter().map(|table| table.to_string());
+    let mut described: Vec<_> = described.collect();
+    described.sort();
+    assert_eq!(there, described);
+
+    let strange = doc! { "_id": "a", "value": "1", "more": true };
+    let settings = mongo.db.settings.clone_with_type::<Document>();
+    settings.insert_one(strange).await.unwrap();
+    let refusal = mongo.scan(Table::Settings, None, 10).await.unwrap_err();
+    assert!(
+        refusal.to_string().contains("settings a has a field more"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_half_a_copy_is_not_served() {
+    let Some(base) = Base::new() else { return };
+    let (url, clock) = (base.url(), Clock::fixed(NOW));
+    let store = Mongo::open_for(&url, &clock, Use::Fill).await.unwrap();
+    store.set_mark(Some("{}")).await.unwrap();
+    let refusal = Mongo::open(&url, &clock).await;
+    assert!(
+        matches!(refusal, Err(Error::Unfinished { .. })),
+        "{refusal:?}"
+    );
+    let (glance, _) = Mongo::glance(&url).await.unwrap();
+    assert_eq!((glance.mark.as_deref(), glance.records()), (Some("{}"), 0));
+    store.set_mark(None).await.unwrap();
+    Mongo::open(&url, &clock).await.unwrap();
+}
+
+#[tokio::test]
+async fn faults_are_found() {
+    let Some(base) = Base::new() else { return };
+    let store = base.mongo().await;
+    assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+    store.db.users.drop_index("name").await.unwrap();
+    let faults = store.faults().await.unwrap();
+    assert_eq!(faults, ["the index users.name is missing, or is another"]);
 }
 
 /// Says, with `--nocapture`, how much a message costs in such a batch and by itself.

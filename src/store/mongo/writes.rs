@@ -128,6 +128,12 @@ pub(super) async fn apply(
                 .session(session);
             expect_one(within(replaced).await?.matched_count)
         }
+        Write::SetEpoch(epoch) => {
+            let set = doc! { "$set": { "epoch": Uuid::from_bytes(*epoch.as_bytes()) } };
+            let identity = doc! { "_id": "identity" };
+            within(db.meta.update_one(identity, set).session(session)).await?;
+            Ok(())
+        }
     }
 }
 

@@ -232,6 +232,11 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::UpdateReport(report) => {
             expect_row(moderation::put_report(conn, report, moderation::UPDATE_REPORT))
         }
+        Write::SetEpoch(epoch) => {
+            conn.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'epoch'")?
+                .execute([epoch.as_bytes()])?;
+            Ok(())
+        }
     }
 }
 

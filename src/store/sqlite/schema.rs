@@ -4,8 +4,12 @@ use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::D
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use super::rows::store_error;
-use crate::{clock::Millis, id::Epoch, store::Error};
+use super::{raw, rows::store_error};
+use crate::{
+    clock::Millis,
+    id::Epoch,
+    store::{Error, copy, raw::Use},
+};
 
 /// Older SQLite can lose a commit in WAL mode when a checkpoint resets the log at the wrong moment.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -46,7 +50,7 @@ pub(super) fn version() -> u32 {
 }
 
 /// Makes the file if there is none and brings it to the newest schema.
-pub(super) fn prepare(path: &Path, now: Millis) -> Result<Identity, Error> {
+pub(super) fn prepare(path: &Path, now: Millis, what: Use) -> Result<Identity, Error> {
     let open_error = |why: String| Error::Open {
         path: path.display().to_string(),
         why,
@@ -68,7 +72,45 @@ pub(super) fn prepare(path: &Path, now: Millis) -> Result<Identity, Error> {
         )));
     }
     migrate(&mut conn)?;
+    if what == Use::Serve
+        && let Some(mark) = raw::mark(&conn).map_err(store_error)?
+    {
+        return Err(copy::unfinished(
+            &format!("sqlite:{}", path.display()),
+            &mark,
+        ));
+    }
     identity(&mut conn, now)
+}
+
+/// Brings the file to the newest schema, and does nothing else to it.
+pub(super) fn upgrade(path: &Path) -> Result<(), Error> {
+    let mut conn = connect(path, Purpose::Write(None)).map_err(store_error)?;
+    migrate(&mut conn)
+}
+
+/// The schema's version; 0 for a file that is none of ours yet.
+pub(super) fn found(conn: &Connection) -> rusqlite::Result<u32> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// The tables and indexes that a database of the newest schema has and this one has not.
+pub(super) fn missing(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let whole = Connection::open_in_memory()?;
+    for step in MIGRATIONS {
+        whole.execute_batch(step)?;
+    }
+    let mut all = whole.prepare("SELECT type, name FROM sqlite_schema ORDER BY type, name")?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut missing = Vec::new();
+    for object in all {
+        let (kind, name): (String, String) = object?;
+        let there = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2";
+        if !conn.prepare(there)?.exists([&kind, &name])? {
+            missing.push(format!("the {kind} {name} is missing"));
+        }
+    }
+    Ok(missing)
 }
 
 /// Opens a connection of an existing file.
@@ -116,9 +158,7 @@ fn create(path: &Path) -> io::Result<()> {
 /// Runs what is missing, each step in a transaction of its own.
 fn migrate(conn: &mut Connection) -> Result<(), Error> {
     let known = version();
-    let found: u32 = conn
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(store_error)?;
+    let found = found(conn).map_err(store_error)?;
     if found > known {
         return Err(Error::Newer { found, known });
     }

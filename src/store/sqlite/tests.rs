@@ -13,6 +13,7 @@ use crate::{
         Write,
         contract::{self, Place},
         lock::lock_holder,
+        raw::{self, Load as _, Scan as _, Table, Use},
     },
 };
 
@@ -48,6 +49,10 @@ impl Dir {
 impl Place for Dir {
     async fn open(&self) -> Box<dyn Store> {
         Box::new(Sqlite::open(self.options()).unwrap())
+    }
+
+    async fn open_to_fill(&self) -> Box<dyn contract::Fill> {
+        Box::new(Sqlite::open_for(self.options(), Use::Fill).unwrap())
     }
 }
 
@@ -397,4 +402,57 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap()
+}
+
+/// Every column of every table is described, so that a copy leaves none out. A new one: a line in
+/// `store/raw/table.rs`.
+#[test]
+fn the_description_of_the_tables_is_whole() {
+    let dir = Dir::new();
+    drop(Sqlite::open(dir.options()).unwrap());
+    let conn = schema::connect(&dir.db(), schema::Purpose::Read).unwrap();
+    let columns = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
+         WHERE t.type = 'table' AND t.name <> 'meta' ORDER BY 1, 2";
+    let mut columns = conn.prepare(columns).unwrap();
+    let columns = columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let there: Vec<(String, String)> = columns.unwrap().map(Result::unwrap).collect();
+    let mut described: Vec<_> = Table::ALL
+        .iter()
+        .flat_map(|table| {
+            let spec = table.spec();
+            let name = |field: &raw::Field| (spec.sqlite.to_owned(), field.sqlite.to_owned());
+            spec.fields.iter().map(name).collect::<Vec<_>>()
+        })
+        .collect();
+    described.sort();
+    assert_eq!(there, described);
+}
+
+#[tokio::test]
+async fn a_store_that_is_half_a_copy_is_not_served() {
+    let dir = Dir::new();
+    let store = Sqlite::open_for(dir.options(), Use::Fill).unwrap();
+    store.set_mark(Some("{}")).await.unwrap();
+    store.close().await;
+    assert!(matches!(
+        Sqlite::open(dir.options()),
+        Err(Error::Unfinished { .. })
+    ));
+    let glance = Sqlite::glance(&dir.db()).await.unwrap().unwrap();
+    assert_eq!((glance.mark.as_deref(), glance.records()), (Some("{}"), 0));
+    let store = Sqlite::open_for(dir.options(), Use::Fill).unwrap();
+    store.set_mark(None).await.unwrap();
+    store.close().await;
+    Sqlite::open(dir.options()).unwrap();
+}
+
+#[tokio::test]
+async fn faults_are_found() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+    let conn = Connection::open(dir.db()).unwrap();
+    conn.execute_batch("DROP INDEX user_name").unwrap();
+    let faults = store.faults().await.unwrap();
+    assert_eq!(faults, ["the index user_name is missing"]);
 }

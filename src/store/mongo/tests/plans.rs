@@ -41,6 +41,8 @@ fn finds(command: &Document) -> Vec<Document> {
                     .collect(),
             ];
         }
+        // All of a collection is taken out when a copy begins anew.
+        "delete" if takes_all(command) => return Vec::new(),
         "findAndModify" => return vec![find(&command["query"], None)],
         "update" => "updates",
         "delete" => "deletes",
@@ -49,6 +51,13 @@ fn finds(command: &Document) -> Vec<Document> {
     let each = command.get_array(list).unwrap().iter();
     let each = each.map(|one| one.as_document().unwrap());
     each.map(|one| find(&one["q"], one.get("hint"))).collect()
+}
+
+fn takes_all(command: &Document) -> bool {
+    let deletes = command.get_array("deletes").unwrap();
+    deletes
+        .iter()
+        .all(|one| one.as_document().unwrap()["q"] == Bson::from(doc! {}))
 }
 
 /// What is said about a command beside what it asks.
@@ -89,6 +98,8 @@ async fn no_query_scans_a_collection() {
         moderation::pages_sanctions,
         moderation::takes_a_report_once,
         moderation::lists_reports_by_state_and_room,
+        raw::keeps_what_it_does_not_understand,
+        raw::loads_what_another_store_had,
         rooms::keeps_public_names_unique,
         rooms::lists_members_by_name,
     );
@@ -139,12 +150,22 @@ struct Watched(Base, Seen);
 #[async_trait]
 impl Place for Watched {
     async fn open(&self) -> Box<dyn Store> {
+        Box::new(self.watched().await)
+    }
+
+    async fn open_to_fill(&self) -> Box<dyn contract::Fill> {
+        Box::new(self.watched().await)
+    }
+}
+
+impl Watched {
+    async fn watched(&self) -> Mongo {
         let mut mongo = self.0.mongo().await;
         let mut options = ClientOptions::parse(self.0.url()).await.unwrap();
         options.command_event_handler = Some(self.1.handler());
         let client = mongodb::Client::with_options(options).unwrap();
         let database = client.database(&self.0.name);
         mongo.db = Collections::new(client, database);
-        Box::new(mongo)
+        mongo
     }
 }

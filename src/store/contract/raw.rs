@@ -1,0 +1,332 @@
+//! Reading and loading all of a store, as it lies.
+
+use super::*;
+use crate::{
+    id::SessionId,
+    model::{Code, CodeKind, Key, Session},
+    store::raw::{Digest, Row, Table, Value},
+};
+
+/// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
+/// changes its table's.
+const SUMS: [(Table, u64, &str); 8] = [
+    (
+        Table::Settings,
+        2,
+        "d20cc48f05b1075915c7a02414513d80a0074f327393440fd19a30212273b352",
+    ),
+    (
+        Table::Keys,
+        1,
+        "3a8e3da724a4325e1856e02687db7e2eac60c7e7b8d22f0ec4b9c2bdf07c6c8c",
+    ),
+    (
+        Table::Codes,
+        2,
+        "2592cff51c77f15be41a19ed8d360701bf87d4c077ef068b1095bc438167abe4",
+    ),
+    (
+        Table::Sessions,
+        2,
+        "0b918f4d61f0946ca8e0ae1f29d9c6c22b236970c13a8c4ca65f29a99339378f",
+    ),
+    (
+        Table::Members,
+        4,
+        "cfffb22cbe65007fa46942f2b4a479b2957e5e70c6ad1b826a12656cda28890b",
+    ),
+    (
+        Table::Entries,
+        9,
+        "dfb48df5fc5014fab58ba28c2135e4708c1270526d8c2f6f42fe7fe50226a283",
+    ),
+    (
+        Table::Rooms,
+        2,
+        "9d503830875d3ea3b6add7a4fa56ec1b6a63ea0c7da38cd339d80adc496338a1",
+    ),
+    (
+        Table::Users,
+        3,
+        "a6b5f39ea0200ccf5de38ffbaba86f9334a3648bb7c78b5f8aed5313f09b7674",
+    ),
+];
+
+fn user_id(n: u8) -> UserId {
+    UserId::from_bytes([n; 16])
+}
+
+fn room_id(n: u8) -> RoomId {
+    RoomId::from_bytes([n; 16])
+}
+
+fn entry_id(n: u8) -> EntryId {
+    EntryId::from_bytes([n; 16])
+}
+
+/// Something in every table, with every field there and not there, and nothing by chance.
+async fn fill(store: &dyn Store) {
+    let ana = User {
+        id: user_id(1),
+        display_name: Some("Ana 💚".parse().unwrap()),
+        email: Some("ana@example.org".parse().unwrap()),
+        email_login: true,
+        password: Some("$argon2id$x".into()),
+        ..user("ana")
+    };
+    let bob = User {
+        id: user_id(200),
+        email: Some("bob@example.org".parse().unwrap()),
+        status: Status::Disabled,
+        ..user("bob")
+    };
+    let eve = User {
+        id: user_id(9),
+        ..user("eve")
+    };
+    let general = Room {
+        id: room_id(3),
+        title: Some("Alles".parse().unwrap()),
+        topic: Some("anything".parse().unwrap()),
+        owner: ana.id,
+        ..room("general", RoomKind::Public)
+    };
+    let old = Room {
+        id: room_id(2),
+        owner: bob.id,
+        history: History::SinceJoin,
+        deleted_at: Some(NOW),
+        ..room("general", RoomKind::Public)
+    };
+    let session = |n: u8| Session {
+        id: SessionId::from_bytes([n; 16]),
+        user: user_id(1),
+        device: None,
+        address: None,
+        created_at: NOW,
+        used_at: NOW,
+        expires_at: Millis(NOW.0 + 1),
+        ended_at: None,
+        anchor: [n; 32],
+        current: [2; 32],
+        previous: None,
+        seed: [4; 32],
+        rotated_at: NOW,
+        version: 7,
+    };
+    let whole = Session {
+        device: Some("laptop".parse().unwrap()),
+        address: Some("192.0.2.1".into()),
+        ended_at: Some(NOW),
+        previous: Some([3; 32]),
+        ..session(6)
+    };
+    let code = |n: u8, user| Code {
+        hash: [n; 32],
+        kind: CodeKind::Claim,
+        user,
+        role: Role::Moderator,
+        created_at: NOW,
+        expires_at: NOW,
+    };
+    let key = Key {
+        kid: "k1".into(),
+        public: [5; 32],
+        created_at: NOW,
+        expires_at: NOW,
+    };
+    let members = [(3, 1), (3, 200), (2, 200), (3, 9)];
+    let members = members.map(|(room, user)| member(room_id(room), user_id(user)));
+    let mut all = vec![
+        Write::InsertUser(ana),
+        Write::InsertUser(bob),
+        Write::InsertUser(eve),
+        Write::InsertRoom(general),
+        Write::InsertRoom(old),
+        Write::InsertSession(whole),
+        Write::InsertSession(session(250)),
+        Write::InsertCode(code(8, Some(user_id(1)))),
+        Write::InsertCode(code(1, None)),
+        Write::PutKey(key),
+        Write::PutSetting("b".into(), "{\"x\":1}".into()),
+        Write::PutSetting("a".into(), "true".into()),
+    ];
+    all.extend(members.map(Write::PutMember));
+    put(store, all).await;
+
+    let mut id = 100;
+    let mut next = |entry: Entry| {
+        id += 1;
+        Entry {
+            id: entry_id(id),
+            ..entry
+        }
+    };
+    let unknown = Payload::Unknown {
+        kind: "hologram".into(),
+        data: "{ \"x\" :1.0,  \"ü\":[] }".into(),
+    };
+    for log in [
+        LogId::Room(room_id(3)),
+        LogId::User(user_id(1)),
+        LogId::Control,
+    ] {
+        let said = next(said(log, 2, user_id(1), "said"));
+        let strange = Entry {
+            n: 2,
+            payload: unknown.clone(),
+            ..message(log, 3, "")
+        };
+        let list = [
+            next(message(log, 1, "hello\n\u{1f49a}")),
+            said,
+            next(strange),
+        ];
+        append(store, list).await;
+    }
+}
+
+/// All of a table, in pages of `limit`.
+async fn scan(store: &dyn Load, table: Table, limit: usize) -> Vec<Row> {
+    let mut all: Vec<Row> = Vec::new();
+    loop {
+        let after = all.last().map(|row| row.key(table).to_vec());
+        let page = store.scan(table, after.as_deref(), limit).await.unwrap();
+        assert!(page.len() <= limit, "{table}: {} of {limit}", page.len());
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+pub(in crate::store) async fn scans_every_table_in_the_order_of_its_key(place: &dyn Place) {
+    fill(&*place.open().await).await;
+    let store = place.open_to_fill().await;
+    let mut sums = Vec::new();
+    for &table in Table::ALL {
+        let all = scan(&*store, table, 1_000).await;
+        assert_eq!(
+            store.count(table).await.unwrap(),
+            all.len() as u64,
+            "{table}"
+        );
+        for pair in all.windows(2) {
+            assert!(pair[0].key(table) < pair[1].key(table), "{table}: {pair:?}");
+        }
+        for limit in [1, 2, all.len()] {
+            assert_eq!(scan(&*store, table, limit).await, all, "{table} by {limit}");
+        }
+        assert_eq!(store.last(table).await.unwrap().as_ref(), all.last());
+        let mut digest = Digest::default();
+        all.iter().for_each(|row| digest.add(row));
+        sums.push((table, digest.records(), digest.finish()));
+    }
+    let elsewhere = SUMS.map(|(table, count, sum)| (table, count, sum.to_owned()));
+    assert_eq!(sums, elsewhere);
+    assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+}
+
+pub(in crate::store) async fn loads_what_another_store_had(place: &dyn Place) {
+    fill(&*place.open().await).await;
+    let store = place.open_to_fill().await;
+    let mut had = Vec::new();
+    for &table in Table::ALL {
+        had.push((table, scan(&*store, table, 1_000).await));
+        store.clear(table).await.unwrap();
+        assert_eq!(store.count(table).await.unwrap(), 0, "{table}");
+        assert_eq!(store.last(table).await.unwrap(), None, "{table}");
+    }
+    // Some of them again, and then all of them again, as after an interruption.
+    for (table, rows) in &had {
+        store.load(*table, rows[..1].to_vec()).await.unwrap();
+        for _ in 0..2 {
+            store.load(*table, rows.clone()).await.unwrap();
+            assert_eq!(&scan(&*store, *table, 1_000).await, rows, "{table}");
+        }
+    }
+    store.close_filled().await;
+
+    let store = place.open().await;
+    let ana = store
+        .user_by_email(&"ana@example.org".parse().unwrap())
+        .await;
+    assert_eq!(ana.unwrap().unwrap().id, user_id(1));
+    // What must be unique, and what only some have, is as before.
+    let bob = store
+        .user_by_email(&"bob@example.org".parse().unwrap())
+        .await;
+    assert_eq!(bob.unwrap(), None);
+    let general = store.public_room(&"general".parse().unwrap()).await;
+    assert_eq!(general.unwrap(), Some(room_id(3)));
+    let again = writes([Write::InsertUser(user("ana"))]);
+    assert_eq!(commit(&*store, again).await, Outcome::Exists("username"));
+    let repeated = said(room_id(3), 4, user_id(1), "said");
+    match commit(&*store, entries([repeated])).await {
+        Outcome::Duplicate(first) => assert_eq!((first.seq, first.id), (2, entry_id(101))),
+        other => panic!("{other:?}"),
+    }
+    // The log goes on where it was.
+    let mut next = message(room_id(3), 4, "next");
+    next.n = 3;
+    append(&*store, [next]).await;
+    let log = read(&*store, room_id(3)).await.unwrap();
+    assert!(matches!(&log[2].payload, Payload::Unknown { kind, .. } if kind == "hologram"));
+}
+
+/// A row of an entry from a future that writes them otherwise.
+fn strange(seq: i64) -> Row {
+    let mut log = vec![b'r'];
+    log.extend([4; 16]);
+    Row(vec![
+        Value::Bytes(log),
+        Value::Int(seq),
+        Value::Int(0),
+        Value::Int(NOW.0),
+        Value::Bytes(vec![u8::try_from(seq).unwrap(); 16]),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Int(3_000_000),
+        Value::Text("message".into()),
+        Value::Text(" not { JSON\n".into()),
+    ])
+}
+
+pub(in crate::store) async fn keeps_what_it_does_not_understand(place: &dyn Place) {
+    let store = place.open_to_fill().await;
+    let rows: Vec<_> = (1..=5).map(strange).collect();
+    store.load(Table::Entries, rows.clone()).await.unwrap();
+    assert_eq!(scan(&*store, Table::Entries, 2).await, rows);
+    store.close_filled().await;
+    let store = place.open().await;
+    let log = read(&*store, room_id(4)).await.unwrap();
+    assert!(
+        log.iter()
+            .all(|entry| matches!(entry.payload, Payload::Unknown { .. }))
+    );
+    assert_eq!(log.len(), 5);
+}
+
+pub(in crate::store) async fn becomes_the_store_it_is_told_to_be(place: &dyn Place) {
+    let store = place.open_to_fill().await;
+    assert_eq!(store.mark().await.unwrap(), None);
+    for mark in ["one", "other"] {
+        store.set_mark(Some(mark)).await.unwrap();
+        assert_eq!(store.mark().await.unwrap().as_deref(), Some(mark));
+    }
+    let epoch = crate::id::Epoch::new(NOW);
+    store.identify(epoch, [9; 32]).await.unwrap();
+    store.set_mark(None).await.unwrap();
+    assert_eq!(store.mark().await.unwrap(), None);
+    store.close_filled().await;
+
+    let store = place.open().await;
+    assert_eq!((store.epoch(), store.secret()), (epoch, [9; 32]));
+    let other = crate::id::Epoch::new(NOW);
+    put(&*store, [Write::SetEpoch(other)]).await;
+    store.close().await;
+    drop(store);
+    let store = place.open().await;
+    assert_eq!((store.epoch(), store.secret()), (other, [9; 32]));
+}

@@ -1,0 +1,345 @@
+//! The tables: what there is, field by field, and how each field lies in either backend.
+//!
+//! **A new table** is a variant of [`Table`], its word in [`Table::ALL`], and a [`Spec`]; **a new field** is
+//! a line in one. Copying, comparing, checking and the contract's tests follow from that. A test compares
+//! this file with SQLite's schema and MongoDB's collections, so that nothing is left out.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Serialize, Serializer};
+
+use super::{Row, Value};
+use crate::model::{
+    CodeKind, DeviceName, DisplayName, Email, History, Role, RoomKind, RoomName, RoomRole, Status,
+    Title, Topic, Txn, Username,
+};
+
+/// A table; MongoDB says collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Settings kept in the store.
+    Settings,
+    /// Public halves of the signing keys.
+    Keys,
+    /// One-time codes.
+    Codes,
+    /// Logins.
+    Sessions,
+    /// Who is in which room.
+    Members,
+    /// Entries of all logs.
+    Entries,
+    /// Rooms.
+    Rooms,
+    /// Accounts.
+    Users,
+}
+
+impl Table {
+    /// All of them, each before those that it refers to: whoever reads them in this order from a store
+    /// that is written to finds everything that was referred to. Accounts and rooms are never taken out.
+    pub const ALL: &[Self] = &[
+        Self::Settings,
+        Self::Keys,
+        Self::Codes,
+        Self::Sessions,
+        Self::Members,
+        Self::Entries,
+        Self::Rooms,
+        Self::Users,
+    ];
+
+    /// What it is made of.
+    pub const fn spec(self) -> &'static Spec {
+        match self {
+            Self::Settings => &SETTINGS,
+            Self::Keys => &KEYS,
+            Self::Codes => &CODES,
+            Self::Sessions => &SESSIONS,
+            Self::Members => &MEMBERS,
+            Self::Entries => &ENTRIES,
+            Self::Rooms => &ROOMS,
+            Self::Users => &USERS,
+        }
+    }
+
+    /// Its name in reports, which is its collection's.
+    pub const fn as_str(self) -> &'static str {
+        self.spec().name
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// How a value lies in the backends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 16 bytes: a blob, a UUID.
+    Id,
+    /// Bytes: a blob, a generic binary.
+    Bytes,
+    /// A text, in both.
+    Text,
+    /// Milliseconds since 1970: an integer, a date.
+    Time,
+    /// A number: an integer, a 64-bit integer.
+    Int,
+    /// A small number: an integer, a 32-bit integer.
+    Short,
+    /// Yes or no: 1 or 0, a boolean.
+    Bool,
+    /// The name of a log: a letter and an id, a text such as `room:UUID`.
+    Log,
+}
+
+/// One field.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its column.
+    pub sqlite: &'static str,
+    /// Its name in a document.
+    pub mongo: &'static str,
+    /// How it lies.
+    pub kind: Kind,
+    /// Whether a text is one that the model takes; and if not, why.
+    pub valid: Option<fn(&str) -> Result<(), String>>,
+    /// In which table the record is whose id this is.
+    pub refers: Option<Table>,
+}
+
+/// A field that MongoDB has besides, made of the others, for an index to be unique.
+#[derive(Clone, Copy, Debug)]
+pub struct Derived {
+    /// Its name in a document.
+    pub mongo: &'static str,
+    /// Its text; nothing where it is absent.
+    pub of: fn(&Row) -> Option<&str>,
+}
+
+/// What a table is made of.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its collection.
+    pub name: &'static str,
+    /// Its table in SQLite.
+    pub sqlite: &'static str,
+    /// The index of MongoDB that has the key.
+    pub index: &'static str,
+    /// How many of the fields, from the first on, are the key.
+    pub key: usize,
+    /// The fields.
+    pub fields: &'static [Field],
+    /// What MongoDB has besides.
+    pub derived: &'static [Derived],
+}
+
+const fn field(name: &'static str, kind: Kind) -> Field {
+    Field {
+        sqlite: name,
+        mongo: name,
+        kind,
+        valid: None,
+        refers: None,
+    }
+}
+
+impl Field {
+    /// Under another name in documents.
+    const fn called(mut self, mongo: &'static str) -> Self {
+        self.mongo = mongo;
+        self
+    }
+
+    /// The id of a record in another table.
+    const fn to(mut self, table: Table) -> Self {
+        self.refers = Some(table);
+        self
+    }
+}
+
+const fn id(name: &'static str) -> Field {
+    field(name, Kind::Id)
+}
+
+const fn time(name: &'static str) -> Field {
+    field(name, Kind::Time)
+}
+
+const fn bytes(name: &'static str) -> Field {
+    field(name, Kind::Bytes)
+}
+
+const fn free(name: &'static str) -> Field {
+    field(name, Kind::Text)
+}
+
+/// A text that the model parses.
+const fn text<T: FromStr<Err: fmt::Display>>(name: &'static str) -> Field {
+    let mut field = free(name);
+    field.valid = Some(|text| text.parse::<T>().map(drop).map_err(|e| e.to_string()));
+    field
+}
+
+/// The index every collection has.
+const BY_ID: &str = "_id_";
+
+const SETTINGS: Spec = Spec {
+    name: "settings",
+    sqlite: "setting",
+    index: BY_ID,
+    key: 1,
+    fields: &[free("name").called("_id"), free("value")],
+    derived: &[],
+};
+
+const KEYS: Spec = Spec {
+    name: "keys",
+    sqlite: "signing_key",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        free("kid").called("_id"),
+        bytes("public"),
+        time("created_at"),
+        time("expires_at"),
+    ],
+    derived: &[],
+};
+
+const CODES: Spec = Spec {
+    name: "codes",
+    sqlite: "code",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        bytes("hash").called("_id"),
+        text::<CodeKind>("kind"),
+        id("user").to(Table::Users),
+        text::<Role>("role"),
+        time("created_at"),
+        time("expires_at"),
+    ],
+    derived: &[],
+};
+
+const SESSIONS: Spec = Spec {
+    name: "sessions",
+    sqlite: "session",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        id("user").to(Table::Users),
+        text::<DeviceName>("device"),
+        free("address"),
+        time("created_at"),
+        time("used_at"),
+        time("expires_at"),
+        time("ended_at"),
+        bytes("anchor"),
+        bytes("current"),
+        bytes("previous"),
+        bytes("seed"),
+        time("rotated_at"),
+        field("version", Kind::Int),
+    ],
+    derived: &[],
+};
+
+const MEMBERS: Spec = Spec {
+    name: "members",
+    sqlite: "member",
+    index: "room_user",
+    key: 2,
+    fields: &[
+        id("room").to(Table::Rooms),
+        id("user").to(Table::Users),
+        text::<RoomRole>("role"),
+        field("since", Kind::Int),
+        time("at"),
+    ],
+    derived: &[],
+};
+
+const ENTRIES: Spec = Spec {
+    name: "entries",
+    sqlite: "entry",
+    index: "log_seq",
+    key: 2,
+    fields: &[
+        field("log", Kind::Log),
+        field("seq", Kind::Int),
+        field("n", Kind::Int),
+        time("at"),
+        id("id").called("_id"),
+        id("sender").called("from").to(Table::Users),
+        text::<Txn>("txn"),
+        bytes("digest"),
+        field("v", Kind::Short),
+        free("kind"),
+        free("data"),
+    ],
+    derived: &[],
+};
+
+const ROOMS: Spec = Spec {
+    name: "rooms",
+    sqlite: "room",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        text::<RoomName>("name"),
+        text::<RoomKind>("kind"),
+        text::<Title>("title"),
+        text::<Topic>("topic"),
+        text::<History>("history"),
+        id("owner").to(Table::Users),
+        time("created_at"),
+        time("deleted_at"),
+    ],
+    derived: &[Derived {
+        mongo: "public_name",
+        of: |row| {
+            let public = row.get(Table::Rooms, "kind").text() == Some("public");
+            let there = *row.get(Table::Rooms, "deleted_at") == Value::Null;
+            let name = row.get(Table::Rooms, "name").text();
+            name.filter(|_| public && there)
+        },
+    }],
+};
+
+const USERS: Spec = Spec {
+    name: "users",
+    sqlite: "user",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        text::<Username>("name"),
+        text::<DisplayName>("display_name"),
+        text::<Email>("email"),
+        field("email_login", Kind::Bool),
+        text::<Role>("role"),
+        text::<Status>("status"),
+        free("password"),
+        time("created_at"),
+    ],
+    derived: &[Derived {
+        mongo: "login_email",
+        of: |row| {
+            let may = row.get(Table::Users, "email_login").int() == Some(1);
+            row.get(Table::Users, "email").text().filter(|_| may)
+        },
+    }],
+};
