@@ -3,6 +3,7 @@
 //! whose role includes it ([`Authority`]), and whether a server runs or the command line works on the store
 //! itself.
 
+mod check;
 mod erase;
 mod export;
 mod invites;
@@ -11,17 +12,20 @@ mod roles;
 mod rooms;
 mod sessions;
 mod status;
+mod store;
 mod tokens;
 mod users;
 
 use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
+    check::Finding,
     export::{ExportPart, Piece},
     invites::NewInvite,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
     status::Report,
+    store::Holdings,
     tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},
 };

@@ -5,6 +5,7 @@ mod backend;
 mod core;
 mod listen;
 mod logging;
+pub mod stores;
 
 use std::{
     io,
@@ -36,9 +37,15 @@ pub enum Error {
     /// A setting asks for what is not to be had.
     #[error("{0}")]
     Config(String),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Argument(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// Copying a store.
+    #[error(transparent)]
+    Copy(#[from] store::copy::Error),
     /// The address.
     #[error("cannot listen on {address}: {source}; choose another with --listen")]
     Listen {

@@ -104,7 +104,7 @@ impl Asking<'_> {
 }
 
 /// A runtime for one conversation.
-fn one_thread() -> Result<Runtime, Failure> {
+pub(crate) fn one_thread() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
     completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
-    openapi::Openapi, room::Room, serve::Serve, status::Status, top::Top, user::User,
+    openapi::Openapi, room::Room, serve::Serve, status::Status, store::Store, top::Top, user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Room(Room),
     #[command(subcommand)]
     Invite(Invite),
+    #[command(subcommand)]
+    Store(Store),
     Openapi(Openapi),
     Completions(Completions),
 }

@@ -9,6 +9,7 @@ pub(crate) mod openapi;
 pub(crate) mod room;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod top;
 pub(crate) mod user;
 
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::User(user) => user.run(&asking),
         Command::Room(room) => room.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
+        Command::Store(store) => store.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),
     }

@@ -45,6 +45,18 @@ impl Console {
         self.json
     }
 
+    /// Whether notes are left out.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// One line of JSON, of an answer that comes line by line.
+    #[expect(clippy::unused_self, reason = "as the others")]
+    pub(crate) fn line<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
+        print(&escape_json(&text))
+    }
+
     /// The answer, as one JSON document or in words. The words were escaped by whoever made them.
     pub(crate) fn answer<T: Serialize>(
         &self,

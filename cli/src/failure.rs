@@ -1,6 +1,7 @@
 //! What can go wrong, in words, and what to do next.
 
 mod exit;
+mod hint;
 
 use std::fmt;
 
@@ -29,6 +30,13 @@ pub(crate) enum Failure {
     Unconfirmed,
     /// A check found this.
     Problems(String),
+    /// A check found something about which more is known.
+    Found {
+        /// What.
+        what: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// Whatever else.
     Other(anyhow::Error),
     /// Any of these, with what it was about.
@@ -52,7 +60,7 @@ impl Failure {
             Self::Server(e) => Exit::of_server(e),
             Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
             Self::Exists(_) | Self::Unconfirmed => Exit::Unconfirmed,
-            Self::Problems(_) => Exit::Problems,
+            Self::Problems(_) | Self::Found { .. } => Exit::Problems,
             Self::Other(_) => Exit::Other,
             Self::While { why, .. } => why.exit(),
         }
@@ -97,6 +105,10 @@ impl Failure {
             }
             Self::Exists(_) => "add --force to overwrite it, or name another file",
             Self::Problems(_) => "look at the server's log; `chatd status` shows more",
+            Self::Found { hint, .. } => hint,
+            Self::Server(e) if hint::about(e).is_some() => {
+                return hint::about(e).map(str::to_owned);
+            }
             // clap brings its own advice.
             Self::Usage(_) | Self::Other(_) => return None,
             Self::Admin(_) | Self::Server(_) => match self.exit() {
@@ -140,7 +152,7 @@ impl fmt::Display for Failure {
             Self::Unconfirmed => {
                 f.write_str("it cannot be undone, and was not confirmed — nothing was changed")
             }
-            Self::Problems(what) => f.write_str(what),
+            Self::Problems(what) | Self::Found { what, .. } => f.write_str(what),
             Self::Other(e) => write!(f, "{e:#}"),
             Self::While { doing, why, .. } => write!(f, "cannot {doing} — {why}"),
         }

@@ -23,6 +23,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
     ("Watch it", &["top", "status", "health"]),
     ("People and rooms", &["user", "room", "invite"]),
+    ("What is kept", &["store"]),
     ("For tools", &["openapi", "completions"]),
 ];
 
@@ -117,6 +118,9 @@ mod tests {
         "user erase",
         "invite create",
         "invite revoke",
+        "store copy",
+        "store migrate",
+        "store new-epoch",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -133,6 +137,8 @@ mod tests {
         "room list",
         "room show",
         "invite list",
+        "store info",
+        "store check",
         "openapi",
         "completions",
     ];

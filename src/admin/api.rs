@@ -1,7 +1,10 @@
 //! What goes over the admin socket: the same types for the router, the client, and `--json`.
 
+mod store;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::store::{CheckLine, EpochSet, NewEpoch, Problem, StoreInfo, TableCount};
 use crate::clock::Millis;
 pub use crate::desk::api::*;
 

@@ -1,11 +1,13 @@
 //! The client of the admin socket, or of the router in one's own process.
 
+mod lines;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, client::conn::http1, header};
+use hyper::{Method, Request, Response, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, sync::Mutex};
@@ -169,6 +171,26 @@ impl Client {
         body: Body,
     ) -> Result<(bool, Bytes), Error> {
         let broken = |e: hyper::Error| self.unreachable(e.to_string());
+        let mut sender = self.sender.lock().await;
+        let response = self.send(&mut sender, method, path, body).await?;
+        let ok = response.status().is_success();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(broken)?
+            .to_bytes();
+        Ok((ok, bytes))
+    }
+
+    async fn send(
+        &self,
+        sender: &mut http1::SendRequest<Body>,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Response<Incoming>, Error> {
+        let broken = |e: hyper::Error| self.unreachable(e.to_string());
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -181,17 +203,8 @@ impl Client {
             request = request.header("x-chatd-sudo-user", printable(&who));
         }
         let request = request.body(body).map_err(|e| Error::Odd(e.to_string()))?;
-        let mut sender = self.sender.lock().await;
         sender.ready().await.map_err(broken)?;
-        let response = sender.send_request(request).await.map_err(broken)?;
-        let ok = response.status().is_success();
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(broken)?
-            .to_bytes();
-        Ok((ok, bytes))
+        sender.send_request(request).await.map_err(broken)
     }
 
     fn unreachable(&self, why: String) -> Error {

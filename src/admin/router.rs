@@ -1,5 +1,7 @@
 //! The URLs of the admin socket, and who may use them.
 
+mod store;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -7,7 +9,7 @@ use axum::{
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -60,6 +62,9 @@ pub fn router(desk: Desk) -> Router {
     let (theirs, _) = desk::operators_table().split_for_parts();
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/store", get(store::info))
+        .route("/v1/store/check", get(store::check))
+        .route("/v1/store/epoch", post(store::new_epoch))
         .merge(both)
         .merge(theirs)
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })

@@ -44,17 +44,44 @@ impl Location {
     /// Reads the settings, and the file that has the URL if they name one.
     pub(super) fn of(config: &Config) -> Result<Self, Error> {
         let url = url(config)?;
-        let beside = real(config.server.data_dir.join(FILE));
         if url.is_empty() {
-            return Ok(Self::Sqlite(beside));
+            return Ok(Self::Sqlite(Self::beside_data(config)));
         }
+        Self::parse(&url, config)
+    }
+
+    /// Reads a URL.
+    pub(super) fn parse(url: &Url, config: &Config) -> Result<Self, Error> {
         match url.expose().strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(real(PathBuf::from(path)))),
-            None if url.expose().starts_with("mongodb") => Ok(Self::Mongo(url, beside)),
+            None if url.expose().starts_with("mongodb") => {
+                Ok(Self::Mongo(url.clone(), Self::beside_data(config)))
+            }
             _ => Err(Error::Config(
                 "store.url names no known store; write sqlite:PATH or mongodb://HOST/DATABASE"
                     .into(),
             )),
+        }
+    }
+
+    /// The file of the embedded store in the data directory, there or not.
+    pub(super) fn beside_data(config: &Config) -> PathBuf {
+        real(config.server.data_dir.join(FILE))
+    }
+
+    /// The database file, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Mongo(..) => None,
+        }
+    }
+
+    /// The newest schema of its backend.
+    pub(super) fn newest(&self) -> u32 {
+        match self {
+            Self::Sqlite(_) => Sqlite::schema(),
+            Self::Mongo(..) => Mongo::schema(),
         }
     }
 
@@ -126,7 +153,16 @@ impl Backend {
 
 /// Where a link leads: the lock lies beside the file itself, so that two paths to it are one store.
 fn real(path: PathBuf) -> PathBuf {
-    std::fs::canonicalize(&path).unwrap_or(path)
+    if let Ok(real) = std::fs::canonicalize(&path) {
+        return real;
+    }
+    // Of a file that is not there yet its directory may be.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = std::fs::canonicalize(dir.unwrap_or(Path::new(".")));
+    match (dir, path.file_name()) {
+        (Ok(dir), Some(name)) => dir.join(name),
+        _ => path,
+    }
 }
 
 /// The URL, from the settings or from the file that keeps it off the process list.

@@ -5,7 +5,8 @@ use std::io;
 use chatd::{
     admin::{self, SocketError},
     auth::keys,
-    server, store,
+    server,
+    store::{self, copy},
 };
 
 /// How a command ends. The numbers are a contract with scripts.
@@ -101,7 +102,9 @@ impl Exit {
             server::Error::Config(_) | server::Error::Admin(SocketError::TooLong(_)) => {
                 Self::BadConfig
             }
+            server::Error::Argument(_) => Self::Usage,
             server::Error::Store(e) => Self::of_store(e),
+            server::Error::Copy(e) => Self::of_copy(e),
             server::Error::Unreachable(e) => Self::of_admin(e),
             server::Error::Listen { source, .. }
             | server::Error::Io { source, .. }
@@ -115,10 +118,23 @@ impl Exit {
     fn of_store(e: &store::Error) -> Self {
         match e {
             store::Error::Locked { .. } | store::Error::Unavailable(_) => Self::Unreachable,
+            store::Error::Unfinished { .. } => Self::Conflict,
             store::Error::Full
             | store::Error::Newer { .. }
             | store::Error::Damaged(_)
             | store::Error::Open { .. } => Self::Other,
+        }
+    }
+
+    fn of_copy(e: &copy::Error) -> Self {
+        match e {
+            copy::Error::Nothing(_) => Self::Unreachable,
+            copy::Error::Source(e) | copy::Error::Destination(e) => Self::of_store(e),
+            copy::Error::Old(..)
+            | copy::Error::NotEmpty { .. }
+            | copy::Error::Other(_)
+            | copy::Error::Moved(_) => Self::Conflict,
+            copy::Error::Differ(_) => Self::Problems,
         }
     }
 

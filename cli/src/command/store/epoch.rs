@@ -1,0 +1,65 @@
+//! `chatd store new-epoch`: telling clients that what they remember is not what is there.
+
+use chatd::{
+    admin::api::{self, EpochSet},
+    server, store,
+};
+use clap::Args;
+
+use crate::{
+    asking::{Asking, one_thread},
+    cli::DryRun,
+    failure::Failure,
+    output::{Facts, escape},
+    settings,
+};
+
+/// Make the store another incarnation, after going back to a copy
+///
+/// Clients remember how far they have read. After a backup was put back, the same numbers are given out
+/// again for other messages; a new epoch tells clients so, and they reload. Access tokens of the old epoch are
+/// refused and refresh tokens get new ones, so nobody has to log in again. No server may run on the store.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd store new-epoch --dry-run
+  chatd store new-epoch")]
+pub(crate) struct NewEpoch {
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl NewEpoch {
+    pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let dry_run = self.dry.dry_run;
+        let config = settings::load(&asking.sources)?.config;
+        if let Some((_, pid)) = one_thread()?.block_on(server::find(&config))? {
+            let path = config.server.data_dir.display().to_string();
+            let socket = None;
+            let locked = store::Error::Locked { path, pid, socket };
+            return Err(server::Error::from(locked).into());
+        }
+        // It makes no store that is not there.
+        let set: EpochSet = asking.look(async |client| {
+            let body = api::NewEpoch { dry_run };
+            Ok(client.post("/v1/store/epoch", &body).await?)
+        })?;
+        asking.console.answer(&set, |_| page(&set))
+    }
+}
+
+fn page(set: &EpochSet) -> String {
+    let facts = Facts::default()
+        .with("before", escape(&set.before))
+        .maybe("now", set.epoch.as_deref().map(escape));
+    let consequence = "Clients reload what they have, and get new access tokens by themselves; \
+                       nobody has to log in again.";
+    if set.dry_run {
+        let title = "Dry run: the store would get a new epoch. Nothing was changed.";
+        return format!("{}\n{consequence}", facts.under(title));
+    }
+    format!(
+        "{}\n{consequence}",
+        facts.under("The store has a new epoch.")
+    )
+}

@@ -1,0 +1,86 @@
+//! The store, over the admin socket.
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreStatus;
+use crate::clock::Millis;
+
+/// What the store is and what it holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreInfo {
+    /// What it is.
+    #[serde(flatten)]
+    pub store: StoreStatus,
+    /// When it was made: the time in its epoch.
+    pub epoch_at: Option<Millis>,
+    /// Whether a server runs on it.
+    pub running: bool,
+    /// How many records it has, table by table.
+    pub tables: Vec<TableCount>,
+}
+
+/// How many records a table has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableCount {
+    /// Its name.
+    pub table: String,
+    /// How many.
+    pub records: u64,
+}
+
+/// One line of a check that is under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum CheckLine {
+    /// How far it is.
+    Progress {
+        /// In which table.
+        table: String,
+        /// How many records it has read there.
+        done: u64,
+        /// Of how many.
+        of: u64,
+    },
+    /// Something that is wrong.
+    Problem(Problem),
+    /// The end.
+    Done {
+        /// How many records it has read.
+        records: u64,
+        /// How many problems it has found; of many, only the first are told.
+        problems: u64,
+    },
+    /// It could not go on.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Something that is wrong with a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Where.
+    pub place: String,
+    /// What.
+    pub what: String,
+}
+
+/// A new incarnation to be made.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct NewEpoch {
+    /// Only check whether it could be made.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// A new incarnation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EpochSet {
+    /// Which it was.
+    pub before: String,
+    /// Which it is.
+    pub epoch: Option<String>,
+    /// Whether it was only checked.
+    pub dry_run: bool,
+}

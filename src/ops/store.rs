@@ -1,0 +1,56 @@
+//! The store, as operators look after it.
+
+use super::Ops;
+use crate::{
+    id::{Epoch, LogId},
+    log::refuse,
+    model::{Actor, Refusal},
+    store::{Info, Write, raw::Table},
+};
+
+/// What the store is and what it holds.
+#[derive(Clone, Debug)]
+pub struct Holdings {
+    /// What it is.
+    pub info: Info,
+    /// How many records each table has.
+    pub counts: Vec<(Table, u64)>,
+}
+
+impl Ops {
+    /// What the store is and what it holds.
+    pub async fn holdings(&self) -> Result<Holdings, Refusal> {
+        let info = self.store.info().await.map_err(|e| refuse(&e))?;
+        let mut counts = Vec::new();
+        for &table in Table::ALL.iter().rev() {
+            let count = self.store.count(table).await.map_err(|e| refuse(&e))?;
+            counts.push((table, count));
+        }
+        Ok(Holdings { info, counts })
+    }
+
+    /// Makes the store another incarnation: which it was, and which it is. Only where no server runs, which
+    /// would go on speaking of the old one.
+    pub async fn new_epoch(&self, actor: &Actor, dry_run: bool) -> Result<(Epoch, Epoch), Refusal> {
+        if self.listen.is_some() {
+            let why = "a server runs on this store: stop it first";
+            return Err(Refusal::Conflict(why.into()));
+        }
+        let (before, after) = (self.store.epoch(), Epoch::new(self.clock.now()));
+        if dry_run {
+            return Ok((before, after));
+        }
+        let actor = actor.clone();
+        let done = self.log.append(&[LogId::Control], None, move |draft| {
+            let detail = serde_json::json!({
+                "before": before.to_string(),
+                "after": after.to_string(),
+            });
+            draft.act("store.new_epoch", &actor, None, detail, &[]);
+            draft.write(Write::SetEpoch(after));
+            Ok(())
+        });
+        done.await?;
+        Ok((before, after))
+    }
+}
