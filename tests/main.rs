@@ -30,4 +30,6 @@ mod resume;
 mod rights;
 mod rooms;
 mod stopping;
+mod store_check;
+mod store_copy;
 mod tokens;

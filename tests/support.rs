@@ -13,9 +13,10 @@ mod ws;
 
 use std::{future::Future, time::Duration};
 
-pub(crate) use cli::{Output, run};
+pub(crate) use cli::{Output, chatd, run};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
 pub(crate) use mongo::{Base, Database, mongodb_uri, on_both, on_mongodb};
+pub(crate) use process::Process;
 pub(crate) use proxy::Proxy;
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};

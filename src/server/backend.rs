@@ -161,7 +161,7 @@ fn real(path: PathBuf) -> PathBuf {
     let dir = std::fs::canonicalize(dir.unwrap_or(Path::new(".")));
     match (dir, path.file_name()) {
         (Ok(dir), Some(name)) => dir.join(name),
-        _ => path,
+        _ => std::path::absolute(&path).unwrap_or(path),
     }
 }
 

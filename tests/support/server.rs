@@ -96,6 +96,11 @@ impl Server {
         Self::builder().start().await
     }
 
+    /// As `--set KEY=VALUE` from the next start on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.settings.push(format!("{key}={value}"));
+    }
+
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
         assert!(self.process.is_none(), "it runs already");
@@ -197,6 +202,13 @@ impl Server {
     /// `chatd ARGS --data-dir DIR`.
     pub(crate) async fn cli(&self, args: &[&str]) -> Output {
         self.cli_with(args, "").await
+    }
+
+    /// The same, with the server's own settings: for what opens the store by itself.
+    pub(crate) async fn cli_set(&self, args: &[&str]) -> Output {
+        let settings = self.settings.iter().flat_map(|set| ["--set", set]);
+        let args: Vec<&str> = args.iter().copied().chain(settings).collect();
+        self.cli(&args).await
     }
 
     /// `chatd ARGS --data-dir DIR`, with something on its standard input.

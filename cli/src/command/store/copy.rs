@@ -215,7 +215,7 @@ fn finish(console: &Console, from: &Found, to: &Found, report: &Report) -> Resul
         "Copied {source} to {destination}: {all}; {compared}.\n\n{tables}"
     ))?;
     console.note(
-        "Next: set store.url (or store.url_file) to the new store, keep the data directory with its \
+        "\nNext: set store.url (or store.url_file) to the new store, keep the data directory with its \
          keys, and start chatd.\nThe old store is as it was; once the new one has been served, do not \
          serve it again.",
     );
