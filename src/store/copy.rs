@@ -179,7 +179,9 @@ async fn sum(store: &dyn Scan, table: Table) -> Result<(u64, String), StoreError
             return Ok((digest.records(), digest.finish()));
         };
         after = Some(last.key(table).to_vec());
-        page.iter().for_each(|row| digest.add(row));
+        for row in &page {
+            digest.add(row);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use self::{
     digest::Digest,
-    table::{Derived, Field, Kind, Spec, Table},
+    table::{Absent, Derived, Field, Kind, Spec, Table},
 };
 use super::{Error, payload};
 use crate::{
@@ -124,8 +124,9 @@ fn show(field: &Field, value: &Value) -> String {
         (Value::Null, _) => "-".to_owned(),
         (Value::Int(n), _) => n.to_string(),
         (Value::Text(text), _) => text.clone(),
+        (Value::Bytes(bytes), Kind::Place) if bytes.is_empty() => "everywhere".to_owned(),
         (Value::Bytes(bytes), Kind::Log) => log(bytes).map_or_else(|| hex(bytes), show_log),
-        (Value::Bytes(bytes), Kind::Id) => {
+        (Value::Bytes(bytes), Kind::Id | Kind::Place) => {
             Uuid::from_slice(bytes).map_or_else(|_| hex(bytes), |id| id.to_string())
         }
         (Value::Bytes(bytes), _) => hex(bytes),

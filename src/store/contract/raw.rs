@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::{
-    id::SessionId,
-    model::{Code, CodeKind, Key, Session},
+    id::{ReportId, SessionId},
+    model::{
+        AddressBan, Builtin, Code, CodeKind, Key, Permission, Permissions, Report, ReportState,
+        Role, RoomRules, Sanction, SanctionKind, Session,
+    },
     store::raw::{Digest, Row, Table, Value},
 };
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 8] = [
+const SUMS: [(Table, u64, &str); 12] = [
     (
         Table::Settings,
         2,
@@ -21,14 +24,34 @@ const SUMS: [(Table, u64, &str); 8] = [
         "3a8e3da724a4325e1856e02687db7e2eac60c7e7b8d22f0ec4b9c2bdf07c6c8c",
     ),
     (
+        Table::Roles,
+        2,
+        "fa538c70343c3ba724f1a096cb4d4549e3e355820435f6f7630f43a8272149ac",
+    ),
+    (
+        Table::AddressBans,
+        2,
+        "f40165e5a1e6468f8a9cf411469deac99aaabb9633b32d8ec346a18fc5d1dc60",
+    ),
+    (
         Table::Codes,
         2,
-        "2592cff51c77f15be41a19ed8d360701bf87d4c077ef068b1095bc438167abe4",
+        "f675f0cd50d9c7a4c70cb6b13916b8c46f4bebb1f54c35ed0e6624cb22330aa4",
     ),
     (
         Table::Sessions,
         2,
-        "0b918f4d61f0946ca8e0ae1f29d9c6c22b236970c13a8c4ca65f29a99339378f",
+        "38adc120ec253e8d97adaeca189f75708230c148b20cc3ef10b2286551280e79",
+    ),
+    (
+        Table::Sanctions,
+        9,
+        "c7c005bcfad9de3082ddafc821d05f38d38b0039b6c184ac7f47f0c298fe0986",
+    ),
+    (
+        Table::Reports,
+        2,
+        "fd9b152fe63b08fc780d13434255282634e2fa0160b8d48b33fe42adcbc1777e",
     ),
     (
         Table::Members,
@@ -43,12 +66,12 @@ const SUMS: [(Table, u64, &str); 8] = [
     (
         Table::Rooms,
         2,
-        "9d503830875d3ea3b6add7a4fa56ec1b6a63ea0c7da38cd339d80adc496338a1",
+        "6c3589fddbc876ed5f5e17fe2b7cbd3cfe255717517b99c7f775c2b33d543dfa",
     ),
     (
         Table::Users,
         3,
-        "a6b5f39ea0200ccf5de38ffbaba86f9334a3648bb7c78b5f8aed5313f09b7674",
+        "8bf18d18dc8761cec1c3b2c066645daccc09b79229fdc5e3d6076a9f5a77ce7d",
     ),
 ];
 
@@ -66,6 +89,29 @@ fn entry_id(n: u8) -> EntryId {
 
 /// Something in every table, with every field there and not there, and nothing by chance.
 async fn fill(store: &dyn Store) {
+    put(store, people()).await;
+    put(store, logins()).await;
+    put(store, order()).await;
+    let key = Key {
+        kid: "k1".into(),
+        public: [5; 32],
+        created_at: NOW,
+        expires_at: NOW,
+    };
+    put(
+        store,
+        [
+            Write::PutKey(key),
+            Write::PutSetting("b".into(), "{\"x\":1}".into()),
+            Write::PutSetting("a".into(), "true".into()),
+        ],
+    )
+    .await;
+    talk(store).await;
+}
+
+/// Accounts, rooms, and who is in them.
+fn people() -> Vec<Write> {
     let ana = User {
         id: user_id(1),
         display_name: Some("Ana 💚".parse().unwrap()),
@@ -82,13 +128,20 @@ async fn fill(store: &dyn Store) {
     };
     let eve = User {
         id: user_id(9),
+        bot: true,
         ..user("eve")
+    };
+    let rules = RoomRules {
+        slow_mode: 30,
+        locked: true,
+        ..RoomRules::default()
     };
     let general = Room {
         id: room_id(3),
         title: Some("Alles".parse().unwrap()),
         topic: Some("anything".parse().unwrap()),
         owner: ana.id,
+        rules,
         ..room("general", RoomKind::Public)
     };
     let old = Room {
@@ -98,6 +151,16 @@ async fn fill(store: &dyn Store) {
         deleted_at: Some(NOW),
         ..room("general", RoomKind::Public)
     };
+    let mut all: Vec<_> = [ana, bob, eve].map(Write::InsertUser).into();
+    all.extend([general, old].map(Write::InsertRoom));
+    let members = [(3, 1), (3, 200), (2, 200), (3, 9)];
+    let members = members.map(|(room, user)| member(room_id(room), user_id(user)));
+    all.extend(members.map(Write::PutMember));
+    all
+}
+
+/// Sessions and codes.
+fn logins() -> Vec<Write> {
     let session = |n: u8| Session {
         id: SessionId::from_bytes([n; 16]),
         user: user_id(1),
@@ -113,47 +176,116 @@ async fn fill(store: &dyn Store) {
         seed: [4; 32],
         rotated_at: NOW,
         version: 7,
+        scopes: None,
     };
     let whole = Session {
         device: Some("laptop".parse().unwrap()),
         address: Some("192.0.2.1".into()),
         ended_at: Some(NOW),
         previous: Some([3; 32]),
+        scopes: Some(Permissions::of(&[
+            Permission::MessageSend,
+            Permission::UserRead,
+        ])),
         ..session(6)
     };
-    let code = |n: u8, user| Code {
+    let code = |n: u8| Code {
         hash: [n; 32],
         kind: CodeKind::Claim,
-        user,
-        role: Role::Moderator,
+        user: None,
+        role: Builtin::Moderator.into(),
+        room: None,
+        uses: 1,
+        by: None,
         created_at: NOW,
         expires_at: NOW,
     };
-    let key = Key {
-        kid: "k1".into(),
-        public: [5; 32],
-        created_at: NOW,
-        expires_at: NOW,
+    let whole_code = Code {
+        user: Some(user_id(1)),
+        room: Some(room_id(3)),
+        uses: 40,
+        by: Some(user_id(200)),
+        ..code(8)
     };
-    let members = [(3, 1), (3, 200), (2, 200), (3, 9)];
-    let members = members.map(|(room, user)| member(room_id(room), user_id(user)));
-    let mut all = vec![
-        Write::InsertUser(ana),
-        Write::InsertUser(bob),
-        Write::InsertUser(eve),
-        Write::InsertRoom(general),
-        Write::InsertRoom(old),
-        Write::InsertSession(whole),
-        Write::InsertSession(session(250)),
-        Write::InsertCode(code(8, Some(user_id(1)))),
-        Write::InsertCode(code(1, None)),
-        Write::PutKey(key),
-        Write::PutSetting("b".into(), "{\"x\":1}".into()),
-        Write::PutSetting("a".into(), "true".into()),
-    ];
-    all.extend(members.map(Write::PutMember));
-    put(store, all).await;
+    let mut all: Vec<_> = [whole, session(250)].map(Write::InsertSession).into();
+    all.extend([whole_code, code(1)].map(Write::InsertCode));
+    all
+}
 
+/// Roles, and what keeps order.
+fn order() -> Vec<Write> {
+    let sanction = |room, user, kind| Sanction {
+        kind,
+        user: user_id(user),
+        room,
+        until: None,
+        reason: None,
+        by: None,
+        at: NOW,
+    };
+    let (there, kinds) = (Some(room_id(3)), [SanctionKind::Mute, SanctionKind::Ban]);
+    let mut all = Vec::new();
+    for (room, user) in [(None, 9), (None, 200), (there, 9), (Some(room_id(2)), 1)] {
+        all.extend(kinds.map(|kind| Write::PutSanction(sanction(room, user, kind))));
+    }
+    let whole = Sanction {
+        until: Some(NOW),
+        reason: Some("spam".parse().unwrap()),
+        by: Some(user_id(1)),
+        ..sanction(there, 200, SanctionKind::Mute)
+    };
+    all.push(Write::PutSanction(whole));
+    let role = |name: &str, description: Option<&str>, permissions| Role {
+        name: name.parse().unwrap(),
+        description: description.map(|text| text.parse().unwrap()),
+        permissions,
+        created_at: NOW,
+    };
+    let some = Permissions::of(&[Permission::UserRead, Permission::AuditRead]);
+    all.push(Write::PutRole(role("helper", Some("Helps"), some)));
+    all.push(Write::PutRole(role("nothing", None, Permissions::of(&[]))));
+    let ban = |network: &str| AddressBan {
+        network: network.parse().unwrap(),
+        until: None,
+        reason: None,
+        by: None,
+        at: NOW,
+    };
+    let whole = AddressBan {
+        until: Some(NOW),
+        reason: Some("floods".parse().unwrap()),
+        by: Some(user_id(1)),
+        ..ban("2001:db8::/32")
+    };
+    all.extend([ban("192.0.2.0/24"), whole].map(Write::PutAddressBan));
+    let report = |n: u8| Report {
+        id: ReportId::from_bytes([n; 16]),
+        room: room_id(3),
+        seq: 1,
+        message: entry_id(100),
+        author: None,
+        by: user_id(n),
+        reason: "rude".parse().unwrap(),
+        at: NOW,
+        state: ReportState::Open,
+        resolution: None,
+        resolved_by: None,
+        resolved_at: None,
+    };
+    let whole = Report {
+        author: Some(user_id(1)),
+        state: ReportState::Resolved,
+        resolution: Some("spoken to".parse().unwrap()),
+        resolved_by: Some(user_id(1)),
+        resolved_at: Some(NOW),
+        ..report(200)
+    };
+    all.extend([whole, report(9)].map(Write::InsertReport));
+    all
+}
+
+/// Three entries in each kind of log.
+async fn talk(store: &dyn Store) {
     let mut id = 100;
     let mut next = |entry: Entry| {
         id += 1;
@@ -219,7 +351,9 @@ pub(in crate::store) async fn scans_every_table_in_the_order_of_its_key(place: &
         }
         assert_eq!(store.last(table).await.unwrap().as_ref(), all.last());
         let mut digest = Digest::default();
-        all.iter().for_each(|row| digest.add(row));
+        for row in &all {
+            digest.add(row);
+        }
         sums.push((table, digest.records(), digest.finish()));
     }
     let elsewhere = SUMS.map(|(table, count, sum)| (table, count, sum.to_owned()));

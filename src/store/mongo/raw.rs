@@ -22,7 +22,7 @@ use crate::{
     id::{Epoch, LogId},
     store::{
         Error,
-        raw::{self, Field, Glance, Kind, Load, PAGE_BYTES, Row, Scan, Table, Value},
+        raw::{self, Absent, Field, Glance, Kind, Load, PAGE_BYTES, Row, Scan, Table, Value},
     },
 };
 
@@ -236,8 +236,12 @@ fn beyond(table: Table, after: Option<&[Value]>) -> Vec<Document> {
             filter.insert(field.mongo, bson(field, value).unwrap_or(Bson::Null));
         }
         let (field, value) = key[common];
-        let than = bson(field, value).unwrap_or(Bson::Null);
-        filter.insert(field.mongo, doc! { "$gt": than });
+        let than = match bson(field, value) {
+            // Nothing compares with null but null; every id comes after it.
+            None | Some(Bson::Null) => doc! { "$gte": Uuid::from_bytes([0; 16]) },
+            Some(than) => doc! { "$gt": than },
+        };
+        filter.insert(field.mongo, than);
         filter
     };
     (0..key.len()).rev().map(range).collect()
@@ -249,6 +253,9 @@ fn write(table: Table, row: &Row) -> Result<Document, Error> {
     let mut doc = Document::new();
     for (field, value) in spec.fields.iter().zip(&row.0) {
         if *value == Value::Null {
+            if field.absent == Absent::Null {
+                doc.insert(field.mongo, Bson::Null);
+            }
             continue;
         }
         let value = bson(field, value).ok_or_else(|| {
@@ -271,7 +278,11 @@ fn read(table: Table, mut doc: Document) -> Result<Row, Error> {
     let mut row = Vec::with_capacity(spec.fields.len());
     for field in spec.fields {
         row.push(match doc.remove(field.mongo) {
-            None => Value::Null,
+            None => match field.absent {
+                Absent::Nothing | Absent::Null => Value::Null,
+                Absent::Int(n) => Value::Int(n),
+                Absent::Text(text) => Value::Text(text.to_owned()),
+            },
             Some(bson) => value(field, bson).ok_or_else(|| {
                 let name = field.mongo;
                 Error::Damaged(format!("{table}: {name} is not what belongs there"))
@@ -303,13 +314,21 @@ fn bson(field: &Field, value: &Value) -> Option<Bson> {
         (Kind::Short, Value::Int(n)) => i32::try_from(*n).map_or(Bson::Int64(*n), Bson::Int32),
         (Kind::Bool, Value::Int(n)) => Bson::Boolean(*n != 0),
         (Kind::Log, Value::Bytes(bytes)) => Bson::String(log_key(raw::log(bytes)?)),
+        (Kind::Place, Value::Bytes(bytes)) if bytes.is_empty() => Bson::Null,
+        (Kind::Place, value) => Bson::from(Uuid::from_bytes(value.id()?)),
+        (Kind::Json, Value::Text(text)) => serde_json::from_str(text).ok()?,
         _ => return None,
     })
 }
 
 fn value(field: &Field, bson: Bson) -> Option<Value> {
     Some(match (field.kind, bson) {
-        (Kind::Id, Bson::Binary(id)) => Value::Bytes(id.to_uuid().ok()?.bytes().to_vec()),
+        (Kind::Place, Bson::Null) => Value::Bytes(Vec::new()),
+        (_, Bson::Null) => Value::Null,
+        (Kind::Json, bson) => Value::Text(json(&bson)?),
+        (Kind::Id | Kind::Place, Bson::Binary(id)) => {
+            Value::Bytes(id.to_uuid().ok()?.bytes().to_vec())
+        }
         (
             Kind::Bytes,
             Bson::Binary(Binary {
@@ -323,6 +342,30 @@ fn value(field: &Field, bson: Bson) -> Option<Value> {
         (Kind::Int | Kind::Short, Bson::Int32(n)) => Value::Int(n.into()),
         (Kind::Bool, Bson::Boolean(yes)) => Value::Int(yes.into()),
         (Kind::Log, Bson::String(text)) => Value::Bytes(log_bytes(&text)?),
+        _ => return None,
+    })
+}
+
+/// The JSON of a value, its fields in their order.
+fn json(bson: &Bson) -> Option<String> {
+    Some(match bson {
+        Bson::Null => "null".to_owned(),
+        Bson::Boolean(yes) => yes.to_string(),
+        Bson::Int32(n) => n.to_string(),
+        Bson::Int64(n) => n.to_string(),
+        Bson::String(text) => serde_json::to_string(text).ok()?,
+        Bson::Array(list) => {
+            let each = list.iter().map(json).collect::<Option<Vec<_>>>()?;
+            format!("[{}]", each.join(","))
+        }
+        Bson::Document(doc) => {
+            let field = |(name, value): (&String, &Bson)| {
+                let name = serde_json::to_string(name).ok()?;
+                Some(format!("{name}:{}", json(value)?))
+            };
+            let each = doc.iter().map(field).collect::<Option<Vec<_>>>()?;
+            format!("{{{}}}", each.join(","))
+        }
         _ => return None,
     })
 }

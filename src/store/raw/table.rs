@@ -6,12 +6,13 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use ipnet::IpNet;
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use super::{Row, Value};
 use crate::model::{
-    CodeKind, DeviceName, DisplayName, Email, History, Role, RoomKind, RoomName, RoomRole, Status,
-    Title, Topic, Txn, Username,
+    CodeKind, DeviceName, DisplayName, Email, History, Permissions, Reason, ReportState, RoleName,
+    RoomKind, RoomName, RoomRole, RoomRules, SanctionKind, Status, Title, Topic, Txn, Username,
 };
 
 /// A table; MongoDB says collection.
@@ -21,10 +22,18 @@ pub enum Table {
     Settings,
     /// Public halves of the signing keys.
     Keys,
+    /// Roles that operators made.
+    Roles,
+    /// Addresses that are banned.
+    AddressBans,
     /// One-time codes.
     Codes,
     /// Logins.
     Sessions,
+    /// Mutes and bans.
+    Sanctions,
+    /// Reports of messages.
+    Reports,
     /// Who is in which room.
     Members,
     /// Entries of all logs.
@@ -41,8 +50,12 @@ impl Table {
     pub const ALL: &[Self] = &[
         Self::Settings,
         Self::Keys,
+        Self::Roles,
+        Self::AddressBans,
         Self::Codes,
         Self::Sessions,
+        Self::Sanctions,
+        Self::Reports,
         Self::Members,
         Self::Entries,
         Self::Rooms,
@@ -54,8 +67,12 @@ impl Table {
         match self {
             Self::Settings => &SETTINGS,
             Self::Keys => &KEYS,
+            Self::Roles => &ROLES,
+            Self::AddressBans => &ADDRESS_BANS,
             Self::Codes => &CODES,
             Self::Sessions => &SESSIONS,
+            Self::Sanctions => &SANCTIONS,
+            Self::Reports => &REPORTS,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Rooms => &ROOMS,
@@ -100,6 +117,23 @@ pub enum Kind {
     Bool,
     /// The name of a log: a letter and an id, a text such as `room:UUID`.
     Log,
+    /// A room, or everywhere: a blob that is empty then, a UUID or null.
+    Place,
+    /// JSON: a text, a document or an array.
+    Json,
+}
+
+/// What it means that a document, written by an older chatd, has no such field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing is there.
+    Nothing,
+    /// Nothing is there, and that is written as null, since an index has it.
+    Null,
+    /// This number.
+    Int(i64),
+    /// This text.
+    Text(&'static str),
 }
 
 /// One field.
@@ -111,6 +145,8 @@ pub struct Field {
     pub mongo: &'static str,
     /// How it lies.
     pub kind: Kind,
+    /// What it means that it is not in a document.
+    pub absent: Absent,
     /// Whether a text is one that the model takes; and if not, why.
     pub valid: Option<fn(&str) -> Result<(), String>>,
     /// In which table the record is whose id this is.
@@ -148,6 +184,7 @@ const fn field(name: &'static str, kind: Kind) -> Field {
         sqlite: name,
         mongo: name,
         kind,
+        absent: Absent::Nothing,
         valid: None,
         refers: None,
     }
@@ -157,6 +194,12 @@ impl Field {
     /// Under another name in documents.
     const fn called(mut self, mongo: &'static str) -> Self {
         self.mongo = mongo;
+        self
+    }
+
+    /// With a meaning where a document has none.
+    const fn or(mut self, absent: Absent) -> Self {
+        self.absent = absent;
         self
     }
 
@@ -190,6 +233,21 @@ const fn text<T: FromStr<Err: fmt::Display>>(name: &'static str) -> Field {
     field
 }
 
+/// A JSON value that the model reads.
+const fn json<T: DeserializeOwned>(name: &'static str) -> Field {
+    let mut field = field(name, Kind::Json);
+    field.valid = Some(|text| {
+        let read = serde_json::from_str::<T>(text);
+        read.map(drop).map_err(|e| e.to_string())
+    });
+    field
+}
+
+/// Who did something: the column cannot be called as the field is.
+const fn by() -> Field {
+    id("made_by").called("by").to(Table::Users)
+}
+
 /// The index every collection has.
 const BY_ID: &str = "_id_";
 
@@ -216,6 +274,35 @@ const KEYS: Spec = Spec {
     derived: &[],
 };
 
+const ROLES: Spec = Spec {
+    name: "roles",
+    sqlite: "role",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        text::<RoleName>("name").called("_id"),
+        text::<Title>("description"),
+        json::<Permissions>("permissions"),
+        time("created_at"),
+    ],
+    derived: &[],
+};
+
+const ADDRESS_BANS: Spec = Spec {
+    name: "address_bans",
+    sqlite: "address_ban",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        text::<IpNet>("network").called("_id"),
+        time("until"),
+        text::<Reason>("reason"),
+        by(),
+        time("at"),
+    ],
+    derived: &[],
+};
+
 const CODES: Spec = Spec {
     name: "codes",
     sqlite: "code",
@@ -225,9 +312,12 @@ const CODES: Spec = Spec {
         bytes("hash").called("_id"),
         text::<CodeKind>("kind"),
         id("user").to(Table::Users),
-        text::<Role>("role"),
+        text::<RoleName>("role"),
         time("created_at"),
         time("expires_at"),
+        id("room").or(Absent::Null).to(Table::Rooms),
+        field("uses", Kind::Short).or(Absent::Int(1)),
+        by(),
     ],
     derived: &[],
 };
@@ -252,6 +342,46 @@ const SESSIONS: Spec = Spec {
         bytes("seed"),
         time("rotated_at"),
         field("version", Kind::Int),
+        json::<Permissions>("scopes"),
+    ],
+    derived: &[],
+};
+
+const SANCTIONS: Spec = Spec {
+    name: "sanctions",
+    sqlite: "sanction",
+    index: "room_user_kind",
+    key: 3,
+    fields: &[
+        field("room", Kind::Place).to(Table::Rooms),
+        id("user").to(Table::Users),
+        text::<SanctionKind>("kind"),
+        time("until"),
+        text::<Reason>("reason"),
+        by(),
+        time("at"),
+    ],
+    derived: &[],
+};
+
+const REPORTS: Spec = Spec {
+    name: "reports",
+    sqlite: "report",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        id("room").to(Table::Rooms),
+        field("seq", Kind::Int),
+        id("message"),
+        id("author").to(Table::Users),
+        by(),
+        text::<Reason>("reason"),
+        time("at"),
+        text::<ReportState>("state"),
+        text::<Reason>("resolution"),
+        id("resolved_by").to(Table::Users),
+        time("resolved_at"),
     ],
     derived: &[],
 };
@@ -307,6 +437,7 @@ const ROOMS: Spec = Spec {
         id("owner").to(Table::Users),
         time("created_at"),
         time("deleted_at"),
+        json::<RoomRules>("rules").or(Absent::Text("{}")),
     ],
     derived: &[Derived {
         mongo: "public_name",
@@ -330,10 +461,11 @@ const USERS: Spec = Spec {
         text::<DisplayName>("display_name"),
         text::<Email>("email"),
         field("email_login", Kind::Bool),
-        text::<Role>("role"),
+        text::<RoleName>("role"),
         text::<Status>("status"),
         free("password"),
         time("created_at"),
+        field("bot", Kind::Bool).or(Absent::Int(0)),
     ],
     derived: &[Derived {
         mongo: "login_email",
