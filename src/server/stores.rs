@@ -166,7 +166,7 @@ impl Plan {
             Ok(destination) => destination,
             Err(e) => {
                 source.store().close().await;
-                return Err(e.into());
+                return Err(e);
             }
         };
         let (from, to) = (source.store(), destination.load());

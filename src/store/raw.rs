@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use self::{
     digest::Digest,
-    table::{Absent, Derived, Field, Kind, Spec, Table},
+    table::{Absent, Derived, Field, Kind, Spec, Table, Valid},
 };
 use super::{Error, payload};
 use crate::{

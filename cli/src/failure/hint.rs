@@ -14,13 +14,13 @@ pub(super) fn about(e: &server::Error) -> Option<&'static str> {
         server::Error::Store(store::Error::Unfinished { .. }) => {
             Some("or empty it, if the copy is not wanted")
         }
-        server::Error::Copy(e) => about_copy(e),
+        server::Error::Copy(e) => Some(about_copy(e)),
         _ => None,
     }
 }
 
-fn about_copy(e: &copy::Error) -> Option<&'static str> {
-    Some(match e {
+fn about_copy(e: &copy::Error) -> &'static str {
+    match e {
         copy::Error::Nothing(_) => "say which store with --from, or with --data-dir or --config",
         copy::Error::Old(..) => "run `chatd store migrate` on it first",
         copy::Error::NotEmpty { one: true, .. } => "add --verify to compare the two",
@@ -36,5 +36,5 @@ fn about_copy(e: &copy::Error) -> Option<&'static str> {
         copy::Error::Source(_) | copy::Error::Destination(_) => {
             "run the same command again: it goes on where it was"
         }
-    })
+    }
 }

@@ -306,7 +306,6 @@ fn read(table: Table, mut doc: Document) -> Result<Row, Error> {
 
 fn bson(field: &Field, value: &Value) -> Option<Bson> {
     Some(match (field.kind, value) {
-        (Kind::Id, value) => Bson::from(Uuid::from_bytes(value.id()?)),
         (Kind::Bytes, Value::Bytes(bytes)) => Bson::Binary(binary(bytes)),
         (Kind::Text, Value::Text(text)) => Bson::String(text.clone()),
         (Kind::Time, Value::Int(ms)) => Bson::DateTime(DateTime::from_millis(*ms)),
@@ -315,7 +314,7 @@ fn bson(field: &Field, value: &Value) -> Option<Bson> {
         (Kind::Bool, Value::Int(n)) => Bson::Boolean(*n != 0),
         (Kind::Log, Value::Bytes(bytes)) => Bson::String(log_key(raw::log(bytes)?)),
         (Kind::Place, Value::Bytes(bytes)) if bytes.is_empty() => Bson::Null,
-        (Kind::Place, value) => Bson::from(Uuid::from_bytes(value.id()?)),
+        (Kind::Id | Kind::Place, value) => Bson::from(Uuid::from_bytes(value.id()?)),
         (Kind::Json, Value::Text(text)) => serde_json::from_str(text).ok()?,
         _ => return None,
     })

@@ -217,14 +217,14 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
             return Err(fault);
         }
     }
-    for (collection, indexes) in indexes() {
+    for (collection, indexes) in indexes().into_iter().chain(order_indexes()) {
         let collection = db.database.collection::<Document>(collection);
         within(collection.create_indexes(indexes)).await?;
     }
     Ok(())
 }
 
-/// Every index, collection by collection.
+/// Every index but for [`order_indexes`], collection by collection.
 fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
     let there = |field: &str| doc! { field: { "$gt": "" } };
     let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
@@ -295,6 +295,20 @@ fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
             ],
         ),
         (
+            "keys",
+            vec![plain(
+                index::KEY_AGE,
+                doc! { "created_at": 1, "_id": 1 },
+                None,
+            )],
+        ),
+    ]
+}
+
+/// The indexes of what keeps order.
+fn order_indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
+    vec![
+        (
             "sanctions",
             vec![unique(
                 index::SANCTION,
@@ -318,21 +332,13 @@ fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
                 ),
             ],
         ),
-        (
-            "keys",
-            vec![plain(
-                index::KEY_AGE,
-                doc! { "created_at": 1, "_id": 1 },
-                None,
-            )],
-        ),
     ]
 }
 
 /// The indexes that should be there and are not, or are others.
 pub(super) async fn missing(db: &Collections) -> mongodb::error::Result<Vec<String>> {
     let mut missing = Vec::new();
-    for (name, indexes) in indexes() {
+    for (name, indexes) in indexes().into_iter().chain(order_indexes()) {
         let collection = db.database.collection::<Document>(name);
         let mut there = Vec::new();
         match within(collection.list_indexes()).await {

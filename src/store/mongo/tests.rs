@@ -88,7 +88,7 @@ async fn the_description_of_the_collections_is_whole() {
     let mut there = mongo.db.database.list_collection_names().await.unwrap();
     there.retain(|name| name != "meta");
     there.sort();
-    let described = Table::ALL.iter().map(|table| table.to_string());
+    let described = Table::ALL.iter().map(ToString::to_string);
     let mut described: Vec<_> = described.collect();
     described.sort();
     assert_eq!(there, described);

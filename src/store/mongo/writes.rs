@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    id::{LogId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RoomId, SessionId, UserId},
     model::{SanctionKind, Session},
     store::{Outcome, Write, payload},
 };
@@ -128,12 +128,7 @@ pub(super) async fn apply(
                 .session(session);
             expect_one(within(replaced).await?.matched_count)
         }
-        Write::SetEpoch(epoch) => {
-            let set = doc! { "$set": { "epoch": Uuid::from_bytes(*epoch.as_bytes()) } };
-            let identity = doc! { "_id": "identity" };
-            within(db.meta.update_one(identity, set).session(session)).await?;
-            Ok(())
-        }
+        Write::SetEpoch(epoch) => set_epoch(db, session, *epoch).await,
     }
 }
 
@@ -183,6 +178,17 @@ async fn insert_report(
         .await
         .map(drop)
         .map_err(again)
+}
+
+async fn set_epoch(
+    db: &Collections,
+    session: &mut ClientSession,
+    epoch: Epoch,
+) -> Result<(), Halt> {
+    let set = doc! { "$set": { "epoch": Uuid::from_bytes(*epoch.as_bytes()) } };
+    let identity = doc! { "_id": "identity" };
+    within(db.meta.update_one(identity, set).session(session)).await?;
+    Ok(())
 }
 
 /// An account, new or not. `Exists` comes before `Stale` for a new one, and after it for an old one.

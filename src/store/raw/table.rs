@@ -136,6 +136,9 @@ pub enum Absent {
     Text(&'static str),
 }
 
+/// Says why a text is none that the model takes.
+pub type Valid = fn(&str) -> Result<(), String>;
+
 /// One field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -148,7 +151,7 @@ pub struct Field {
     /// What it means that it is not in a document.
     pub absent: Absent,
     /// Whether a text is one that the model takes; and if not, why.
-    pub valid: Option<fn(&str) -> Result<(), String>>,
+    pub valid: Option<Valid>,
     /// In which table the record is whose id this is.
     pub refers: Option<Table>,
 }

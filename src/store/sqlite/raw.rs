@@ -248,10 +248,9 @@ fn count(conn: &Connection, table: Table) -> rusqlite::Result<u64> {
 fn read(table: Table, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let value = |i| {
         Ok(match row.get_ref(i)? {
-            ValueRef::Null => Value::Null,
             ValueRef::Integer(n) => Value::Int(n),
-            // The tables are strict, and have no such columns.
-            ValueRef::Real(_) => Value::Null,
+            // The tables are strict, and no column is for such numbers.
+            ValueRef::Null | ValueRef::Real(_) => Value::Null,
             text @ ValueRef::Text(_) => Value::Text(text.as_str()?.to_owned()),
             ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
         })

@@ -65,12 +65,12 @@ impl Copy {
     pub(super) fn run(self, asking: &Asking<'_>) -> Result<(), Failure> {
         let console = asking.console;
         let config = settings::load(&asking.sources)?.config;
-        let Some(to) = url(self.to, self.to_file.as_deref())? else {
+        let Some(to) = url(self.to.as_deref(), self.to_file.as_deref())? else {
             return Err(Failure::Usage("say where to copy to, with --to".into()));
         };
         let verify = self.verify;
         let what = Move {
-            from: url(self.from, self.from_file.as_deref())?,
+            from: url(self.from.as_deref(), self.from_file.as_deref())?,
             to,
             verify,
         };
@@ -81,7 +81,7 @@ impl Copy {
                 return dry(console, &plan);
             }
             let mut watch = Watch::new(console, &from);
-            let mut tell = |step| watch.take(&step);
+            let mut tell = |step: Step| watch.take(&step);
             let report = tokio::select! {
                 report = plan.run(&mut tell) => report?,
                 _ = tokio::signal::ctrl_c() => {
@@ -96,9 +96,9 @@ impl Copy {
 }
 
 /// A URL as typed, or out of its file.
-fn url(typed: Option<String>, file: Option<&Path>) -> Result<Option<Url>, Failure> {
+fn url(typed: Option<&str>, file: Option<&Path>) -> Result<Option<Url>, Failure> {
     let Some(file) = file else {
-        return Ok(typed.as_deref().map(Url::from));
+        return Ok(typed.map(Url::from));
     };
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
