@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Base, Kind, Room, Server, User, mongodb_uri, on_both};
 
 const OTHER: i32 = 1;
+const CONFLICT: i32 = 4;
 const UNREACHABLE: i32 = 6;
 const PROBLEMS: i32 = 10;
 
@@ -272,4 +273,64 @@ async fn a_store_is_brought_to_the_newest_schema_or_refused() {
     }
     let none = Server::builder().prepare();
     store(&none, &["migrate"]).await.failed(UNREACHABLE);
+}
+
+/// The schema of the first chatd.
+const FIRST: &str = include_str!("../src/store/sqlite/schema/1.sql");
+
+#[tokio::test]
+async fn an_old_store_is_brought_to_the_newest_schema() {
+    let server = Server::builder().prepare();
+    std::fs::create_dir(server.data_dir()).expect("a directory");
+    let path = server.data_dir().join("chatd.db");
+    let conn = Connection::open(&path).expect("a database");
+    conn.execute_batch(FIRST).expect("SQL");
+    let identity = "INSERT INTO meta VALUES ('epoch', ?1), ('secret', ?2)";
+    let epoch = uuid::Uuid::now_v7().into_bytes();
+    conn.execute(identity, (epoch, [7_u8; 32])).expect("SQL");
+    conn.pragma_update(None, "user_version", 1).expect("SQL");
+    drop(conn);
+    let to = format!("sqlite:{}", path.with_file_name("new/chatd.db").display());
+    let copy = server.cli(&["store", "copy", "--to", &to]).await;
+    assert!(
+        copy.failed(CONFLICT).contains("chatd store migrate"),
+        "{copy}"
+    );
+    for args in [
+        &["migrate", "--dry-run", "--json"][..],
+        &["migrate", "--json"],
+    ] {
+        let done = store(&server, args).await.json();
+        assert_eq!(done["from"], 1, "{done:#}");
+        assert!(done["to"].as_u64() > Some(1), "{done:#}");
+    }
+    let done = store(&server, &["migrate", "--json"]).await.json();
+    assert_eq!(done["from"], done["to"]);
+    store(&server, &["check"]).await.ok();
+    server.cli(&["store", "copy", "--to", &to]).await.ok();
+}
+
+#[tokio::test]
+async fn an_old_database_is_brought_to_the_newest_schema() {
+    use mongodb::bson::{Document, doc};
+    let Some(uri) = mongodb_uri() else { return };
+    let base = Base::on(&uri);
+    let server = Server::builder().set("store.url", &base.url).prepare();
+    server.cli_set(&["user", "add", "ana"]).await.ok();
+    let client = mongodb::Client::with_uri_str(&base.url)
+        .await
+        .expect("a URL");
+    let meta = client
+        .default_database()
+        .expect("it is named")
+        .collection::<Document>("meta");
+    let old = doc! { "$set": { "version": 1 } };
+    meta.update_one(doc! { "_id": "schema" }, old)
+        .await
+        .expect("it is there");
+    client.shutdown().immediate(true).await;
+    let done = store(&server, &["migrate", "--json"]).await.json();
+    assert_eq!(done["from"], 1, "{done:#}");
+    assert!(done["to"].as_u64() > Some(1), "{done:#}");
+    store(&server, &["check"]).await.ok();
 }

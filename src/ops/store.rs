@@ -1,10 +1,13 @@
 //! The store, as operators look after it.
 
-use super::Ops;
+use serde_json::json;
+
+use super::{Ops, touching};
 use crate::{
-    id::{Epoch, LogId},
+    id::Epoch,
     log::refuse,
-    model::{Actor, Refusal},
+    model::{Authority, Permission, Refusal},
+    rights,
     store::{Info, Write, raw::Table},
 };
 
@@ -31,25 +34,26 @@ impl Ops {
 
     /// Makes the store another incarnation: which it was, and which it is. Only where no server runs, which
     /// would go on speaking of the old one.
-    pub async fn new_epoch(&self, actor: &Actor, dry_run: bool) -> Result<(Epoch, Epoch), Refusal> {
+    pub async fn new_epoch(
+        &self,
+        by: &Authority,
+        dry_run: bool,
+    ) -> Result<(Epoch, Epoch), Refusal> {
         if self.listen.is_some() {
             let why = "a server runs on this store: stop it first";
             return Err(Refusal::Conflict(why.into()));
         }
         let (before, after) = (self.store.epoch(), Epoch::new(self.clock.now()));
-        if dry_run {
-            return Ok((before, after));
-        }
-        let actor = actor.clone();
-        let done = self.log.append(&[LogId::Control], None, move |draft| {
-            let detail = serde_json::json!({
-                "before": before.to_string(),
-                "after": after.to_string(),
+        let (touches, by) = (touching(by, &[]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                draft.authorise(&by, |who| rights::may(who, Permission::ServerManage))?;
+                let detail = json!({"before": before.to_string(), "after": after.to_string()});
+                draft.act("store.new_epoch", &by.actor(), None, detail, &[]);
+                draft.write(Write::SetEpoch(after));
+                Ok(())
             });
-            draft.act("store.new_epoch", &actor, None, detail, &[]);
-            draft.write(Write::SetEpoch(after));
-            Ok(())
-        });
         done.await?;
         Ok((before, after))
     }

@@ -79,7 +79,7 @@ pub(super) async fn new_epoch(
     By(by): By,
     JsonBody(NewEpoch { dry_run }): JsonBody<NewEpoch>,
 ) -> Answer<EpochSet> {
-    let (before, after) = desk.ops.new_epoch(&by.actor(), dry_run).await?;
+    let (before, after) = desk.ops.new_epoch(&by, dry_run).await?;
     let after = Some(after).filter(|_| !dry_run);
     Ok(Json(EpochSet {
         before: before.to_string(),
