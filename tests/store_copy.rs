@@ -110,8 +110,11 @@ impl Yard {
     }
 }
 
+/// All of a table.
+type Rows = Vec<Vec<Cell>>;
+
 /// Everything in a database but what is particular to the file; and which incarnation it is.
-fn contents(path: &Path) -> (Vec<(String, Vec<Vec<Cell>>)>, Vec<Vec<u8>>) {
+fn contents(path: &Path) -> (Vec<(String, Rows)>, Vec<Vec<u8>>) {
     let conn = Connection::open(path).expect("a database");
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta' ORDER BY 1";
     let names: Vec<String> = rows(&conn, names)
@@ -133,7 +136,7 @@ fn contents(path: &Path) -> (Vec<(String, Vec<Vec<Cell>>)>, Vec<Vec<u8>>) {
     (tables.collect(), meta.collect())
 }
 
-fn rows(conn: &Connection, sql: &str) -> Vec<Vec<Cell>> {
+fn rows(conn: &Connection, sql: &str) -> Rows {
     let mut statement = conn.prepare(sql).expect("SQL");
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect());
