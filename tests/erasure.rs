@@ -90,7 +90,8 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
     ana.add(&hall, &bob, "moderator").await;
     ana.add(&den, &carl, "viewer").await;
     ana.remove(&den, &carl).await;
-    let said = ana.post(&hall.path("/messages"), json!({"body": "remember me"}));
+    let path = hall.path("/messages");
+    let said = ana.post(&path, json!({"body": "remember me"}));
     assert_eq!(said.await.status, 201);
     let mut ears = ana.listen(&hall).await;
 
