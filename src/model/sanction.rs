@@ -10,12 +10,12 @@ use crate::{
 };
 
 super::record::word!(
-    /// What a sanction takes away.
+    /// What a sanction takes away. In the order of the words, as the stores list them.
     SanctionKind {
-        /// Saying anything.
-        Mute = "mute",
         /// Being here at all.
         Ban = "ban",
+        /// Saying anything.
+        Mute = "mute",
     }
 );
 
