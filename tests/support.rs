@@ -1,7 +1,9 @@
 //! The words the tests speak.
 
 mod cli;
+mod database;
 mod history;
+mod message;
 mod mongo;
 mod process;
 mod proxy;
@@ -14,9 +16,10 @@ mod ws;
 use std::{future::Future, time::Duration};
 
 pub(crate) use cli::{Output, run};
+pub(crate) use database::Database;
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
-pub(crate) use mongo::{Base, Database, mongodb_uri, on_both, on_mongodb};
-pub(crate) use proxy::Proxy;
+pub(crate) use mongo::{Base, mongodb_uri, on_both, on_mongodb};
+pub(crate) use proxy::{Asked, Fault, Line, Proxy};
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use server::{Builder, Server};

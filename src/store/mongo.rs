@@ -12,6 +12,7 @@ mod fault;
 mod heads;
 mod logs;
 mod moderation;
+mod presence;
 mod records;
 mod schema;
 mod settle;
@@ -27,20 +28,22 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use mongodb::bson::doc;
-use tokio::sync::Mutex;
+use mongodb::{Database, bson::doc};
+use tokio::{sync::Mutex, time::timeout};
 
 use self::{
     connect::reach,
-    fault::{store_error, within},
+    fault::store_error,
     heads::Heads,
+    presence::{SELECT, Watcher},
     schema::{Collections, Identity},
 };
 use super::{
-    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -51,6 +54,10 @@ use crate::{
     },
 };
 
+/// How long the answer to a ping may take. Longer than the wait for a server, and much shorter than what a
+/// request may take that has something to do.
+const PING: Duration = Duration::from_secs(3);
+
 /// A store on MongoDB.
 pub struct Mongo {
     db: Collections,
@@ -60,6 +67,7 @@ pub struct Mongo {
     heads: Heads,
     /// Batches are made durable one after the other: only so is it known which `seq` is next.
     committing: Mutex<()>,
+    watcher: Watcher,
     closed: AtomicBool,
 }
 
@@ -68,8 +76,14 @@ impl Mongo {
     /// the newest schema. What may be secret in `url` is in no error.
     pub async fn open(url: &str, clock: &Clock) -> Result<Self, Error> {
         let reached = reach(url).await?;
-        let db = Collections::new(reached.client, reached.database);
+        let presence = reached.presence;
+        let db = Collections::new(reached.client, reached.database, presence.clone());
         let identity = schema::prepare(&db, clock).await?;
+        let database = db.database.clone();
+        let watcher = Watcher::start(presence, clock.clone(), SELECT, move || {
+            let database = database.clone();
+            async move { ping(&database).await.is_ok() }
+        });
         Ok(Self {
             db,
             identity,
@@ -77,15 +91,17 @@ impl Mongo {
             location: reached.location,
             heads: Heads::default(),
             committing: Mutex::default(),
+            watcher,
             closed: AtomicBool::new(false),
         })
     }
 
-    /// The collections, while it is open.
+    /// The collections, while it is open and the database is not known to be away.
     fn db(&self) -> Result<&Collections, Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Unavailable("it is closed".into()));
         }
+        self.db.presence.check()?;
         Ok(&self.db)
     }
 }
@@ -273,15 +289,21 @@ impl Store for Mongo {
     async fn info(&self) -> Result<Info, Error> {
         let (users, rooms, bytes) = records::counts(self.db()?).await?;
         Ok(Info {
+            about: self.about(),
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn about(&self) -> About {
+        About {
             backend: "mongodb",
             location: self.location.clone(),
             version: self.version.clone(),
             schema: schema::VERSION,
             epoch: self.identity.epoch,
-            bytes,
-            users,
-            rooms,
-        })
+        }
     }
 
     fn secret(&self) -> [u8; 32] {
@@ -293,16 +315,23 @@ impl Store for Mongo {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        within(self.db()?.database.run_command(doc! { "ping": 1 }))
-            .await
-            .map(drop)
-            .map_err(store_error)
+        ping(&self.db()?.database).await
     }
 
     async fn close(&self) {
         let _under_way = self.committing.lock().await;
         if !self.closed.swap(true, Ordering::AcqRel) {
+            self.watcher.stop();
             self.db.client.clone().shutdown().immediate(true).await;
         }
+    }
+}
+
+/// One question that anybody who is there answers at once.
+async fn ping(database: &Database) -> Result<(), Error> {
+    let asked = timeout(PING, database.run_command(doc! { "ping": 1 }));
+    match asked.await {
+        Ok(answer) => answer.map(drop).map_err(store_error),
+        Err(_) => Err(Error::Unavailable(format!("no answer within {} s", PING.as_secs()))),
     }
 }

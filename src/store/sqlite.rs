@@ -36,7 +36,7 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
     lock::Lock,
 };
 use crate::{
@@ -386,15 +386,21 @@ impl Store for Sqlite {
         };
         let (users, rooms, bytes) = self.readers.read(counts).await?;
         Ok(Info {
+            about: self.about(),
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn about(&self) -> About {
+        About {
             backend: "sqlite",
             location: self.path.display().to_string(),
             version: rusqlite::version().to_owned(),
             schema: schema::version(),
             epoch: self.identity.epoch,
-            bytes,
-            users,
-            rooms,
-        })
+        }
     }
 
     fn secret(&self) -> [u8; 32] {

@@ -12,15 +12,16 @@ use mongodb::{
 };
 use tokio::time::Instant;
 
-use super::fault::{code, why, within};
+use super::{
+    fault::{code, why, within},
+    presence::{Presence, SELECT},
+};
 use crate::store::Error;
 
 /// The database, when the URL names none.
 const DATABASE: &str = "chatd";
 /// How long a start waits for a server that is not up yet.
 const WAIT: Duration = Duration::from_secs(30);
-/// How long a request waits for a server that takes writes. Short, since somebody waits for the answer.
-const SELECT: Duration = Duration::from_secs(2);
 /// How long the majority may take to have a write, before its outcome counts as unknown.
 const MAJORITY: Duration = Duration::from_secs(5);
 /// How often the driver looks how servers are, beside being told.
@@ -37,6 +38,7 @@ const REFUSED: [i32; 3] = [13, 18, 8000];
 pub(super) struct Reached {
     pub(super) client: Client,
     pub(super) database: Database,
+    pub(super) presence: Presence,
     pub(super) version: String,
     /// Hosts and database, without credentials.
     pub(super) location: String,
@@ -50,6 +52,8 @@ pub(super) async fn reach(url: &str) -> Result<Reached, Error> {
     let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
     let location = format!("mongodb://{}/{name}", hosts.join(","));
     prepare(&mut options);
+    let presence = Presence::default();
+    options.sdam_event_handler = Some(presence.handler());
     let open_error = |why: String| Error::Open {
         path: location.clone(),
         why,
@@ -63,6 +67,7 @@ pub(super) async fn reach(url: &str) -> Result<Reached, Error> {
     Ok(Reached {
         database: client.database(&name),
         client,
+        presence,
         version,
         location,
     })
@@ -198,6 +203,7 @@ async fn ask_directly(options: &ClientOptions) -> Option<String> {
     let mut options = options.clone();
     options.direct_connection = Some(true);
     options.repl_set_name = None;
+    options.sdam_event_handler = None;
     options.hosts.truncate(1);
     let client = Client::with_options(options).ok()?;
     let answer = within(client.database("admin").run_command(doc! { "hello": 1 })).await;

@@ -18,6 +18,7 @@ use super::{
         SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, is_duplicate, store_error, within},
+    presence::Presence,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -77,10 +78,12 @@ pub(super) struct Collections {
     pub(super) address_bans: Collection<AddressBanDoc>,
     pub(super) reports: Collection<ReportDoc>,
     pub(super) meta: Collection<Document>,
+    /// Whether the database is there.
+    pub(super) presence: Presence,
 }
 
 impl Collections {
-    pub(super) fn new(client: Client, database: Database) -> Self {
+    pub(super) fn new(client: Client, database: Database, presence: Presence) -> Self {
         Self {
             entries: database.collection("entries"),
             users: database.collection("users"),
@@ -97,6 +100,7 @@ impl Collections {
             meta: database.collection("meta"),
             client,
             database,
+            presence,
         }
     }
 }

@@ -15,7 +15,8 @@ use super::{
         is_duplicate, is_nobody_there, is_transient, is_unknown_commit, store_error, why, within,
     },
     schema::Collections,
-    settle, writes,
+    settle::{self, Reason},
+    writes,
 };
 use crate::store::{Change, Error, Outcome};
 
@@ -79,7 +80,15 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
         };
         match halt {
             Halt::Not(outcome) => return Ok(outcome),
-            Halt::Taken => return settle::explain(db, &change.entries, None).await,
+            Halt::Taken => {
+                // What is in the way need not be what the majority has, and only that is read.
+                settle::barrier(db).await?;
+                match settle::explain(db, &change.entries, None).await? {
+                    Reason::Told(outcome) => return Ok(outcome),
+                    Reason::Done => return Ok(Outcome::Committed),
+                    Reason::Gone => last = "what was in the way is gone".into(),
+                }
+            }
             Halt::Again => last = "a key was taken meanwhile".into(),
             Halt::Broken(fault) if is_transient(&fault) => last = why(&fault),
             Halt::Broken(fault) => return Err(store_error(fault)),
@@ -139,6 +148,8 @@ async fn finish(session: &mut ClientSession) -> Ending {
             (Err(fault), None) if is_transient(&fault) && !is_unknown_commit(&fault) => {
                 return Ending::Undone(fault);
             }
+            // With nobody there, asking again takes as long again.
+            (Err(fault), _) if is_nobody_there(&fault) => return Ending::Unknown(fault),
             // A server that was started anew knows nothing of what it had answered before.
             (Err(fault), _) => unknown = Some(fault),
         }
