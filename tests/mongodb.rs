@@ -8,8 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Database, Fault, Kind, PASSWORD, Proxy, Room, Server, User, Ws, assert_consecutive, history,
-    mongodb_uri, within,
+    Base, Database, Fault, Kind, PASSWORD, Proxy, Room, Server, User, Ws, assert_consecutive,
+    history, mongodb_uri, within,
 };
 
 /// How long sending may take to work again once the database is back.

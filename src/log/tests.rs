@@ -17,7 +17,8 @@ use crate::{
         Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
     store::{
-        About, Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState, Write,
+        About, Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState,
+        Write,
         sqlite::{Options, Sqlite},
     },
 };

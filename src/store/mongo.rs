@@ -43,7 +43,8 @@ use self::{
     schema::{Collections, Identity},
 };
 use super::{
-    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
+    UserState,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -332,6 +333,9 @@ async fn ping(database: &Database) -> Result<(), Error> {
     let asked = timeout(PING, database.run_command(doc! { "ping": 1 }));
     match asked.await {
         Ok(answer) => answer.map(drop).map_err(store_error),
-        Err(_) => Err(Error::Unavailable(format!("no answer within {} s", PING.as_secs()))),
+        Err(_) => Err(Error::Unavailable(format!(
+            "no answer within {} s",
+            PING.as_secs()
+        ))),
     }
 }

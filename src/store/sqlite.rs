@@ -36,8 +36,8 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
-    lock::Lock,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
+    UserState, lock::Lock,
 };
 use crate::{
     clock::{Clock, Millis},

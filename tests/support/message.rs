@@ -78,7 +78,10 @@ impl Message {
         let body = body.to_vec().expect("a document");
         let (kind, before): (i32, &[u8]) = match self.number(12) {
             // Flags, cursor, first, how many.
-            QUERY => (REPLY, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]),
+            QUERY => (
+                REPLY,
+                &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+            ),
             _ => (MSG, &[0, 0, 0, 0, 0]),
         };
         let whole = i32::try_from(HEADER + before.len() + body.len()).expect("short");

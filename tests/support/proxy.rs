@@ -77,7 +77,10 @@ impl Asked {
     /// Waits until it has struck.
     pub(crate) async fn struck(&self) {
         let mut stage = self.0.subscribe();
-        stage.wait_for(|stage| *stage >= Stage::Struck).await.expect("we hold the sender");
+        stage
+            .wait_for(|stage| *stage >= Stage::Struck)
+            .await
+            .expect("we hold the sender");
     }
 
     /// Lets what is delayed go on.
@@ -103,6 +106,8 @@ struct Wire {
     database: u16,
     rules: Mutex<Vec<Rule>>,
     line: watch::Sender<Line>,
+    /// How often everything was cut.
+    cuts: watch::Sender<u32>,
     /// How many documents may go into one message; 0 for as many as the database says.
     batch: AtomicI32,
 }
@@ -115,6 +120,7 @@ impl Proxy {
             database,
             rules: Mutex::default(),
             line: watch::Sender::new(Line::Open),
+            cuts: watch::Sender::new(0),
             batch: AtomicI32::new(0),
         });
         let shared = Arc::clone(&wire);
@@ -152,6 +158,11 @@ impl Proxy {
         self.wire.line.send_replace(line);
     }
 
+    /// Ends every connection that there is.
+    pub(crate) fn cut_all(&self) {
+        self.wire.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
     /// Connections made from now on take so many documents in one message.
     pub(crate) fn batches_of(&self, documents: i32) {
         self.wire.batch.store(documents, Ordering::SeqCst);
@@ -186,7 +197,7 @@ struct Answers {
 impl Wire {
     /// One connection. Whatever ends it ends both sides.
     async fn pass(self: Arc<Self>, client: TcpStream) {
-        let mut line = self.line.subscribe();
+        let (mut line, mut cuts) = (self.line.subscribe(), self.cuts.subscribe());
         if *line.borrow() == Line::Down {
             return;
         }
@@ -205,6 +216,7 @@ impl Wire {
                 reset = up => reset,
                 () = down => None,
                 _ = line.wait_for(|line| *line == Line::Down) => None,
+                _ = cuts.changed() => None,
             };
             reset.map(|from| from.reunite(to_client.into_inner()).expect("halves of one"))
         };

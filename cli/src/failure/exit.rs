@@ -114,9 +114,9 @@ impl Exit {
 
     fn of_store(e: &store::Error) -> Self {
         match e {
-            store::Error::Locked { .. }
-            | store::Error::Unavailable(_)
-            | store::Error::Away(_) => Self::Unreachable,
+            store::Error::Locked { .. } | store::Error::Unavailable(_) | store::Error::Away(_) => {
+                Self::Unreachable
+            }
             store::Error::Full
             | store::Error::Newer { .. }
             | store::Error::Damaged(_)

@@ -143,11 +143,7 @@ impl Drop for Watcher {
 }
 
 /// Waits until no server took writes for as long as a request waits for one. None when nobody tells any more.
-async fn gone(
-    seen: &mut watch::Receiver<Seen>,
-    clock: &Clock,
-    patience: Duration,
-) -> Option<Away> {
+async fn gone(seen: &mut watch::Receiver<Seen>, clock: &Clock, patience: Duration) -> Option<Away> {
     loop {
         seen.wait_for(Option::is_some).await.ok()?;
         let since = clock.now();

@@ -1,23 +1,28 @@
 //! The collections and their indexes, and how an older store becomes this one.
 //!
-//! Steps are numbered; each can be run again, so a start that was interrupted is finished by the next. A
-//! lease that expires keeps two starting processes from running them at once.
+//! Steps are numbered ([`STEPS`]); each can be run again, so a start that was interrupted is finished by the
+//! next. A lease that expires keeps two starting processes from running them at once (`lease`).
+
+mod lease;
+mod validators;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use mongodb::{
     Client, Collection, Database, IndexModel,
     bson::{Binary, DateTime, Document, Uuid, doc},
-    options::{IndexOptions, ReturnDocument},
+    options::IndexOptions,
 };
 use serde::{Deserialize, Serialize};
 
+use self::lease::Lease;
 use super::{
     documents::{
         AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc,
         SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
-    fault::{code, is_duplicate, store_error, within},
+    fault::{code, store_error, within},
     presence::Presence,
 };
 use crate::{
@@ -26,11 +31,21 @@ use crate::{
     store::Error,
 };
 
-/// The newest schema: how many steps there are.
-pub(super) const VERSION: u32 = 2;
+/// A step from one schema to the next. It may take as long as it takes: the lease sees to it that it ends with
+/// the connection.
+type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
-/// How long a process that runs the steps may be silent before another takes over.
-const LEASE: Duration = Duration::from_mins(1);
+/// What makes each schema of the one before it, beginning with nothing.
+const STEPS: [Step; 3] = [
+    |db, now| Box::pin(begin(db, now)),
+    |db, _| Box::pin(keep_order(db)),
+    |db, _| Box::pin(validators::add(db)),
+];
+
+/// The newest schema: how many steps there are.
+#[expect(clippy::cast_possible_truncation, reason = "there are a few")]
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
 /// The server's code for a collection that is there already.
 const EXISTS: i32 = 48;
 /// How often who waits for the lease looks again.
@@ -123,13 +138,16 @@ struct IdentityDoc {
 
 /// Brings the database to the newest schema, and reads its identity; makes one for a new store.
 pub(super) async fn prepare(db: &Collections, clock: &Clock) -> Result<Identity, Error> {
+    let mut said = false;
     while found(db).await? < VERSION {
-        if take_lease(db, clock.now()).await? {
-            let done = migrate(db, clock.now()).await;
-            let free = within(db.meta.delete_one(doc! { "_id": "lease" })).await;
-            done?;
-            free.map_err(store_error)?;
+        if let Some(lease) = Lease::take(db, clock).await? {
+            let done = migrate(db, clock, &lease).await;
+            let free = lease.release().await;
+            done.and(free)?;
         } else {
+            if !std::mem::replace(&mut said, true) {
+                tracing::info!("waiting for another chatd, which brings the schema up to date");
+            }
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -162,48 +180,44 @@ async fn found(db: &Collections) -> Result<u32, Error> {
     Ok(found)
 }
 
-/// Takes the lease if nobody has it. The clocks of two machines may differ by less than [`LEASE`].
-async fn take_lease(db: &Collections, now: Millis) -> Result<bool, Error> {
-    let until = date(now.plus(LEASE));
-    let holder = i64::from(std::process::id());
-    let expired = doc! { "_id": "lease", "until": { "$lt": date(now) } };
-    let ours = doc! { "$set": { "until": until, "process": holder } };
-    let taken = db
-        .meta
-        .find_one_and_update(expired, ours)
-        .upsert(true)
-        .return_document(ReturnDocument::After);
-    match within(taken).await {
-        Ok(_) => Ok(true),
-        Err(fault) if is_duplicate(&fault) => Ok(false),
-        Err(fault) => Err(store_error(fault)),
-    }
-}
-
-/// Runs the steps that are missing.
-async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
-    for step in found(db).await? + 1..=VERSION {
-        make_indexes(db).await.map_err(store_error)?;
-        make_identity(db, now).await?;
-        let version = doc! { "$set": { "version": i32::try_from(step).unwrap_or(i32::MAX) } };
-        within(
-            db.meta
-                .update_one(doc! { "_id": "schema" }, version)
-                .upsert(true),
-        )
-        .await
-        .map_err(store_error)?;
-        if step > 1 {
-            tracing::info!(schema = step, "the store's schema was brought up to date");
+/// Runs the steps that are missing, as long as the lease is ours.
+async fn migrate(db: &Collections, clock: &Clock, lease: &Lease<'_>) -> Result<(), Error> {
+    let known = found(db).await?;
+    for (version, step) in (1..).zip(STEPS).skip(known as usize) {
+        if lease.hold(step(db, clock.now())).await?.is_none() {
+            tracing::warn!("another chatd has taken over bringing the schema up to date");
+            return Ok(());
+        }
+        // Never back, should we have been too slow.
+        let reached = doc! { "$max": { "version": version } };
+        let write = db.meta.update_one(doc! { "_id": "schema" }, reached);
+        within(write.upsert(true)).await.map_err(store_error)?;
+        if known > 0 {
+            tracing::info!(
+                schema = version,
+                "the store's schema was brought up to date"
+            );
         }
     }
     Ok(())
 }
 
+/// The first step.
+async fn begin(db: &Collections, now: Millis) -> Result<(), Error> {
+    validators::create(db).await?;
+    make_indexes(db).await.map_err(store_error)?;
+    make_identity(db, now).await
+}
+
+/// The second step: sanctions, reports and roles, which a new database has had from the first.
+async fn keep_order(db: &Collections) -> Result<(), Error> {
+    make_indexes(db).await.map_err(store_error)
+}
+
 async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
     // Collections without an index of their own; a transaction should not be what makes them.
     for name in ["settings", "roles", "address_bans"] {
-        if let Err(fault) = within(db.database.create_collection(name)).await
+        if let Err(fault) = db.database.create_collection(name).await
             && code(&fault) != Some(EXISTS)
         {
             return Err(fault);
@@ -323,7 +337,7 @@ async fn create<T: Send + Sync>(
     collection: &Collection<T>,
     indexes: impl IntoIterator<Item = IndexModel>,
 ) -> mongodb::error::Result<()> {
-    within(collection.create_indexes(indexes)).await.map(drop)
+    collection.create_indexes(indexes).await.map(drop)
 }
 
 fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {

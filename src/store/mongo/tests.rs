@@ -3,6 +3,7 @@
 
 mod faults;
 mod plans;
+mod starts;
 
 #[path = "../../../tests/support/database.rs"]
 #[allow(dead_code, reason = "the black-box tests use the rest")]
@@ -27,13 +28,13 @@ static SAID: Once = Once::new();
 const NOW: Millis = Millis(1_800_000_000_000);
 
 /// A database of its own on the test server.
-struct Base {
+pub(super) struct Base {
     server: String,
     name: String,
 }
 
 impl Base {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let Ok(server) = std::env::var("CHATD_TEST_MONGODB_URI") else {
             // Not by `eprintln`, which a test that passes does not show.
             SAID.call_once(|| {
@@ -55,16 +56,22 @@ impl Base {
     /// The server's port, if it is on this machine; or a line that it is not.
     fn port(&self) -> Option<u16> {
         let local = self.server.strip_prefix("mongodb://127.0.0.1:");
-        let digits = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        let digits = |rest: &str| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        };
         let port = local.and_then(digits);
         if port.is_none() {
-            let line = "SKIPPED: tests with faults, as CHATD_TEST_MONGODB_URI is not on 127.0.0.1\n";
+            let line =
+                "SKIPPED: tests with faults, as CHATD_TEST_MONGODB_URI is not on 127.0.0.1\n";
             let _nobody_listens = std::io::stderr().write_all(line.as_bytes());
         }
         port
     }
 
-    async fn mongo(&self) -> Mongo {
+    pub(super) async fn mongo(&self) -> Mongo {
         Mongo::open(&self.url(), &Clock::fixed(NOW)).await.unwrap()
     }
 }
