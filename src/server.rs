@@ -21,12 +21,14 @@ use self::{backend::Location, core::Core};
 use crate::{
     admin::{self, Client, Listener, Peer, SocketError},
     auth,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Origin, Period},
     http, lifecycle, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
 const SWEEP: Duration = Duration::from_mins(1);
+/// How long the command line waits for a database, at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many sweeps lie between two looks at the signing keys.
 const SWEEPS_PER_KEY_CHECK: u32 = 60;
 
@@ -88,6 +90,12 @@ pub struct Listening {
 pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let config = Arc::new(loaded.config);
     logging::init(&config.log);
+    if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
+        tracing::warn!(
+            "the password in store.url is on the process list; put the URL into a file, and name that as \
+             store.url_file"
+        );
+    }
     let address = config.server.listen;
     let listen_error = |source| Error::Listen { address, source };
     let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
@@ -246,7 +254,10 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
         return Ok((client, Mode::Daemon { pid }, Closer(None)));
     }
     let store = Location::of(config)?.shown();
-    let core = Core::open(&Arc::new(config.clone())).await?;
+    let mut config = config.clone();
+    // Somebody sits in front of it.
+    config.store.wait = config.store.wait.min(Period(PATIENCE));
+    let core = Core::open(&Arc::new(config)).await?;
     let client = Client::local(admin::router(core.desk(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }

@@ -62,6 +62,15 @@ pub enum Error {
         /// What this binary knows.
         known: u32,
     },
+    /// It is not what chatd can work with, or is not named rightly: somebody has to mend it, there or in the
+    /// settings.
+    #[error("{what} will not do: {why}")]
+    Unfit {
+        /// Which, without credentials; or which setting.
+        what: String,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// What it holds is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),

@@ -29,5 +29,6 @@ mod registration;
 mod resume;
 mod rights;
 mod rooms;
+mod starting;
 mod stopping;
 mod tokens;

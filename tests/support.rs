@@ -2,6 +2,7 @@
 
 mod cli;
 mod database;
+mod fake;
 mod history;
 mod message;
 mod mongo;
@@ -17,6 +18,7 @@ use std::{future::Future, time::Duration};
 
 pub(crate) use cli::{Output, run};
 pub(crate) use database::Database;
+pub(crate) use fake::{Fake, Kind as FakeKind};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
 pub(crate) use mongo::{Base, mongodb_uri, on_both, on_mongodb};
 pub(crate) use proxy::{Asked, Fault, Line, Proxy};

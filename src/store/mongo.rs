@@ -15,6 +15,7 @@ mod moderation;
 mod presence;
 mod records;
 mod schema;
+mod secret;
 mod settle;
 mod transact;
 mod writes;
@@ -73,10 +74,10 @@ pub struct Mongo {
 }
 
 impl Mongo {
-    /// Reaches the MongoDB that `url` names, waiting for it up to half a minute, and brings its database to
+    /// Reaches the MongoDB that `url` names, waiting for it as long as `wait` says, and brings its database to
     /// the newest schema. What may be secret in `url` is in no error.
-    pub async fn open(url: &str, clock: &Clock) -> Result<Self, Error> {
-        let reached = reach(url).await?;
+    pub async fn open(url: &str, wait: Duration, clock: &Clock) -> Result<Self, Error> {
+        let reached = reach(url, wait).await?;
         let presence = reached.presence;
         let db = Collections::new(reached.client, reached.database, presence.clone());
         let identity = schema::prepare(&db, clock).await?;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{PATIENCE, within};
 
@@ -20,6 +20,8 @@ pub(crate) struct Process {
     pid: Pid,
     end: Arc<End>,
     log: Arc<Mutex<VecDeque<String>>>,
+    /// How many lines were logged.
+    lines: watch::Receiver<usize>,
     stdout: mpsc::UnboundedReceiver<String>,
 }
 
@@ -41,6 +43,7 @@ impl Process {
             .expect("the binary starts");
         let (lines, stdout) = mpsc::unbounded_channel();
         let log = Arc::new(Mutex::new(VecDeque::new()));
+        let (count, counted) = watch::channel(0);
         let pid = Pid::from_raw(child.id().try_into().expect("a pid")).expect("a pid");
         read_lines(child.stdout.take().expect("piped"), move |line| {
             // Nobody reads on once the banner was seen.
@@ -54,12 +57,15 @@ impl Process {
                     log.pop_front();
                 }
                 log.push_back(line);
+                drop(log);
+                count.send_modify(|lines| *lines += 1);
             }
         });
         Self {
             pid,
             end: reap(child),
             log,
+            lines: counted,
             stdout,
         }
     }
@@ -67,6 +73,14 @@ impl Process {
     /// The next line of standard output; none when the process closed it.
     pub(crate) async fn line(&mut self) -> Option<String> {
         within("a line on the server's standard output", self.stdout.recv()).await
+    }
+
+    /// Waits for a line of its log with these words.
+    pub(crate) async fn logged(&self, words: &str) {
+        let mut lines = self.lines.clone();
+        let there = async { while !self.log().contains(words) && lines.changed().await.is_ok() {} };
+        within("a line of the log", there).await;
+        assert!(self.log().contains(words), "no {words:?}:\n{}", self.log());
     }
 
     /// Sends a signal, unless the process is gone.

@@ -98,6 +98,12 @@ impl Server {
 
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
+        self.spawn();
+        self.listening().await;
+    }
+
+    /// Starts the process.
+    pub(crate) fn spawn(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let mut command = chatd(self.dir.path());
         command
@@ -106,7 +112,12 @@ impl Server {
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
-        let mut process = Process::spawn(&mut command);
+        self.process = Some(Process::spawn(&mut command));
+    }
+
+    /// Waits for the banner.
+    pub(crate) async fn listening(&mut self) {
+        let process = self.process.as_mut().expect("it was started");
         let address = loop {
             let Some(line) = process.line().await else {
                 let status = process.wait().await;
@@ -124,7 +135,6 @@ impl Server {
             }
         };
         *self.address.lock().expect("never poisoned") = address;
-        self.process = Some(process);
     }
 
     pub(crate) fn process(&self) -> &Process {

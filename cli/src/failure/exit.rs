@@ -52,7 +52,7 @@ impl Exit {
             Self::Unreachable => "chatd is not running, does not answer, or has the store locked",
             Self::Unconfirmed => "it would overwrite or destroy something; confirm it",
             Self::Problems => "a check ran and found problems",
-            Self::BadConfig => "the settings are wrong",
+            Self::BadConfig => "the settings are wrong, or the store they name will not do",
         }
     }
 
@@ -117,10 +117,11 @@ impl Exit {
             store::Error::Locked { .. } | store::Error::Unavailable(_) | store::Error::Away(_) => {
                 Self::Unreachable
             }
-            store::Error::Full
-            | store::Error::Newer { .. }
-            | store::Error::Damaged(_)
-            | store::Error::Open { .. } => Self::Other,
+            // Trying again mends nothing: somebody has to see to the store, to the settings or to this binary.
+            store::Error::Unfit { .. } | store::Error::Newer { .. } => Self::BadConfig,
+            store::Error::Full | store::Error::Damaged(_) | store::Error::Open { .. } => {
+                Self::Other
+            }
         }
     }
 

@@ -25,6 +25,8 @@ contract::suite!(Base::new());
 /// That the tests are skipped is said once.
 static SAID: Once = Once::new();
 
+/// How long a start may wait for the test server, which is there.
+const WAIT: Duration = Duration::from_secs(30);
 const NOW: Millis = Millis(1_800_000_000_000);
 
 /// A database of its own on the test server.
@@ -72,7 +74,9 @@ impl Base {
     }
 
     pub(super) async fn mongo(&self) -> Mongo {
-        Mongo::open(&self.url(), &Clock::fixed(NOW)).await.unwrap()
+        Mongo::open(&self.url(), WAIT, &Clock::fixed(NOW))
+            .await
+            .unwrap()
     }
 }
 

@@ -33,7 +33,7 @@ async fn wired() -> Option<Wired> {
 
 async fn through(proxy: &Proxy, database: &str) -> Arc<Mongo> {
     let url = proxy.url_of(database);
-    Arc::new(Mongo::open(&url, &Clock::fixed(NOW)).await.unwrap())
+    Arc::new(Mongo::open(&url, WAIT, &Clock::fixed(NOW)).await.unwrap())
 }
 
 /// A fault that strikes so many times.

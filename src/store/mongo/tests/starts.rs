@@ -16,7 +16,7 @@ fn start(
     clock: &Clock,
 ) -> tokio::task::JoinHandle<Result<Mongo, Error>> {
     let (url, clock) = (proxy.url_of(&base.name), clock.clone());
-    tokio::spawn(async move { Mongo::open(&url, &clock).await })
+    tokio::spawn(async move { Mongo::open(&url, WAIT, &clock).await })
 }
 
 /// Every index of every collection, as the server lists them, and which collections have a validator.
@@ -54,7 +54,7 @@ async fn meta(store: &Mongo, id: &str) -> Option<Document> {
 async fn two_starts_at_once_make_one_store() {
     let Some(base) = Base::new() else { return };
     let (url, clock) = (base.url(), Clock::fixed(NOW));
-    let open = || Mongo::open(&url, &clock);
+    let open = || Mongo::open(&url, WAIT, &clock);
     let (one, two, three) = tokio::join!(open(), open(), open());
     let (one, two, three) = (one.unwrap(), two.unwrap(), three.unwrap());
     assert_eq!((one.epoch(), one.secret()), (two.epoch(), two.secret()));
@@ -178,7 +178,7 @@ async fn a_store_of_a_newer_chatd_is_refused() {
         .update_one(doc! { "_id": "schema" }, newer)
         .await
         .unwrap();
-    let refused = Mongo::open(&base.url(), &Clock::fixed(NOW)).await;
+    let refused = Mongo::open(&base.url(), WAIT, &Clock::fixed(NOW)).await;
     assert!(
         matches!(refused, Err(Error::Newer { found: 1_000, .. })),
         "{refused:?}"
