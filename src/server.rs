@@ -239,11 +239,15 @@ pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
     Ok(Some((Client::connect(&socket).await?, holder.pid)))
 }
 
-/// The path of the store, when there is none yet: whoever only looks need not make one.
+/// The path of the store, when there is none yet and no server runs that has another: whoever only looks need
+/// not make one.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
-    Ok(match Location::of(config)? {
-        Location::Sqlite(path) => Some(path).filter(|path| !path.exists()),
-        Location::Mongo(..) => None,
+    let location = Location::of(config)?;
+    // What cannot be looked at is told by whoever opens it.
+    let held = backend::holder(&location).is_ok_and(|holder| holder.is_some());
+    Ok(match location {
+        Location::Sqlite(path) if !held && !path.exists() => Some(path),
+        _ => None,
     })
 }
 

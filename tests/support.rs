@@ -7,6 +7,7 @@ mod history;
 mod message;
 mod mongo;
 mod process;
+#[allow(dead_code, reason = "the tests of the store use the rest")]
 mod proxy;
 mod raw;
 mod rest;
@@ -21,7 +22,7 @@ pub(crate) use database::Database;
 pub(crate) use fake::{Fake, Kind as FakeKind};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
 pub(crate) use mongo::{Base, mongodb_uri, on_both, on_mongodb};
-pub(crate) use proxy::{Asked, Fault, Line, Proxy};
+pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use server::{Builder, Server};

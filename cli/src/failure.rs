@@ -4,7 +4,7 @@ mod exit;
 
 use std::fmt;
 
-use chatd::{admin, config, server};
+use chatd::{admin, config, server, store};
 
 pub(crate) use self::exit::Exit;
 
@@ -97,8 +97,10 @@ impl Failure {
             }
             Self::Exists(_) => "add --force to overwrite it, or name another file",
             Self::Problems(_) => "look at the server's log; `chatd status` shows more",
-            // clap brings its own advice.
-            Self::Usage(_) | Self::Other(_) => return None,
+            // clap brings its own advice, and so do these.
+            Self::Usage(_)
+            | Self::Other(_)
+            | Self::Server(server::Error::Store(store::Error::Unavailable(_))) => return None,
             Self::Admin(_) | Self::Server(_) => match self.exit() {
                 Exit::Permission => {
                     "run it as root or as the user chatd runs as, for example with sudo"

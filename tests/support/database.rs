@@ -24,6 +24,7 @@ pub(crate) struct Database {
     program: String,
     port: u16,
     process: Option<Child>,
+    args: Vec<&'static str>,
     dir: TempDir,
 }
 
@@ -36,6 +37,7 @@ impl Database {
             program,
             port: free.local_addr().expect("a port").port(),
             process: None,
+            args: Vec::new(),
             dir: tempfile::tempdir().expect("a directory"),
         };
         drop(free);
@@ -55,6 +57,7 @@ impl Database {
             ])
             .args(["--port", &self.port.to_string(), "--storage-path"])
             .arg(self.dir.path().join("db"))
+            .args(&self.args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -68,6 +71,11 @@ impl Database {
             process.kill().expect("it runs");
             process.wait().expect("it was started");
         }
+    }
+
+    /// From the next start on it asks who one is.
+    pub(crate) fn ask_for_passwords(&mut self) {
+        self.args.push("--auth");
     }
 
     pub(crate) const fn port(&self) -> u16 {

@@ -77,10 +77,25 @@ impl Process {
 
     /// Waits for a line of its log with these words.
     pub(crate) async fn logged(&self, words: &str) {
+        self.logged_times(words, 1).await;
+    }
+
+    /// Waits for so many of them.
+    pub(crate) async fn logged_times(&self, words: &str, times: usize) {
         let mut lines = self.lines.clone();
-        let there = async { while !self.log().contains(words) && lines.changed().await.is_ok() {} };
-        within("a line of the log", there).await;
-        assert!(self.log().contains(words), "no {words:?}:\n{}", self.log());
+        let there = || self.log().matches(words).count() >= times;
+        let waiting = async { while !there() && lines.changed().await.is_ok() {} };
+        within("a line of the log", waiting).await;
+        assert!(there(), "no {words:?}:\n{}", self.log());
+    }
+
+    /// What it has printed and nobody has read, once it has ended.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        while let Some(line) = self.line().await {
+            rest += &(line + "\n");
+        }
+        rest
     }
 
     /// Sends a signal, unless the process is gone.
@@ -104,6 +119,16 @@ impl Process {
         tokio::task::spawn_blocking(move || end.wait())
             .await
             .expect("waiting does not panic")
+    }
+
+    /// What everybody on the machine may see of how it was started, and what its user may see.
+    pub(crate) fn started_with(&self) -> String {
+        let of = |file: &str| {
+            let path = format!("/proc/{}/{file}", self.pid.as_raw_nonzero());
+            let bytes = std::fs::read(path).expect("the process runs");
+            String::from_utf8_lossy(&bytes).replace('\0', "\n")
+        };
+        of("cmdline") + "\n" + &of("environ")
     }
 
     /// Its resident memory now, in bytes.

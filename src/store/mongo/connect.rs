@@ -143,13 +143,13 @@ impl Patience {
     /// Waits a little, unless it was long enough. That it waits is said once.
     async fn pause(&mut self, whom: &str, reason: &str) -> Result<(), Error> {
         let wait = self.wait.as_secs_f32();
+        if !self.wait.is_zero() && !std::mem::replace(&mut self.said, true) {
+            tracing::warn!("waiting up to {wait} s for {whom}: {reason}");
+        }
         if Instant::now() >= self.until {
             return Err(Error::Unavailable(format!(
                 "{whom} is not there after {wait} s ({reason}); start MongoDB, or correct store.url"
             )));
-        }
-        if !std::mem::replace(&mut self.said, true) {
-            tracing::warn!("waiting up to {wait} s for {whom}: {reason}");
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())
@@ -161,9 +161,9 @@ fn reason(fault: &Fault) -> Result<String, String> {
     match &*fault.kind {
         ErrorKind::Authentication { .. } => Err(refused(fault)),
         ErrorKind::IncompatibleServer { message, .. } => Err(too_old(message)),
-        // As the driver says it of all servers together.
-        ErrorKind::ServerSelection { message, .. } if message.contains("maximum wire version") => {
-            Err(too_old(message))
+        // The driver itself does not speak to servers that are far too old.
+        ErrorKind::ServerSelection { message, .. } if message.contains("reports wire version") => {
+            Err(too_old("it speaks the protocol of an old MongoDB"))
         }
         ErrorKind::InvalidTlsConfig { message, .. } => Err(message.clone()),
         _ if code(fault).is_some_and(|code| REFUSED.contains(&code)) => Err(refused(fault)),
