@@ -68,12 +68,12 @@ async fn everything_says_that_the_database_is_away_and_goes_on_when_it_is_back()
         assert_eq!(status["counts"]["connections"], 2, "{status:#}");
 
         let send =
-            json!({"op": "send", "room": room.id, "body": "late", "txn": format!("late {round}")});
+            json!({"op": "send", "room": room.id, "body": "late", "txn": format!("late-{round}")});
         for _ in 0..50 {
             let refusal = talking.request(send.clone()).await.expect_err("it is away");
             assert_eq!(refusal.code, "unavailable");
         }
-        let late = json!({"body": "late", "txn": "over REST"});
+        let late = json!({"body": "late", "txn": "over-rest"});
         ana.post(&room.path("/messages"), late)
             .await
             .refused(503, "unavailable");

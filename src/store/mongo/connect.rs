@@ -24,7 +24,7 @@ const DATABASE: &str = "chatd";
 /// Between two tries to reach a server that is not up yet.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long the majority may take to have a write, before its outcome counts as unknown.
-const MAJORITY: Duration = Duration::from_secs(5);
+pub(super) const MAJORITY: Duration = Duration::from_secs(5);
 /// How often the driver looks how servers are, beside being told.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Connections at most; the readers' requests wait for one beyond it.

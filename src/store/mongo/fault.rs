@@ -120,6 +120,12 @@ pub(super) fn is_majority_late(fault: &Fault) -> bool {
     concern.is_some_and(|e| e.code == MAJORITY_LATE)
 }
 
+/// Whether asking once more would only take as long once more: nobody was there for as long as we wait, or
+/// somebody was and did not answer, or the majority was away.
+pub(super) fn is_patience_gone(fault: &Fault) -> bool {
+    is_nobody_there(fault) || is_majority_late(fault) || fault.get_custom::<String>().is_some()
+}
+
 /// Which document of an ordered insert was the first that could not be, as its key is taken. The ones
 /// before it are in, the ones after were not tried. None for every other error.
 pub(super) fn first_duplicate(fault: &Fault) -> Option<usize> {

@@ -12,7 +12,9 @@ use super::{
         EntryDoc, HeadDoc, MemberDoc, RoomDoc, SanctionDoc, UserDoc, int, log_key, room_uuid,
         user_uuid,
     },
-    fault::{is_nobody_there, is_transient, is_unknown_commit, store_error, within},
+    fault::{
+        is_nobody_there, is_patience_gone, is_transient, is_unknown_commit, store_error, within,
+    },
     moderation::{self, PolicyDocs},
     schema::{Collections, index},
     transact,
@@ -52,7 +54,7 @@ macro_rules! snapshot {
                 }
             };
             let again = is_transient(&fault) || is_unknown_commit(&fault);
-            if tries == TRIES || !again || is_nobody_there(&fault) {
+            if tries == TRIES || !again || is_patience_gone(&fault) {
                 return Err(store_error(fault));
             }
         }

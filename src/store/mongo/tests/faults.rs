@@ -203,24 +203,34 @@ async fn an_insert_that_arrives_after_it_was_given_up_does_no_harm() {
 async fn a_write_that_the_majority_has_late_is_unavailable_and_found_by_its_txn() {
     let Some(wired) = wired().await else { return };
     let writer = Writer::new();
-    let room = RoomId::new(NOW);
-    let late = doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting for replication timed out" };
-    let answer = doc! { "n": 1, "ok": 1.0, "writeConcernError": late };
-    let asked = wired
-        .proxy
-        .next("insert entries", Fault::AnswerAfter(answer));
+    let late = doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "timed out" };
+    let late = Fault::AnswerAfter(doc! { "n": 1, "ok": 1.0, "writeConcernError": late });
+    // Nobody asks the majority once more.
     let settling = wired.proxy.next("update meta", Fault::Cut);
-    let first = writer.said(room, 1, "t");
-    let told = wired
-        .store
-        .commit(vec![entries([first.clone()])].into())
-        .await;
-    assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
-    assert!(asked.has_struck());
-    assert!(!settling.has_struck(), "it asked the majority once more");
-    let repeat = vec![entries([writer.said(room, 1, "t")])];
-    let outcomes = wired.store.commit(repeat.into()).await.unwrap();
-    assert_eq!(outcomes, [Outcome::Duplicate(Box::new(first))]);
+    for request in ["insert entries", "commitTransaction"] {
+        let rooms = rooms(2);
+        let change = || {
+            let mut all = vec![writer.said(rooms[0], 1, "t")];
+            if request == "commitTransaction" {
+                all.push(message(rooms[1], 1, "b"));
+            }
+            entries(all)
+        };
+        let first = change();
+        let asked = wired.proxy.next(request, late.clone());
+        let told = wired.store.commit(vec![first.clone()].into()).await;
+        assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+        assert!(asked.has_struck());
+        assert!(!settling.has_struck(), "it asked the majority once more");
+        if request == "insert entries" {
+            let outcomes = wired.store.commit(vec![change()].into()).await.unwrap();
+            let original = first.entries[0].clone();
+            assert_eq!(outcomes, [Outcome::Duplicate(Box::new(original))]);
+        } else {
+            let found = wired.store.entry(rooms[0].into(), 1).await.unwrap();
+            assert_eq!(found.as_ref(), first.entries.first());
+        }
+    }
 }
 
 #[tokio::test]
@@ -340,9 +350,11 @@ async fn a_commit_of_which_nothing_is_known_is_unavailable_and_found_by_its_txn(
 #[tokio::test]
 async fn reads_of_one_moment_are_what_the_majority_has() {
     let Some(wired) = wired().await else { return };
-    let late = doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "waiting for replication timed out" };
-    let late = Fault::Answer(doc! { "ok": 1.0, "writeConcernError": late });
-    let asked = times(&wired.proxy, 2, "commitTransaction", &late);
+    let unknown = Fault::Answer(doc! {
+        "ok": 0.0, "code": 50, "codeName": "MaxTimeMSExpired", "errmsg": "took too long",
+        "errorLabels": ["UnknownTransactionCommitResult"],
+    });
+    let asked = times(&wired.proxy, 2, "commitTransaction", &unknown);
     assert_eq!(wired.store.load_control().await.unwrap().head.seq, 0);
     all_struck(&asked);
 }
