@@ -49,7 +49,9 @@ impl Exit {
             Self::NotFound => "there is no such user or room",
             Self::Conflict => "it does not fit with how things stand, such as a name taken",
             Self::Permission => "you may not do this",
-            Self::Unreachable => "chatd is not running, does not answer, or has the store locked",
+            Self::Unreachable => {
+                "chatd or its database is not running or does not answer, or the store is locked"
+            }
             Self::Unconfirmed => "it would overwrite or destroy something; confirm it",
             Self::Problems => "a check ran and found problems",
             Self::BadConfig => "the settings are wrong, or the store they name will not do",
