@@ -38,7 +38,7 @@ type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Erro
 /// What makes each schema of the one before it, beginning with nothing.
 const STEPS: [Step; 3] = [
     |db, now| Box::pin(begin(db, now)),
-    |db, _| Box::pin(keep_order(db)),
+    |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db)),
 ];
 
@@ -209,20 +209,8 @@ async fn begin(db: &Collections, now: Millis) -> Result<(), Error> {
     make_identity(db, now).await
 }
 
-/// The second step: sanctions, reports and roles, which a new database has had from the first.
-async fn keep_order(db: &Collections) -> Result<(), Error> {
-    make_indexes(db).await.map_err(store_error)
-}
-
 async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
-    // Collections without an index of their own; a transaction should not be what makes them.
-    for name in ["settings", "roles", "address_bans"] {
-        if let Err(fault) = db.database.create_collection(name).await
-            && code(&fault) != Some(EXISTS)
-        {
-            return Err(fault);
-        }
-    }
+    make_collections(db, &["settings"]).await?;
     let there = |field: &str| doc! { field: { "$gt": "" } };
     let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
     let deleted = doc! { "deleted_at": { "$gt": DateTime::from_millis(0) } };
@@ -242,7 +230,6 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
         &db.users,
         [
             unique(index::USER_NAME, doc! { "name": 1 }, None),
-            plain(index::USER_ROLE, doc! { "role": 1, "status": 1 }, None),
             unique(
                 index::LOGIN_EMAIL,
                 doc! { "login_email": 1 },
@@ -286,14 +273,39 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
     .await?;
     create(
         &db.codes,
-        [
-            plain(index::CODE_USER, doc! { "user": 1 }, None),
-            plain(
-                index::CODE_KIND,
-                doc! { "kind": 1, "room": 1, "created_at": -1 },
-                None,
-            ),
-        ],
+        [plain(index::CODE_USER, doc! { "user": 1 }, None)],
+    )
+    .await?;
+    create(
+        &db.keys,
+        [plain(
+            index::KEY_AGE,
+            doc! { "created_at": 1, "_id": 1 },
+            None,
+        )],
+    )
+    .await
+}
+
+/// The second step: roles, sanctions and reports.
+async fn keep_order(db: &Collections) -> mongodb::error::Result<()> {
+    make_collections(db, &["roles", "address_bans"]).await?;
+    create(
+        &db.users,
+        [plain(
+            index::USER_ROLE,
+            doc! { "role": 1, "status": 1 },
+            None,
+        )],
+    )
+    .await?;
+    create(
+        &db.codes,
+        [plain(
+            index::CODE_KIND,
+            doc! { "kind": 1, "room": 1, "created_at": -1 },
+            None,
+        )],
     )
     .await?;
     create(
@@ -321,16 +333,19 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
             ),
         ],
     )
-    .await?;
-    create(
-        &db.keys,
-        [plain(
-            index::KEY_AGE,
-            doc! { "created_at": 1, "_id": 1 },
-            None,
-        )],
-    )
     .await
+}
+
+/// Makes collections that have no index of their own; a transaction should not be what makes them.
+async fn make_collections(db: &Collections, names: &[&str]) -> mongodb::error::Result<()> {
+    for name in names {
+        if let Err(fault) = db.database.create_collection(*name).await
+            && code(&fault) != Some(EXISTS)
+        {
+            return Err(fault);
+        }
+    }
+    Ok(())
 }
 
 async fn create<T: Send + Sync>(
