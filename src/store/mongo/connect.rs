@@ -148,7 +148,7 @@ impl Patience {
         }
         if Instant::now() >= self.until {
             return Err(Error::Unavailable(format!(
-                "{whom} is not there after {wait} s ({reason}); start MongoDB, or correct store.url"
+                "nobody at {whom} after {wait} s ({reason}); start MongoDB, or correct store.url"
             )));
         }
         tokio::time::sleep(PAUSE).await;

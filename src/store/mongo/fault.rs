@@ -52,6 +52,9 @@ pub(super) fn why(fault: &Fault) -> String {
         ErrorKind::Write(WriteFailure::WriteError(e)) => e.message.clone(),
         ErrorKind::Write(WriteFailure::WriteConcernError(e)) => e.message.clone(),
         ErrorKind::ServerSelection { message, .. } => shorten(message),
+        ErrorKind::InvalidArgument { message, .. } | ErrorKind::DnsResolve { message, .. } => {
+            message.clone()
+        }
         ErrorKind::Custom(_) => fault.get_custom::<String>().cloned().unwrap_or_default(),
         ErrorKind::InsertMany(e) => match (&e.write_concern_error, &e.write_errors) {
             (Some(e), _) => e.message.clone(),
