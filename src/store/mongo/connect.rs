@@ -25,6 +25,9 @@ const DATABASE: &str = "chatd";
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long the majority may take to have a write, before its outcome counts as unknown.
 pub(super) const MAJORITY: Duration = Duration::from_secs(5);
+/// How long a server may take to let us in, and to tell the driver that it is there. Beyond it the driver ends
+/// whatever is under way, so a server that is merely busy must not take longer.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How often the driver looks how servers are, beside being told.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Connections at most; the readers' requests wait for one beyond it.
@@ -118,7 +121,7 @@ fn prepare(options: &mut ClientOptions) {
     options.retry_writes = Some(true);
     options.retry_reads = Some(true);
     options.server_selection_timeout = Some(SELECT);
-    options.connect_timeout.get_or_insert(SELECT);
+    options.connect_timeout.get_or_insert(CONNECT);
     options.heartbeat_freq.get_or_insert(HEARTBEAT);
     options.max_pool_size.get_or_insert(CONNECTIONS);
     options.app_name.get_or_insert_with(|| "chatd".to_owned());
