@@ -254,6 +254,7 @@ pub fn refuse(error: &store::Error) -> Refusal {
             tracing::warn!(%why, "the store does not answer");
             Refusal::Unavailable
         }
+        store::Error::Away(_) => Refusal::Unavailable,
         other => {
             tracing::error!(error = %other, "the store failed");
             Refusal::Internal

@@ -54,7 +54,7 @@ impl InRoom {
     ];
 
     /// The lowest role in the room that may.
-    const fn lowest(self, rules: &RoomRules) -> RoomRole {
+    const fn lowest(self, rules: RoomRules) -> RoomRole {
         match self {
             Self::Read | Self::Report => RoomRole::Viewer,
             Self::Send if rules.locked => RoomRole::Moderator,
@@ -180,7 +180,7 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
             return Err(Refusal::sanctioned(mute));
         }
     }
-    if m.role >= what.lowest(&facts.room.rules) {
+    if m.role >= what.lowest(facts.room.rules) {
         return Ok(member);
     }
     if what == InRoom::Send && facts.room.rules.locked && m.role >= facts.room.rules.post {

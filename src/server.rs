@@ -22,12 +22,14 @@ use self::{backend::Location, core::Core};
 use crate::{
     admin::{self, Client, Listener, Peer, SocketError},
     auth,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Origin, Period},
     http, lifecycle, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
 const SWEEP: Duration = Duration::from_mins(1);
+/// How long the command line waits for a database, at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How many sweeps lie between two looks at the signing keys.
 const SWEEPS_PER_KEY_CHECK: u32 = 60;
 
@@ -95,6 +97,12 @@ pub struct Listening {
 pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let config = Arc::new(loaded.config);
     logging::init(&config.log);
+    if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
+        tracing::warn!(
+            "the password in store.url is on the process list; put the URL into a file, and name that as \
+             store.url_file"
+        );
+    }
     let address = config.server.listen;
     let listen_error = |source| Error::Listen { address, source };
     let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
@@ -238,11 +246,15 @@ pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
     Ok(Some((Client::connect(&socket).await?, holder.pid)))
 }
 
-/// The path of the store, when there is none yet: whoever only looks need not make one.
+/// The path of the store, when there is none yet and no server runs that has another: whoever only looks need
+/// not make one.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
-    Ok(match Location::of(config)? {
-        Location::Sqlite(path) => Some(path).filter(|path| !path.exists()),
-        Location::Mongo(..) => None,
+    let location = Location::of(config)?;
+    // What cannot be looked at is told by whoever opens it.
+    let held = backend::holder(&location).is_ok_and(|holder| holder.is_some());
+    Ok(match location {
+        Location::Sqlite(path) if !held && !path.exists() => Some(path),
+        _ => None,
     })
 }
 
@@ -253,7 +265,10 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
         return Ok((client, Mode::Daemon { pid }, Closer(None)));
     }
     let store = Location::of(config)?.shown();
-    let core = Core::open(&Arc::new(config.clone())).await?;
+    let mut config = config.clone();
+    // Somebody sits in front of it.
+    config.store.wait = config.store.wait.min(Period(PATIENCE));
+    let core = Core::open(&Arc::new(config)).await?;
     let client = Client::local(admin::router(core.desk(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }

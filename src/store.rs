@@ -41,6 +41,9 @@ pub enum Error {
     /// It does not answer, or its answer was lost: what was asked may have happened.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// It is known not to answer, and was not asked: nothing happened. Whoever found that out has logged it.
+    #[error("the store is away {0}")]
+    Away(String),
     /// The disk, or the limit set by `store.max_size`, is full; nothing of the batch happened.
     #[error("the store is full")]
     Full,
@@ -74,6 +77,15 @@ pub enum Error {
         path: String,
         /// What is copied, as a URL without credentials.
         from: String,
+    },
+    /// It is not what chatd can work with, or is not named rightly: somebody has to mend it, there or in the
+    /// settings.
+    #[error("{what} will not do: {why}")]
+    Unfit {
+        /// Which, without credentials; or which setting.
+        what: String,
+        /// Why not, and what to do.
+        why: String,
     },
     /// What it holds is not what was written.
     #[error("the store is damaged: {0}")]
@@ -272,19 +284,26 @@ pub enum Scope {
 /// How many codes of a kind are listed at most.
 pub const MANY: usize = 1000;
 
-/// What the store is and how it is.
+/// What the store is; known without asking it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Info {
+pub struct About {
     /// `sqlite` or `mongodb`.
     pub backend: &'static str,
     /// Where, without credentials.
     pub location: String,
-    /// The backend's own version.
+    /// The backend's own version, as it was when the store was opened.
     pub version: String,
     /// The schema's version.
     pub schema: u32,
     /// This incarnation.
     pub epoch: Epoch,
+}
+
+/// What the store is and how it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// What it is.
+    pub about: About,
     /// How many bytes it takes on disk; for a remote store, as it says.
     pub bytes: u64,
     /// How many users there are.
@@ -409,6 +428,8 @@ pub trait Store: Scan {
 
     /// What the store is and how it is.
     async fn info(&self) -> Result<Info, Error>;
+    /// What the store is, also while it does not answer.
+    fn about(&self) -> About;
     /// 32 random bytes of this store, for keyed digests; made with it.
     fn secret(&self) -> [u8; 32];
     /// This incarnation.

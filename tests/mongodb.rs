@@ -8,8 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Base, Database, Kind, PASSWORD, Proxy, Room, Server, User, Ws, assert_consecutive, history,
-    mongodb_uri, within,
+    Base, Database, Fault, Kind, PASSWORD, Proxy, Room, Server, User, Ws, assert_consecutive,
+    history, mongodb_uri, within,
 };
 
 /// How long sending may take to work again once the database is back.
@@ -126,14 +126,11 @@ async fn an_answer_lost_after_the_write_is_found_out() {
     let mut ws = ana.connect().await;
     let mut acknowledged = HashMap::new();
     for i in 0..30 {
-        let lost = i % 3 == 0;
-        if lost {
-            proxy.lose_next_answer();
-        }
+        let lost = (i % 3 == 0).then(|| proxy.next("insert", Fault::LoseAnswer));
         let txn = format!("t{i}");
         let seq = send(&mut ws, &room, &txn).await.expect("chatd finds out");
         assert!(
-            !lost || proxy.has_lost(),
+            lost.is_none_or(|lost| lost.has_struck()),
             "no answer was lost: nothing was tested"
         );
         acknowledged.insert(txn, seq);

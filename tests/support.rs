@@ -1,9 +1,13 @@
 //! The words the tests speak.
 
 mod cli;
+mod database;
+mod fake;
 mod history;
+mod message;
 mod mongo;
 mod process;
+#[allow(dead_code, reason = "the tests of the store use the rest")]
 mod proxy;
 mod raw;
 mod rest;
@@ -14,10 +18,12 @@ mod ws;
 use std::{future::Future, time::Duration};
 
 pub(crate) use cli::{Output, chatd, run};
+pub(crate) use database::Database;
+pub(crate) use fake::{Fake, Kind as FakeKind};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};
-pub(crate) use mongo::{Base, Database, mongodb_uri, on_both, on_mongodb};
+pub(crate) use mongo::{Base, mongodb_uri, on_both, on_mongodb};
 pub(crate) use process::Process;
-pub(crate) use proxy::Proxy;
+pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use server::{Builder, Server};

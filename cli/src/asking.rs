@@ -4,7 +4,7 @@ use std::{ffi::OsString, fmt::Write as _};
 
 use chatd::{
     admin::{self, Client, api::List},
-    config::{Config, Sources},
+    config::{Config, Sources, Url},
     server::{self, Mode},
 };
 use serde::de::DeserializeOwned;
@@ -96,9 +96,10 @@ impl Asking<'_> {
         })
     }
 
-    /// What was typed, for the audit log. No secret is ever an argument.
+    /// What was typed, for the audit log. The only secret that can be an argument is in a URL.
     fn line(&self) -> String {
-        let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        let word = |arg: &OsString| Url::from(&*arg.to_string_lossy()).to_string();
+        let words: Vec<_> = self.args.iter().map(word).collect();
         words.join(" ")
     }
 }

@@ -5,7 +5,7 @@ mod hint;
 
 use std::fmt;
 
-use chatd::{admin, config, server};
+use chatd::{admin, config, server, store};
 
 pub(crate) use self::exit::Exit;
 
@@ -109,8 +109,10 @@ impl Failure {
             Self::Server(e) if hint::about(e).is_some() => {
                 return hint::about(e).map(str::to_owned);
             }
-            // clap brings its own advice.
-            Self::Usage(_) | Self::Other(_) => return None,
+            // clap brings its own advice, and so do these.
+            Self::Usage(_)
+            | Self::Other(_)
+            | Self::Server(server::Error::Store(store::Error::Unavailable(_))) => return None,
             Self::Admin(_) | Self::Server(_) => match self.exit() {
                 Exit::Permission => {
                     "run it as root or as the user chatd runs as, for example with sudo"

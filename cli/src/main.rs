@@ -41,9 +41,8 @@ fn main() -> ExitCode {
         Err(e) if !e.use_stderr() => return print_styled(&e.render()).into(),
         Err(e) => {
             let console = Console::guess(&args);
-            return console
-                .failed(&Failure::Usage(e.render().to_string()))
-                .into();
+            let text = without_passwords(e.render().to_string(), &args);
+            return console.failed(&Failure::Usage(text)).into();
         }
     };
     let console = Console::new(&cli.global);
@@ -52,4 +51,16 @@ fn main() -> ExitCode {
         Err(failure) => console.failed(&failure),
     };
     exit.into()
+}
+
+/// clap repeats what was typed wrongly; a URL in it may have a password.
+fn without_passwords(mut text: String, args: &[OsString]) -> String {
+    for arg in args {
+        let arg = arg.to_string_lossy();
+        let shown = chatd::config::Url::from(&*arg).to_string();
+        if shown != arg {
+            text = text.replace(&*arg, &shown);
+        }
+    }
+    text
 }

@@ -46,14 +46,17 @@ pub struct StoreStatus {
     pub schema: u32,
     /// This incarnation.
     pub epoch: String,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// How many users there are.
-    pub users: u64,
-    /// How many rooms there are.
-    pub rooms: u64,
+    /// Bytes on disk; none while it does not answer.
+    pub bytes: Option<u64>,
+    /// How many users there are; none while it does not answer.
+    pub users: Option<u64>,
+    /// How many rooms there are; none while it does not answer.
+    pub rooms: Option<u64>,
     /// Whether it answers.
     pub ready: bool,
+    /// Why it does not answer.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// Counters; all but the first three only grow.

@@ -131,8 +131,9 @@ type Answer<T> = Result<Json<T>, Problem>;
 
 async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
     let ops = &desk.ops;
-    let report = ops.report().await?;
+    let report = ops.report().await;
     let (store, stats) = (report.store, &ops.stats);
+    let holds = report.holds.as_ref().ok();
     Ok(Json(api::Status {
         version: env!("CARGO_PKG_VERSION").into(),
         running: ops.listen.is_some(),
@@ -151,10 +152,11 @@ async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
             version: store.version,
             schema: store.schema,
             epoch: store.epoch.to_string(),
-            bytes: store.bytes,
-            users: store.users,
-            rooms: store.rooms,
-            ready: report.ready.is_ok(),
+            bytes: holds.map(|it| it.bytes),
+            users: holds.map(|it| it.users),
+            rooms: holds.map(|it| it.rooms),
+            ready: holds.is_some(),
+            trouble: report.holds.err(),
         },
         counts: api::Counts {
             connections: stats.connections.get(),

@@ -1,6 +1,6 @@
 //! What must hold of values beyond their kind and bounds.
 
-use super::Config;
+use super::{Config, Url};
 
 /// A rule that does not hold: the key whose place the message names, and the message.
 pub(super) type Breach = (&'static str, String);
@@ -22,7 +22,9 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
         breaches.push((
             "server.public_url",
             format!(
-                "{url:?} is not a URL of a web server; write it like \"https://chat.example.org\""
+                "{:?} is not a URL of a web server; write it like \"https://chat.example.org\"",
+                // Somebody may have mistaken it for the store's.
+                Url::from(url.as_str())
             ),
         ));
     }

@@ -35,6 +35,9 @@ sections! {
         /// A file that has `store.url` in it instead, so that a password is neither in the settings nor on
         /// the process list. Empty for none.
         url_file: PathBuf = "";
+        /// How long a start waits for a MongoDB that does not answer yet. Commands that open the store
+        /// themselves, as no server runs, wait 5 seconds at most.
+        wait: Period = "30s", "0s" to "1h";
         /// How large the embedded store may grow; beyond it sends are refused as when the disk is full.
         /// 0 for no limit.
         max_size: ByteSize = 0;

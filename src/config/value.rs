@@ -212,6 +212,11 @@ impl Url {
         &self.0
     }
 
+    /// Whether something in it is not shown.
+    pub fn has_secret(&self) -> bool {
+        self.to_string().contains("***")
+    }
+
     /// Whether none was given.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -224,20 +229,41 @@ impl From<&str> for Url {
     }
 }
 
+/// Options of a URL whose values nobody is shown.
+const SECRET: [&str; 3] = [
+    "tlscertificatekeyfilepassword",
+    "proxypassword",
+    "authmechanismproperties",
+];
+
 impl fmt::Display for Url {
     /// Everything between `user:` and the last `@` is `***`: a password that should have been escaped may
-    /// itself hold `@` or `/`.
+    /// itself hold `@` or `/`. So are the values of options that are secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((scheme, rest)) = self.0.split_once("://") else {
             return f.write_str(&self.0);
         };
-        let Some((credentials, host)) = rest.rsplit_once('@') else {
-            return f.write_str(&self.0);
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (Some(credentials), place),
+            None => (None, rest),
         };
-        match credentials.split_once(':') {
-            Some((user, _)) => write!(f, "{scheme}://{user}:***@{host}"),
-            None => write!(f, "{scheme}://***@{host}"),
+        write!(f, "{scheme}://")?;
+        match credentials.map(|it| it.split_once(':')) {
+            Some(Some((user, _))) => write!(f, "{user}:***@")?,
+            Some(None) => f.write_str("***@")?,
+            None => {}
         }
+        let (place, options) = place.split_once('?').unwrap_or((place, ""));
+        f.write_str(place)?;
+        let mut mark = '?';
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let secret = SECRET.contains(&name.to_ascii_lowercase().as_str());
+            let value = if secret { "***" } else { value };
+            write!(f, "{mark}{name}={value}")?;
+            mark = '&';
+        }
+        Ok(())
     }
 }
 
@@ -369,6 +395,14 @@ mod tests {
             ),
             ("mongodb://s3cret@db", "mongodb://***@db"),
             ("mongodb://db/chat", "mongodb://db/chat"),
+            (
+                "mongodb://a:s3@db/chat?tls=true&tlsCertificateKeyFilePassword=s3cret",
+                "mongodb://a:***@db/chat?tls=true&tlsCertificateKeyFilePassword=***",
+            ),
+            (
+                "mongodb://db/?authMechanismProperties=AWS_SESSION_TOKEN:s3cret&w=1",
+                "mongodb://db/?authMechanismProperties=***&w=1",
+            ),
             ("sqlite:/srv/chat.db", "sqlite:/srv/chat.db"),
         ] {
             assert_eq!(Url::from(url).to_string(), shown);

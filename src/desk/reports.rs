@@ -34,10 +34,10 @@ async fn listed(
 ) -> Answer<api::List<api::Report>> {
     let before = which.cursor.as_deref().map(str::parse).transpose();
     let before = before.map_err(|_| wrong_cursor())?;
-    let limit = match which.limit.unwrap_or(50) {
-        limit @ 1..=200 => limit,
-        _ => return Err(Refusal::field("limit", "1 to 200").into()),
-    };
+    let limit = which.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Refusal::field("limit", "1 to 200").into());
+    }
     let state = which.state.unwrap_or(ReportState::Open);
     let found = desk
         .moderation

@@ -1,6 +1,6 @@
 //! From records to what is shown of them: with names where a record has ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{Desk, api};
 use crate::{
@@ -132,10 +132,9 @@ pub(super) async fn reports(desk: &Desk, all: Vec<Report>) -> Result<Vec<api::Re
     let names = Names::of(desk, people).await?;
     let mut rooms = HashMap::new();
     for report in &all {
-        if !rooms.contains_key(&report.room) {
+        if let Entry::Vacant(unknown) = rooms.entry(report.room) {
             let live = desk.ops.log.room(report.room).await?;
-            let name = live.map(|r| r.facts().room.name.to_string());
-            rooms.insert(report.room, name);
+            unknown.insert(live.map(|r| r.facts().room.name.to_string()));
         }
     }
     let body = |r: Report| api::Report {

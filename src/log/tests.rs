@@ -17,7 +17,8 @@ use crate::{
         Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
     store::{
-        Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState, Write,
+        About, Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState,
+        Write,
         raw::{Row, Scan, Table, Value},
         sqlite::{Options, Sqlite},
     },
@@ -53,6 +54,10 @@ macro_rules! pass_on {
                 let turn = self.reads.acquire().await.unwrap();
                 turn.forget();
                 self.inner.load_room(id).await
+            }
+
+            fn about(&self) -> About {
+                self.inner.about()
             }
 
             fn secret(&self) -> [u8; 32] {

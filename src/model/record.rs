@@ -296,7 +296,8 @@ pub struct Code {
 impl Code {
     /// What it is called where the code itself must not be shown: the beginning of its digest.
     pub fn id(&self) -> String {
-        self.hash[..8].iter().map(|b| format!("{b:02x}")).collect()
+        let beginning = u64::from_be_bytes(std::array::from_fn(|i| self.hash[i]));
+        format!("{beginning:016x}")
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Refusal {
         retry_after: Duration,
     },
     /// They may not say anything, here or anywhere, for a while or for good.
-    #[error("you are muted {}{}", told(*until), because(reason))]
+    #[error("you are muted {}{}", told(*until), because(reason.as_ref()))]
     Muted {
         /// Until when.
         until: Option<Millis>,
@@ -58,7 +58,7 @@ pub enum Refusal {
         reason: Option<Reason>,
     },
     /// They may not be here, for a while or for good.
-    #[error("you are banned {}{}", told(*until), because(reason))]
+    #[error("you are banned {}{}", told(*until), because(reason.as_ref()))]
     Banned {
         /// Until when.
         until: Option<Millis>,
@@ -152,8 +152,6 @@ fn told(until: Option<Millis>) -> String {
     until.map_or_else(|| "for good".to_owned(), |at| format!("until {at}"))
 }
 
-fn because(reason: &Option<Reason>) -> String {
-    reason
-        .as_ref()
-        .map_or_else(String::new, |why| format!(": {why}"))
+fn because(reason: Option<&Reason>) -> String {
+    reason.map_or_else(String::new, |why| format!(": {why}"))
 }

@@ -206,26 +206,21 @@ fn may_decide(
     user: UserId,
     room: Option<RoomId>,
 ) -> Result<(), Refusal> {
-    match room {
-        Some(room) => {
-            let room = draft.room(room)?;
-            let facts = room.facts();
-            let owner = facts.room.owner == user && facts.members.contains_key(&user);
-            if facts.room.deleted_at.is_some() {
-                return Err(Refusal::NotFound("room"));
-            }
-            draft.authorise(by, |who| rights::may_moderate(who, &facts, user))?;
-            if owner {
-                let what = "this is the room's owner; pass the room on first, with transfer";
-                return Err(Refusal::Conflict(what.into()));
-            }
-            Ok(())
-        }
-        None => {
-            let live = draft.user(user)?;
-            draft.authorise(by, |who| live.with(|p| rights::may_sanction(who, p, kind)))
-        }
+    let Some(room) = room else {
+        let live = draft.user(user)?;
+        return draft.authorise(by, |who| live.with(|p| rights::may_sanction(who, p, kind)));
+    };
+    let room = draft.room(room)?;
+    let facts = room.facts();
+    if facts.room.deleted_at.is_some() {
+        return Err(Refusal::NotFound("room"));
     }
+    draft.authorise(by, |who| rights::may_moderate(who, &facts, user))?;
+    if facts.room.owner == user && facts.members.contains_key(&user) {
+        let what = "this is the room's owner; pass the room on first, with transfer";
+        return Err(Refusal::Conflict(what.into()));
+    }
+    Ok(())
 }
 
 /// Tells the person in their own log.

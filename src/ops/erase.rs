@@ -123,11 +123,8 @@ impl Ops {
 
 /// The name that an erased account has: unique, since it is made of what is random in the id.
 fn nobody(id: UserId) -> Result<Username, Refusal> {
-    let random: String = id.as_bytes()[8..]
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    Username::parse(&format!("erased-{random}")).map_err(|_| Refusal::Internal)
+    let random = u64::from_be_bytes(std::array::from_fn(|i| id.as_bytes()[i + 8]));
+    Username::parse(&format!("erased-{random:016x}")).map_err(|_| Refusal::Internal)
 }
 
 fn only_operators() -> Refusal {

@@ -1,20 +1,15 @@
 //! How the server is.
 
 use super::Ops;
-use crate::{
-    clock::Millis,
-    log::refuse,
-    model::Refusal,
-    store::{self, Info},
-};
+use crate::{clock::Millis, store::About};
 
 /// How the server is, beside the counters in `stats`.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The store.
-    pub store: Info,
-    /// Whether it answers.
-    pub ready: Result<(), String>,
+    /// What the store is.
+    pub store: About,
+    /// What it holds, or why it does not answer.
+    pub holds: Result<Holds, String>,
     /// The time of this report.
     pub at: Millis,
     /// Resident memory of this process, in bytes.
@@ -23,16 +18,40 @@ pub struct Report {
     pub channels: u64,
 }
 
+/// What the store holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Holds {
+    /// How many bytes it takes on disk.
+    pub bytes: u64,
+    /// How many users there are.
+    pub users: u64,
+    /// How many rooms there are.
+    pub rooms: u64,
+}
+
 impl Ops {
-    /// How the server is.
-    pub async fn report(&self) -> Result<Report, Refusal> {
-        let ready = self.store.ping().await;
-        Ok(Report {
-            store: self.store.info().await.map_err(|e| refuse(&e))?,
-            ready: ready.map_err(|e: store::Error| e.to_string()),
+    /// How the server is. It answers while the store does not: that is when it is asked for.
+    pub async fn report(&self) -> Report {
+        Report {
+            store: self.store.about(),
+            holds: self.holds().await,
             at: self.clock.now(),
             memory_bytes: resident_bytes(),
             channels: self.hub.channels() as u64,
+        }
+    }
+
+    async fn holds(&self) -> Result<Holds, String> {
+        // First the question that a store without an answer is given up on soonest.
+        let asked = async {
+            self.store.ping().await?;
+            self.store.info().await
+        };
+        let info = asked.await.map_err(|e| e.to_string())?;
+        Ok(Holds {
+            bytes: info.bytes,
+            users: info.users,
+            rooms: info.rooms,
         })
     }
 }

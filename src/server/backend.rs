@@ -106,7 +106,7 @@ impl Location {
             Self::Sqlite(path) => path,
             Self::Mongo(url, beside) => {
                 let lock = Lock::take(&beside)?;
-                let mongo = Mongo::open(url.expose(), clock).await?;
+                let mongo = Mongo::open(url.expose(), config.store.wait.get(), clock).await?;
                 return Ok(Backend::Mongo(Arc::new(mongo), lock));
             }
         };

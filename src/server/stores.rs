@@ -1,7 +1,10 @@
 //! Stores as operators move them about: copying one into another, and bringing one to the newest schema.
 //! Both need the store to themselves, so no server may run on it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -21,6 +24,8 @@ use crate::{
 
 /// How many reads of a source run at a time: the page that is next, and one to spare.
 const READERS: usize = 2;
+/// How long a command waits for a database that is not up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to be copied where.
 #[derive(Debug)]
@@ -204,7 +209,7 @@ pub async fn migrate(config: &Config, dry_run: bool) -> Result<Migration, Error>
             }
             Location::Mongo(url, beside) => {
                 let _no_server = Lock::take(beside)?;
-                Mongo::upgrade(url.expose(), &Clock::system()).await?;
+                Mongo::upgrade(url.expose(), PATIENCE, &Clock::system()).await?;
             }
         }
     }
@@ -276,7 +281,7 @@ async fn find(location: &Location) -> Result<(Found, Option<String>), Error> {
             (Sqlite::glance(path).await?, url)
         }
         Location::Mongo(url, _) => {
-            let (glance, location) = Mongo::glance(url.expose()).await?;
+            let (glance, location) = Mongo::glance(url.expose(), PATIENCE).await?;
             (Some(glance), location)
         }
     };
@@ -315,7 +320,7 @@ impl Opened {
         let path = match location {
             Location::Sqlite(path) => path.clone(),
             Location::Mongo(url, _) => {
-                let mongo = Mongo::open_for(url.expose(), clock, what).await?;
+                let mongo = Mongo::open_for(url.expose(), PATIENCE, clock, what).await?;
                 return Ok(Self::Mongo(mongo));
             }
         };

@@ -177,6 +177,20 @@ fn said(log: impl Into<LogId>, seq: u64, from: UserId, name: &str) -> Entry {
     }
 }
 
+/// Somebody whose messages have a txn.
+pub(in crate::store) struct Writer(UserId);
+
+impl Writer {
+    pub(in crate::store) fn new() -> Self {
+        Self(UserId::new(NOW))
+    }
+
+    /// Entry number `seq` of a log, under a txn.
+    pub(in crate::store) fn said(&self, log: impl Into<LogId>, seq: u64, txn: &str) -> Entry {
+        said(log, seq, self.0, txn)
+    }
+}
+
 pub(in crate::store) fn entries(entries: impl Into<Vec<Entry>>) -> Change {
     Change {
         entries: entries.into(),

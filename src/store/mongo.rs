@@ -12,9 +12,11 @@ mod fault;
 mod heads;
 mod logs;
 mod moderation;
+mod presence;
 mod raw;
 mod records;
 mod schema;
+mod secret;
 mod settle;
 mod transact;
 mod writes;
@@ -28,21 +30,23 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use mongodb::bson::doc;
-use tokio::sync::Mutex;
+use mongodb::{Database, bson::doc};
+use tokio::{sync::Mutex, time::timeout};
 
 use self::{
     connect::reach,
-    fault::{store_error, within},
+    fault::store_error,
     heads::Heads,
+    presence::{SELECT, Watcher},
     schema::{Collections, Identity},
 };
 use super::{
-    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
-    copy, raw::Use,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
+    UserState, copy, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -53,6 +57,10 @@ use crate::{
     },
 };
 
+/// How long the answer to a ping may take. Longer than the wait for a server, and much shorter than what a
+/// request may take that has something to do.
+const PING: Duration = Duration::from_secs(3);
+
 /// A store on MongoDB.
 pub struct Mongo {
     db: Collections,
@@ -62,26 +70,38 @@ pub struct Mongo {
     heads: Heads,
     /// Batches are made durable one after the other: only so is it known which `seq` is next.
     committing: Mutex<()>,
+    watcher: Watcher,
     closed: AtomicBool,
 }
 
 impl Mongo {
-    /// Reaches the MongoDB that `url` names, waiting for it up to half a minute, and brings its database to
+    /// Reaches the MongoDB that `url` names, waiting for it as long as `wait` says, and brings its database to
     /// the newest schema. What may be secret in `url` is in no error.
-    pub async fn open(url: &str, clock: &Clock) -> Result<Self, Error> {
-        Self::open_for(url, clock, Use::Serve).await
+    pub async fn open(url: &str, wait: Duration, clock: &Clock) -> Result<Self, Error> {
+        Self::open_for(url, wait, clock, Use::Serve).await
     }
 
     /// The same, for `what`.
-    pub async fn open_for(url: &str, clock: &Clock, what: Use) -> Result<Self, Error> {
-        let reached = reach(url).await?;
-        let db = Collections::new(reached.client, reached.database);
+    pub async fn open_for(
+        url: &str,
+        wait: Duration,
+        clock: &Clock,
+        what: Use,
+    ) -> Result<Self, Error> {
+        let reached = reach(url, wait).await?;
+        let presence = reached.presence;
+        let db = Collections::new(reached.client, reached.database, presence.clone());
         if what == Use::Serve
             && let Some(mark) = raw::mark(&db).await?
         {
             return Err(copy::unfinished(&reached.location, &mark));
         }
         let identity = schema::prepare(&db, clock).await?;
+        let database = db.database.clone();
+        let watcher = Watcher::start(presence, clock.clone(), SELECT, move || {
+            let database = database.clone();
+            async move { ping(&database).await.is_ok() }
+        });
         Ok(Self {
             db,
             identity,
@@ -89,14 +109,15 @@ impl Mongo {
             location: reached.location,
             heads: Heads::default(),
             committing: Mutex::default(),
+            watcher,
             closed: AtomicBool::new(false),
         })
     }
 
     /// Brings the database to the newest schema, and does nothing else to it.
-    pub async fn upgrade(url: &str, clock: &Clock) -> Result<(), Error> {
-        let reached = reach(url).await?;
-        let db = Collections::new(reached.client, reached.database);
+    pub async fn upgrade(url: &str, wait: Duration, clock: &Clock) -> Result<(), Error> {
+        let reached = reach(url, wait).await?;
+        let db = Collections::new(reached.client, reached.database, reached.presence);
         schema::prepare(&db, clock).await.map(drop)
     }
 
@@ -105,11 +126,12 @@ impl Mongo {
         schema::VERSION
     }
 
-    /// The collections, while it is open.
+    /// The collections, while it is open and the database is not known to be away.
     fn db(&self) -> Result<&Collections, Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Unavailable("it is closed".into()));
         }
+        self.db.presence.check()?;
         Ok(&self.db)
     }
 }
@@ -297,15 +319,21 @@ impl Store for Mongo {
     async fn info(&self) -> Result<Info, Error> {
         let (users, rooms, bytes) = records::counts(self.db()?).await?;
         Ok(Info {
+            about: self.about(),
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn about(&self) -> About {
+        About {
             backend: "mongodb",
             location: self.location.clone(),
             version: self.version.clone(),
             schema: schema::VERSION,
             epoch: self.identity.epoch,
-            bytes,
-            users,
-            rooms,
-        })
+        }
     }
 
     fn secret(&self) -> [u8; 32] {
@@ -317,16 +345,26 @@ impl Store for Mongo {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        within(self.db()?.database.run_command(doc! { "ping": 1 }))
-            .await
-            .map(drop)
-            .map_err(store_error)
+        ping(&self.db()?.database).await
     }
 
     async fn close(&self) {
         let _under_way = self.committing.lock().await;
         if !self.closed.swap(true, Ordering::AcqRel) {
+            self.watcher.stop();
             self.db.client.clone().shutdown().immediate(true).await;
         }
+    }
+}
+
+/// One question that anybody who is there answers at once.
+async fn ping(database: &Database) -> Result<(), Error> {
+    let asked = timeout(PING, database.run_command(doc! { "ping": 1 }));
+    match asked.await {
+        Ok(answer) => answer.map(drop).map_err(store_error),
+        Err(_) => Err(Error::Unavailable(format!(
+            "no answer within {} s",
+            PING.as_secs()
+        ))),
     }
 }

@@ -37,8 +37,8 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store, UserState,
-    lock::Lock, raw::Use,
+    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
+    UserState, lock::Lock, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -403,15 +403,21 @@ impl Store for Sqlite {
         };
         let (users, rooms, bytes) = self.readers.read(counts).await?;
         Ok(Info {
+            about: self.about(),
+            bytes,
+            users,
+            rooms,
+        })
+    }
+
+    fn about(&self) -> About {
+        About {
             backend: "sqlite",
             location: self.path.display().to_string(),
             version: rusqlite::version().to_owned(),
             schema: schema::version(),
             epoch: self.identity.epoch,
-            bytes,
-            users,
-            rooms,
-        })
+        }
     }
 
     fn secret(&self) -> [u8; 32] {

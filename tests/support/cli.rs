@@ -83,7 +83,18 @@ pub(crate) fn chatd(dir: &Path) -> Command {
 
 /// Runs `chatd ARGS` in `dir` to its end, with `stdin` as its standard input.
 pub(crate) async fn run(dir: &Path, args: &[&str], stdin: &str) -> Output {
+    run_with(dir, &[], args, stdin).await
+}
+
+/// The same, with something in its environment.
+pub(crate) async fn run_with(
+    dir: &Path,
+    env: &[(String, String)],
+    args: &[&str],
+    stdin: &str,
+) -> Output {
     let mut command = chatd(dir);
+    command.envs(env.iter().cloned());
     let args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
     let stdin = stdin.to_owned();
     command

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{PATIENCE, within};
 
@@ -20,6 +20,8 @@ pub(crate) struct Process {
     pid: Pid,
     end: Arc<End>,
     log: Arc<Mutex<VecDeque<String>>>,
+    /// How many lines were logged.
+    lines: watch::Receiver<usize>,
     stdout: mpsc::UnboundedReceiver<String>,
 }
 
@@ -41,6 +43,7 @@ impl Process {
             .expect("the binary starts");
         let (lines, stdout) = mpsc::unbounded_channel();
         let log = Arc::new(Mutex::new(VecDeque::new()));
+        let (count, counted) = watch::channel(0);
         let pid = Pid::from_raw(child.id().try_into().expect("a pid")).expect("a pid");
         read_lines(child.stdout.take().expect("piped"), move |line| {
             // Nobody reads on once the banner was seen.
@@ -54,12 +57,15 @@ impl Process {
                     log.pop_front();
                 }
                 log.push_back(line);
+                drop(log);
+                count.send_modify(|lines| *lines += 1);
             }
         });
         Self {
             pid,
             end: reap(child),
             log,
+            lines: counted,
             stdout,
         }
     }
@@ -67,6 +73,29 @@ impl Process {
     /// The next line of standard output; none when the process closed it.
     pub(crate) async fn line(&mut self) -> Option<String> {
         within("a line on the server's standard output", self.stdout.recv()).await
+    }
+
+    /// Waits for a line of its log with these words.
+    pub(crate) async fn logged(&self, words: &str) {
+        self.logged_times(words, 1).await;
+    }
+
+    /// Waits for so many of them.
+    pub(crate) async fn logged_times(&self, words: &str, times: usize) {
+        let mut lines = self.lines.clone();
+        let there = || self.log().matches(words).count() >= times;
+        let waiting = async { while !there() && lines.changed().await.is_ok() {} };
+        within("a line of the log", waiting).await;
+        assert!(there(), "no {words:?}:\n{}", self.log());
+    }
+
+    /// What it has printed and nobody has read, once it has ended.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        while let Some(line) = self.line().await {
+            rest += &(line + "\n");
+        }
+        rest
     }
 
     /// Sends a signal, unless the process is gone.
@@ -90,6 +119,16 @@ impl Process {
         tokio::task::spawn_blocking(move || end.wait())
             .await
             .expect("waiting does not panic")
+    }
+
+    /// What everybody on the machine may see of how it was started, and what its user may see.
+    pub(crate) fn started_with(&self) -> String {
+        let of = |file: &str| {
+            let path = format!("/proc/{}/{file}", self.pid.as_raw_nonzero());
+            let bytes = std::fs::read(path).expect("the process runs");
+            String::from_utf8_lossy(&bytes).replace('\0', "\n")
+        };
+        of("cmdline") + "\n" + &of("environ")
     }
 
     /// Its resident memory now, in bytes.

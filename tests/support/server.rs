@@ -21,12 +21,26 @@ use super::{
 /// A server to be: its settings.
 pub(crate) struct Builder {
     settings: Vec<String>,
+    env: Vec<(String, String)>,
+    args: Vec<String>,
 }
 
 impl Builder {
     /// As `--set KEY=VALUE`; a later one wins.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push(format!("{key}={value}"));
+        self
+    }
+
+    /// In its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// On its command line.
+    pub(crate) fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
         self
     }
 
@@ -56,7 +70,10 @@ impl Builder {
         }
         Server {
             process: None,
+            banner: String::new(),
             settings,
+            env: self.env,
+            args: self.args,
             _base: base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
@@ -73,7 +90,11 @@ impl Builder {
 
 pub(crate) struct Server {
     process: Option<Process>,
+    /// The lines of its banner, the last start's at the end.
+    banner: String,
     settings: Vec<String>,
+    env: Vec<(String, String)>,
+    args: Vec<String>,
     address: Arc<Mutex<SocketAddr>>,
     // After the process: its database.
     _base: Option<Base>,
@@ -86,6 +107,8 @@ impl Server {
     pub(crate) fn builder() -> Builder {
         Builder {
             settings: Vec::new(),
+            env: Vec::new(),
+            args: Vec::new(),
         }
         .set("limits.enabled", "false")
         .set("auth.hash_memory", "64 KiB")
@@ -103,15 +126,29 @@ impl Server {
 
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
+        self.spawn();
+        self.listening().await;
+    }
+
+    /// Starts the process.
+    pub(crate) fn spawn(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let mut command = chatd(self.dir.path());
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(self.data_dir());
+            .arg(self.data_dir())
+            .args(&self.args)
+            .envs(self.env.iter().cloned());
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
-        let mut process = Process::spawn(&mut command);
+        self.process = Some(Process::spawn(&mut command));
+    }
+
+    /// Waits for the banner.
+    pub(crate) async fn listening(&mut self) {
+        let process = self.process.as_mut().expect("it was started");
+        let mut address = None;
         let address = loop {
             let Some(line) = process.line().await else {
                 let status = process.wait().await;
@@ -120,20 +157,37 @@ impl Server {
                     process.log()
                 );
             };
+            self.banner += &(line.clone() + "\n");
             if let Some((_, rest)) = line.split_once("listening on http://") {
-                let address: String = rest
+                let shown: String = rest
                     .chars()
                     .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
                     .collect();
-                break address.parse().expect("an address in the banner");
+                address = Some(shown.parse().expect("an address in the banner"));
+            }
+            // The last line.
+            if let Some(address) = address.filter(|_| line.trim_start().starts_with("stop ")) {
+                break address;
             }
         };
         *self.address.lock().expect("never poisoned") = address;
-        self.process = Some(process);
     }
 
     pub(crate) fn process(&self) -> &Process {
         self.process.as_ref().expect("the server runs")
+    }
+
+    /// What it said when it was ready.
+    pub(crate) fn banner(&self) -> &str {
+        &self.banner
+    }
+
+    /// It ends before it listens: how, and all that it said.
+    pub(crate) async fn failed(&mut self) -> (ExitStatus, String, String) {
+        let mut process = self.process.take().expect("it was started");
+        let stdout = process.rest().await;
+        let status = process.wait().await.expect("it ends");
+        (status, stdout, process.log())
     }
 
     /// Asks it to stop; whoever asks sees to the end with [`Server::exit`].
@@ -209,6 +263,23 @@ impl Server {
         let settings = self.settings.iter().flat_map(|set| ["--set", set]);
         let args: Vec<&str> = args.iter().copied().chain(settings).collect();
         self.cli(&args).await
+    }
+
+    /// The same, with all that the server was told: settings, environment, arguments.
+    pub(crate) async fn cli_as_told(&self, args: &[&str]) -> Output {
+        let data_dir = self.data_dir();
+        let mut all = args.to_vec();
+        all.extend(["--data-dir", data_dir.to_str().expect("text")]);
+        for setting in &self.settings {
+            all.extend(["--set", setting]);
+        }
+        // `--store` is short for a setting, and `serve`'s alone.
+        let stores = self.args.iter().skip_while(|arg| *arg != "--store").nth(1);
+        let store = stores.map(|url| format!("store.url={url}"));
+        all.extend(store.iter().flat_map(|setting| ["--set", setting]));
+        let configs = self.args.iter().skip_while(|arg| *arg != "--config").nth(1);
+        all.extend(configs.iter().flat_map(|file| ["--config", file]));
+        cli::run_with(self.dir.path(), &self.env, &all, "").await
     }
 
     /// `chatd ARGS --data-dir DIR`, with something on its standard input.

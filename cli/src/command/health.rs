@@ -27,8 +27,9 @@ impl Health {
         let status: api::Status =
             asking.ask_daemon(async |client| Ok(client.get("/v1/status").await?))?;
         if !status.store.ready {
-            let store = &status.store.location;
-            let what = format!("chatd runs, but its store does not answer — {store}");
+            let store = &status.store;
+            let why = store.trouble.as_deref().unwrap_or(&store.location);
+            let what = format!("chatd runs, but its store does not answer — {why}");
             return Err(Failure::Problems(what));
         }
         let document = json!({"ok": true, "version": status.version, "pid": status.pid});

@@ -71,10 +71,11 @@ fn store(facts: Facts, store: &api::StoreStatus) -> Facts {
             "store",
             format!("{backend} {}{ready}", escape(&store.version)),
         )
+        .maybe("trouble", store.trouble.as_deref().map(escape))
         .with("location", escape(&store.location))
-        .with("size", bytes(store.bytes))
-        .with("users", number(store.users))
-        .with("rooms", number(store.rooms))
+        .maybe("size", store.bytes.map(bytes))
+        .maybe("users", store.users.map(number))
+        .maybe("rooms", store.rooms.map(number))
 }
 
 fn counts(facts: Facts, counts: &api::Counts) -> Facts {

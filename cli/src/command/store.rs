@@ -103,7 +103,10 @@ fn page(info: &api::StoreInfo, now: Millis) -> String {
                 "nobody"
             },
         )
-        .with("size", bytes(store.bytes))
+        .with(
+            "size",
+            store.bytes.map_or_else(|| "unknown".to_owned(), bytes),
+        )
         .with("schema", store.schema.to_string())
         .with("epoch", escape(&store.epoch))
         .maybe("began", info.epoch_at.map(|at| moment(at, now)));

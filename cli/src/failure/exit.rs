@@ -50,10 +50,12 @@ impl Exit {
             Self::NotFound => "there is no such user or room",
             Self::Conflict => "it does not fit with how things stand, such as a name taken",
             Self::Permission => "you may not do this",
-            Self::Unreachable => "chatd is not running, does not answer, or has the store locked",
+            Self::Unreachable => {
+                "chatd or its database is not running or does not answer, or the store is locked"
+            }
             Self::Unconfirmed => "it would overwrite or destroy something; confirm it",
             Self::Problems => "a check ran and found problems",
-            Self::BadConfig => "the settings are wrong",
+            Self::BadConfig => "the settings are wrong, or the store they name will not do",
         }
     }
 
@@ -117,12 +119,15 @@ impl Exit {
 
     fn of_store(e: &store::Error) -> Self {
         match e {
-            store::Error::Locked { .. } | store::Error::Unavailable(_) => Self::Unreachable,
+            store::Error::Locked { .. } | store::Error::Unavailable(_) | store::Error::Away(_) => {
+                Self::Unreachable
+            }
             store::Error::Unfinished { .. } => Self::Conflict,
-            store::Error::Full
-            | store::Error::Newer { .. }
-            | store::Error::Damaged(_)
-            | store::Error::Open { .. } => Self::Other,
+            // Trying again mends nothing: somebody has to see to the store, to the settings or to this binary.
+            store::Error::Unfit { .. } | store::Error::Newer { .. } => Self::BadConfig,
+            store::Error::Full | store::Error::Damaged(_) | store::Error::Open { .. } => {
+                Self::Other
+            }
         }
     }
 

@@ -112,3 +112,21 @@ fn a_locked_store_is_out_of_reach() {
     };
     assert_eq!(Failure::Server(locked.into()).exit(), Exit::Unreachable);
 }
+
+#[test]
+fn a_store_that_somebody_has_to_mend_is_a_wrong_setting() {
+    let unfit = store::Error::Unfit {
+        what: "mongodb://db/chatd".into(),
+        why: "it is a standalone server".into(),
+    };
+    let newer = store::Error::Newer { found: 9, known: 2 };
+    for error in [unfit, newer] {
+        assert_eq!(Failure::Server(error.into()).exit(), Exit::BadConfig);
+    }
+    for error in [
+        store::Error::Unavailable("nobody is there".into()),
+        store::Error::Away("since noon".into()),
+    ] {
+        assert_eq!(Failure::Server(error.into()).exit(), Exit::Unreachable);
+    }
+}

@@ -21,9 +21,8 @@ use crate::{
 };
 
 pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
-    let ready = desk.ops.store.ping().await.is_ok();
     let found = desk.ops.holdings().await?;
-    let store = found.info;
+    let (store, holds) = (found.info.about.clone(), found.info);
     let tables = found.counts.into_iter().map(|(table, records)| TableCount {
         table: table.to_string(),
         records,
@@ -38,10 +37,11 @@ pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
             version: store.version,
             schema: store.schema,
             epoch: store.epoch.to_string(),
-            bytes: store.bytes,
-            users: store.users,
-            rooms: store.rooms,
-            ready,
+            bytes: Some(holds.bytes),
+            users: Some(holds.users),
+            rooms: Some(holds.rooms),
+            ready: true,
+            trouble: None,
         },
     }))
 }

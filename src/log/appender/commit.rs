@@ -91,7 +91,7 @@ impl Appender {
     /// forgotten, and those that somebody listens to are read again at once.
     fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
         let refusal = refuse(error);
-        if !matches!(error, store::Error::Full) {
+        if !matches!(error, store::Error::Full | store::Error::Away(_)) {
             let logs: HashSet<_> = changes
                 .iter()
                 .flat_map(|c| &c.entries)

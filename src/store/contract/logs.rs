@@ -419,7 +419,7 @@ pub(in crate::store) async fn keeps_everything_when_reopened(place: &impl Place)
     .await;
     append(&*store, [first.clone()]).await;
     let (epoch, secret) = (store.epoch(), store.secret());
-    let schema = store.info().await.unwrap().schema;
+    let schema = store.about().schema;
     store.close().await;
 
     let store = place.open().await;
@@ -427,7 +427,7 @@ pub(in crate::store) async fn keeps_everything_when_reopened(place: &impl Place)
     assert_ne!(secret, [0; 32]);
     let info = store.info().await.unwrap();
     assert_eq!(
-        (info.epoch, info.schema, info.users, info.rooms),
+        (info.about.epoch, info.about.schema, info.users, info.rooms),
         (epoch, schema, 1, 1)
     );
     assert!(info.bytes > 0);

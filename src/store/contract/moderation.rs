@@ -66,10 +66,8 @@ pub(in crate::store) async fn uses_a_code_as_often_as_it_is_good_for(place: &imp
     }
     let of_room = store.codes(CodeKind::Room, Some(room)).await.unwrap();
     assert_eq!(of_room, [other.clone(), twice.clone()], "the newest first");
-    assert_eq!(
-        store.codes(CodeKind::Invite, None).await.unwrap(),
-        [invite.clone()]
-    );
+    let invites = store.codes(CodeKind::Invite, None).await.unwrap();
+    assert_eq!(invites, [invite]);
     put(&*store, [Write::TakeCode(twice.hash)]).await;
     let left = store.code(&twice.hash).await.unwrap();
     assert_eq!(left.map(|c| c.uses), Some(1));
@@ -162,7 +160,7 @@ pub(in crate::store) async fn keeps_roles_and_banned_addresses(place: &impl Plac
     .await;
     let policy = store.load_control().await.unwrap().policy;
     assert_eq!(policy.roles, [wider.clone(), other.clone()]);
-    assert_eq!(policy.address_bans, [ban.clone()]);
+    assert_eq!(policy.address_bans, [ban.clone()].as_slice());
     let setting = ("registration".to_owned(), "\"closed\"".to_owned());
     assert_eq!(policy.settings, [setting]);
     put(

@@ -16,11 +16,12 @@ use mongodb::bson::Uuid;
 
 use super::{
     documents::EntryDoc,
-    fault::{first_duplicate, is_nobody_there, store_error, within},
+    fault::{first_duplicate, is_majority_late, is_nobody_there, store_error, within},
     heads::Heads,
     logs,
     schema::Collections,
-    settle, transact,
+    settle::{self, Reason},
+    transact,
 };
 use crate::{
     id::LogId,
@@ -53,7 +54,7 @@ pub(super) async fn commit(
             heads.forget(log);
         }
     }
-    done?;
+    done.map_err(|e| round.part_of_it(e))?;
     let outcomes = round.outcomes.into_iter();
     Ok(outcomes.map(|o| o.unwrap_or(Outcome::Conflict)).collect())
 }
@@ -98,6 +99,17 @@ impl Round<'_> {
             }
         }
         self.insert(plain).await
+    }
+
+    /// A full disk means that nothing of the batch happened. Where a part did, nothing is known of the rest.
+    fn part_of_it(&self, error: Error) -> Error {
+        let part = self.outcomes.contains(&Some(Outcome::Committed));
+        match error {
+            Error::Full if part => {
+                Error::Unavailable("its disk is full, and a part of the batch is in".into())
+            }
+            error => error,
+        }
     }
 
     /// Reads where the logs stand of which we do not know it.
@@ -165,7 +177,11 @@ impl Round<'_> {
     /// A change that is a transaction, or whose numbers are wrong.
     async fn alone(&mut self, i: usize, change: &Change) -> Result<(), Error> {
         let outcome = match self.misfit(change) {
-            Some(misfit) => settle::explain(self.db, &change.entries, Some(misfit)).await?,
+            Some(misfit) => match settle::explain(self.db, &change.entries, Some(misfit)).await? {
+                Reason::Told(outcome) => outcome,
+                Reason::Done => Outcome::Committed,
+                Reason::Gone => Outcome::Conflict,
+            },
             None => transact::run(self.db, change).await?,
         };
         if outcome == Outcome::Committed {
@@ -196,17 +212,27 @@ impl Round<'_> {
                 }
                 return Ok(());
             };
+            let given_up = tries == TRIES;
             if let Some(first) = first_duplicate(&fault).filter(|first| *first < rest.len()) {
-                let later = rest.split_off(first + 1);
-                let taken = rest.pop().unwrap_or_default();
+                let later = rest.split_off(first);
                 for i in std::mem::replace(&mut rest, later) {
                     self.happened(i);
                 }
+                let taken = rest[0];
                 match settle::explain(self.db, &batch[taken].entries, None).await? {
-                    Outcome::Committed => self.happened(taken),
-                    outcome => self.failed(taken, outcome),
+                    Reason::Done => self.happened(taken),
+                    Reason::Told(outcome) => self.failed(taken, outcome),
+                    Reason::Gone if given_up => return Err(store_error(fault)),
+                    // Not a conflict, which would give the entry another number and `_id`: if it were ours,
+                    // from a try that is still under way, it would be there twice.
+                    Reason::Gone => {
+                        tries += 1;
+                        settle::barrier(self.db).await?;
+                        continue;
+                    }
                 }
-            } else if is_nobody_there(&fault) || tries == TRIES {
+                rest.remove(0);
+            } else if is_nobody_there(&fault) || is_majority_late(&fault) || given_up {
                 return Err(store_error(fault));
             } else {
                 tries += 1;

@@ -12,17 +12,22 @@ use mongodb::{
 };
 use tokio::time::Instant;
 
-use super::fault::{code, why, within};
+use super::{
+    fault::{code, why, within},
+    presence::{Presence, SELECT},
+    secret::Secrets,
+};
 use crate::store::Error;
 
 /// The database, when the URL names none.
 const DATABASE: &str = "chatd";
-/// How long a start waits for a server that is not up yet.
-const WAIT: Duration = Duration::from_secs(30);
-/// How long a request waits for a server that takes writes. Short, since somebody waits for the answer.
-const SELECT: Duration = Duration::from_secs(2);
+/// Between two tries to reach a server that is not up yet.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How long the majority may take to have a write, before its outcome counts as unknown.
-const MAJORITY: Duration = Duration::from_secs(5);
+pub(super) const MAJORITY: Duration = Duration::from_secs(5);
+/// How long a server may take to let us in, and to tell the driver that it is there. Beyond it the driver ends
+/// whatever is under way, so a server that is merely busy must not take longer.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How often the driver looks how servers are, beside being told.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Connections at most; the readers' requests wait for one beyond it.
@@ -37,54 +42,70 @@ const REFUSED: [i32; 3] = [13, 18, 8000];
 pub(super) struct Reached {
     pub(super) client: Client,
     pub(super) database: Database,
+    pub(super) presence: Presence,
     pub(super) version: String,
     /// Hosts and database, without credentials.
     pub(super) location: String,
 }
 
-/// Reaches the server, waiting while it is merely not up.
-pub(super) async fn reach(url: &str) -> Result<Reached, Error> {
-    let mut options = parse(url).await?;
+/// Reaches the server, waiting so long while it is merely not up.
+pub(super) async fn reach(url: &str, wait: Duration) -> Result<Reached, Error> {
+    let mut patience = Patience::new(wait);
+    let mut options = parse(url, &mut patience).await?;
     let name = options.default_database.clone();
     let name = name.unwrap_or_else(|| DATABASE.to_owned());
     let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
     let location = format!("mongodb://{}/{name}", hosts.join(","));
     prepare(&mut options);
-    let open_error = |why: String| Error::Open {
-        path: location.clone(),
-        why,
+    let presence = Presence::default();
+    options.sdam_event_handler = Some(presence.handler());
+    let secrets = Secrets::of(url);
+    let unfit = |why: String| Error::Unfit {
+        what: location.clone(),
+        why: secrets.keep_out_of(why, "it does not take the options of store.url"),
     };
-    let client = Client::with_options(options.clone()).map_err(|e| open_error(why(&e)))?;
-    let version = match wait(&client, &options, &name, &location).await {
-        Ok(version) => version,
-        Err(Verdict::NotThere(why)) => return Err(Error::Unavailable(why)),
-        Err(Verdict::Unfit(why)) => return Err(open_error(why)),
+    let client = Client::with_options(options.clone()).map_err(|e| unfit(why(&e)))?;
+    let version = loop {
+        let reason = match probe(&client, &name).await {
+            Ok(answer) => break judge(&answer).map_err(unfit)?,
+            Err(fault) => reason(&fault).map_err(unfit)?,
+        };
+        if let Some(verdict) = ask_directly(&options).await {
+            return Err(unfit(verdict));
+        }
+        let reason = secrets.keep_out_of(reason, "no answer");
+        patience.pause(&location, &reason).await?;
     };
     Ok(Reached {
         database: client.database(&name),
         client,
+        presence,
         version,
         location,
     })
 }
 
-/// The URL's options. What it is wrong about is said without what is secret in it.
-async fn parse(url: &str) -> Result<ClientOptions, Error> {
-    ClientOptions::parse(url).await.map_err(|e| {
-        let secret = url
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split_once('@'));
-        let mut why = why(&e);
-        for part in secret.iter().flat_map(|(secret, _)| secret.split(':')) {
-            if !part.is_empty() {
-                why = why.replace(part, "***");
-            }
+/// The URL's options. What it is wrong about is said without what is secret in it. That the names of servers
+/// cannot be looked up yet is nothing wrong.
+async fn parse(url: &str, patience: &mut Patience) -> Result<ClientOptions, Error> {
+    let secrets = Secrets::of(url);
+    loop {
+        let fault = match ClientOptions::parse(url).await {
+            Ok(options) => return Ok(options),
+            Err(fault) => fault,
+        };
+        let says = secrets.keep_out_of(why(&fault), "it is no URL of a MongoDB");
+        if matches!(&*fault.kind, ErrorKind::DnsResolve { .. }) {
+            patience.pause("the servers of store.url", &says).await?;
+            continue;
         }
-        Error::Open {
-            path: "store.url".into(),
-            why: format!("{why}; write it like mongodb://HOST/DATABASE"),
-        }
-    })
+        return Err(Error::Unfit {
+            what: "store.url".into(),
+            why: format!(
+                "{says}; write it like mongodb://HOST/DATABASE, with the password percent-encoded"
+            ),
+        });
+    }
 }
 
 /// How every write is acknowledged, for a command that has to say so itself.
@@ -106,59 +127,56 @@ fn prepare(options: &mut ClientOptions) {
     options.retry_writes = Some(true);
     options.retry_reads = Some(true);
     options.server_selection_timeout = Some(SELECT);
-    options.connect_timeout.get_or_insert(SELECT);
+    options.connect_timeout.get_or_insert(CONNECT);
     options.heartbeat_freq.get_or_insert(HEARTBEAT);
     options.max_pool_size.get_or_insert(CONNECTIONS);
     options.app_name.get_or_insert_with(|| "chatd".to_owned());
 }
 
-/// Why a server is not used.
-enum Verdict {
-    /// It does not answer.
-    NotThere(String),
-    /// It answers, and will not do.
-    Unfit(String),
+/// How long a start still waits, and whether it has said so.
+struct Patience {
+    wait: Duration,
+    until: Instant,
+    said: bool,
 }
 
-/// Asks until it is answered, and whether the answer will do. The server's version, or why not.
-async fn wait(
-    client: &Client,
-    options: &ClientOptions,
-    database: &str,
-    location: &str,
-) -> Result<String, Verdict> {
-    let until = Instant::now() + WAIT;
-    let mut said = false;
-    loop {
-        let fault = match probe(client, database).await {
-            Ok(answer) => return judge(&answer).map_err(Verdict::Unfit),
-            Err(fault) => fault,
-        };
-        let reason = match &*fault.kind {
-            ErrorKind::Authentication { .. } => return Err(Verdict::Unfit(refused(&fault))),
-            _ if code(&fault).is_some_and(|code| REFUSED.contains(&code)) => {
-                return Err(Verdict::Unfit(refused(&fault)));
-            }
-            ErrorKind::IncompatibleServer { message, .. }
-            | ErrorKind::InvalidTlsConfig { message, .. } => {
-                return Err(Verdict::Unfit(message.clone()));
-            }
-            _ => why(&fault),
-        };
-        if let Some(verdict) = ask_directly(options).await {
-            return Err(Verdict::Unfit(verdict));
+impl Patience {
+    fn new(wait: Duration) -> Self {
+        Self {
+            wait,
+            until: Instant::now() + wait,
+            said: false,
         }
-        if Instant::now() >= until {
-            let waited = WAIT.as_secs();
-            return Err(Verdict::NotThere(format!(
-                "nobody at {location} after {waited} s ({reason}); start MongoDB, or correct store.url"
+    }
+
+    /// Waits a little, unless it was long enough. That it waits is said once.
+    async fn pause(&mut self, whom: &str, reason: &str) -> Result<(), Error> {
+        let wait = self.wait.as_secs_f32();
+        if !self.wait.is_zero() && !std::mem::replace(&mut self.said, true) {
+            tracing::warn!("waiting up to {wait} s for {whom}: {reason}");
+        }
+        if Instant::now() >= self.until {
+            return Err(Error::Unavailable(format!(
+                "nobody at {whom} after {wait} s ({reason}); start MongoDB, or correct store.url"
             )));
         }
-        if !std::mem::replace(&mut said, true) {
-            let waits = WAIT.as_secs();
-            tracing::warn!("waiting up to {waits} s for {location}: {reason}");
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+}
+
+/// Why nobody answers, if it may be that the server is merely not up; or why it will not do.
+fn reason(fault: &Fault) -> Result<String, String> {
+    match &*fault.kind {
+        ErrorKind::Authentication { .. } => Err(refused(fault)),
+        ErrorKind::IncompatibleServer { message, .. } => Err(too_old(message)),
+        // The driver itself does not speak to servers that are far too old.
+        ErrorKind::ServerSelection { message, .. } if message.contains("reports wire version") => {
+            Err(too_old("it speaks the protocol of an old MongoDB"))
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        ErrorKind::InvalidTlsConfig { message, .. } => Err(message.clone()),
+        _ if code(fault).is_some_and(|code| REFUSED.contains(&code)) => Err(refused(fault)),
+        _ => Ok(why(fault)),
     }
 }
 
@@ -187,9 +205,7 @@ fn judge(answer: &Answer) -> Result<String, String> {
         .next()
         .and_then(|v| v.parse::<u32>().ok());
     if major.is_some_and(|major| major < OLDEST) {
-        return Err(format!(
-            "MongoDB {version} is too old: chatd needs {OLDEST}.0 or newer"
-        ));
+        return Err(too_old(&format!("it is MongoDB {version}")));
     }
     let router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
     if !router && hello.get_str("setName").is_err() {
@@ -204,15 +220,23 @@ async fn ask_directly(options: &ClientOptions) -> Option<String> {
     let mut options = options.clone();
     options.direct_connection = Some(true);
     options.repl_set_name = None;
+    options.sdam_event_handler = None;
+    // Such a member knows nobody's password.
+    options.credential = None;
     options.hosts.truncate(1);
     let client = Client::with_options(options).ok()?;
     let answer = within(client.database("admin").run_command(doc! { "hello": 1 })).await;
+    client.shutdown().immediate(true).await;
     let ghost = answer.is_ok_and(|hello| hello.get_bool("isreplicaset").unwrap_or(false));
     ghost.then(|| {
         "it is a member of a replica set that was not initiated: run \
          mongosh --eval 'rs.initiate()' once"
             .to_owned()
     })
+}
+
+fn too_old(what: &str) -> String {
+    format!("{what}, which is too old: chatd needs MongoDB {OLDEST}.0 or newer")
 }
 
 fn standalone() -> String {
@@ -258,7 +282,10 @@ mod tests {
             "mongodb://ana:s3cret@db/chat?tls=s3cret",
             "mongodb://",
         ] {
-            let refusal = parse(url).await.unwrap_err().to_string();
+            let mut patience = Patience::new(Duration::ZERO);
+            let refusal = parse(url, &mut patience).await.unwrap_err();
+            assert!(matches!(refusal, Error::Unfit { .. }), "{refusal:?}");
+            let refusal = refusal.to_string();
             assert!(refusal.contains("store.url"), "{refusal}");
             assert!(!refusal.contains("s3c"), "{refusal}");
         }

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The code for a key that is there already.
 const DUPLICATE_KEY: i32 = 11_000;
+/// Its code for a write that the majority did not have in time.
+const MAJORITY_LATE: i32 = 64;
 /// Its code for a disk that is full.
 const OUT_OF_DISK: i32 = 14_031;
 
@@ -50,6 +52,10 @@ pub(super) fn why(fault: &Fault) -> String {
         ErrorKind::Write(WriteFailure::WriteError(e)) => e.message.clone(),
         ErrorKind::Write(WriteFailure::WriteConcernError(e)) => e.message.clone(),
         ErrorKind::ServerSelection { message, .. } => shorten(message),
+        ErrorKind::InvalidArgument { message, .. } | ErrorKind::DnsResolve { message, .. } => {
+            message.clone()
+        }
+        ErrorKind::Custom(_) => fault.get_custom::<String>().cloned().unwrap_or_default(),
         ErrorKind::InsertMany(e) => match (&e.write_concern_error, &e.write_errors) {
             (Some(e), _) => e.message.clone(),
             (None, Some(errors)) if !errors.is_empty() => errors[0].message.clone(),
@@ -109,6 +115,23 @@ pub(super) fn is_unknown_commit(fault: &Fault) -> bool {
 /// Whether nothing was sent, since there was nobody to send it to.
 pub(super) fn is_nobody_there(fault: &Fault) -> bool {
     matches!(&*fault.kind, ErrorKind::ServerSelection { .. })
+}
+
+/// Whether it is written, and the majority did not have it in time. To ask for another write of the majority
+/// would take as long.
+pub(super) fn is_majority_late(fault: &Fault) -> bool {
+    let concern = match &*fault.kind {
+        ErrorKind::InsertMany(e) => e.write_concern_error.as_ref(),
+        ErrorKind::Write(WriteFailure::WriteConcernError(e)) => Some(e),
+        _ => None,
+    };
+    concern.is_some_and(|e| e.code == MAJORITY_LATE)
+}
+
+/// Whether asking once more would only take as long once more: nobody was there for as long as we wait, or
+/// somebody was and did not answer, or the majority was away.
+pub(super) fn is_patience_gone(fault: &Fault) -> bool {
+    is_nobody_there(fault) || is_majority_late(fault) || fault.get_custom::<String>().is_some()
 }
 
 /// Which document of an ordered insert was the first that could not be, as its key is taken. The ones

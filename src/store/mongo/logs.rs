@@ -12,7 +12,9 @@ use super::{
         EntryDoc, HeadDoc, MemberDoc, RoomDoc, SanctionDoc, UserDoc, int, log_key, room_uuid,
         user_uuid,
     },
-    fault::{is_nobody_there, is_transient, store_error, within},
+    fault::{
+        is_nobody_there, is_patience_gone, is_transient, is_unknown_commit, store_error, within,
+    },
     moderation::{self, PolicyDocs},
     schema::{Collections, index},
     transact,
@@ -26,7 +28,9 @@ use crate::{
 /// How often a read of one moment is tried that ran into something.
 const TRIES: u8 = 3;
 
-/// Runs reads of one moment: a transaction that is thrown away. `$read` is a future that uses `$session`.
+/// Runs reads of one moment: a transaction without writes. It is committed all the same, since only then is
+/// it known that what it read is what the majority has, and is not undone by a primary that takes over.
+/// `$read` is a future that uses `$session`.
 macro_rules! snapshot {
     ($db:expr, $session:ident => $read:expr) => {{
         let mut session = within($db.client.start_session())
@@ -38,15 +42,19 @@ macro_rules! snapshot {
             transact::begin(&mut session).await.map_err(store_error)?;
             let $session = &mut session;
             let fault = match $read.await {
-                Ok(found) => {
-                    let _ends = within(session.abort_transaction()).await;
-                    break found;
+                Ok(found) => match within(session.commit_transaction()).await {
+                    Ok(()) => break found,
+                    Err(fault) => fault,
+                },
+                Err(fault) => {
+                    if !is_nobody_there(&fault) {
+                        let _ends = within(session.abort_transaction()).await;
+                    }
+                    fault
                 }
-                Err(fault) if is_nobody_there(&fault) => return Err(store_error(fault)),
-                Err(fault) => fault,
             };
-            let _ends = within(session.abort_transaction()).await;
-            if tries == TRIES || !is_transient(&fault) {
+            let again = is_transient(&fault) || is_unknown_commit(&fault);
+            if tries == TRIES || !again || is_patience_gone(&fault) {
                 return Err(store_error(fault));
             }
         }

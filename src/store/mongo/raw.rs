@@ -144,9 +144,9 @@ impl Load for Mongo {
 
 impl Mongo {
     /// What the database is, without making or changing anything, and where, without credentials.
-    pub async fn glance(url: &str) -> Result<(Glance, String), Error> {
-        let reached = reach(url).await?;
-        let db = Collections::new(reached.client, reached.database);
+    pub async fn glance(url: &str, wait: Duration) -> Result<(Glance, String), Error> {
+        let reached = reach(url, wait).await?;
+        let db = Collections::new(reached.client, reached.database, reached.presence);
         let mut counts = Vec::new();
         for table in Table::ALL {
             counts.push((*table, count(&db, *table).await?));

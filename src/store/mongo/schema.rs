@@ -1,23 +1,30 @@
 //! The collections and their indexes, and how an older store becomes this one.
 //!
-//! Steps are numbered; each can be run again, so a start that was interrupted is finished by the next. A
-//! lease that expires keeps two starting processes from running them at once.
+//! Steps are numbered ([`STEPS`]); each can be run again, so a start that was interrupted is finished by the
+//! next. A lease that expires keeps two starting processes from running them at once (`lease`).
+
+mod indexes;
+mod lease;
+mod validators;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use mongodb::{
-    Client, Collection, Database, IndexModel,
-    bson::{Binary, Bson, DateTime, Document, Uuid, doc},
-    options::{IndexOptions, ReturnDocument},
+    Client, Collection, Database,
+    bson::{Binary, DateTime, Document, Uuid, doc},
 };
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::indexes::missing;
+use self::lease::Lease;
 use super::{
     documents::{
         AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc,
         SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
-    fault::{code, is_duplicate, store_error, within},
+    fault::{code, store_error, within},
+    presence::Presence,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -25,15 +32,23 @@ use crate::{
     store::Error,
 };
 
-/// The newest schema: how many steps there are.
-pub(super) const VERSION: u32 = 2;
+/// A step from one schema to the next. It may take as long as it takes: the lease sees to it that it ends with
+/// the connection.
+type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
-/// How long a process that runs the steps may be silent before another takes over.
-const LEASE: Duration = Duration::from_mins(1);
+/// What makes each schema of the one before it, beginning with nothing.
+const STEPS: [Step; 3] = [
+    |db, now| Box::pin(begin(db, now)),
+    |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
+    |db, _| Box::pin(validators::add(db)),
+];
+
+/// The newest schema: how many steps there are.
+#[expect(clippy::cast_possible_truncation, reason = "there are a few")]
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
 /// The server's code for a collection that is there already.
 const EXISTS: i32 = 48;
-/// Its code for a collection that is not there.
-const NO_COLLECTION: i32 = 26;
 /// How often who waits for the lease looks again.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -79,10 +94,12 @@ pub(super) struct Collections {
     pub(super) address_bans: Collection<AddressBanDoc>,
     pub(super) reports: Collection<ReportDoc>,
     pub(super) meta: Collection<Document>,
+    /// Whether the database is there.
+    pub(super) presence: Presence,
 }
 
 impl Collections {
-    pub(super) fn new(client: Client, database: Database) -> Self {
+    pub(super) fn new(client: Client, database: Database, presence: Presence) -> Self {
         Self {
             entries: database.collection("entries"),
             users: database.collection("users"),
@@ -99,6 +116,7 @@ impl Collections {
             meta: database.collection("meta"),
             client,
             database,
+            presence,
         }
     }
 }
@@ -121,13 +139,16 @@ struct IdentityDoc {
 
 /// Brings the database to the newest schema, and reads its identity; makes one for a new store.
 pub(super) async fn prepare(db: &Collections, clock: &Clock) -> Result<Identity, Error> {
+    let mut said = false;
     while found(db).await? < VERSION {
-        if take_lease(db, clock.now()).await? {
-            let done = migrate(db, clock.now()).await;
-            let free = within(db.meta.delete_one(doc! { "_id": "lease" })).await;
-            done?;
-            free.map_err(store_error)?;
+        if let Some(lease) = Lease::take(db, clock).await? {
+            let done = migrate(db, clock, &lease).await;
+            let free = lease.release().await;
+            done.and(free)?;
         } else {
+            if !std::mem::replace(&mut said, true) {
+                tracing::info!("waiting for another chatd, which brings the schema up to date");
+            }
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -170,235 +191,56 @@ pub(super) async fn found(db: &Collections) -> Result<u32, Error> {
     Ok(found)
 }
 
-/// Takes the lease if nobody has it. The clocks of two machines may differ by less than [`LEASE`].
-async fn take_lease(db: &Collections, now: Millis) -> Result<bool, Error> {
-    let until = date(now.plus(LEASE));
-    let holder = i64::from(std::process::id());
-    let expired = doc! { "_id": "lease", "until": { "$lt": date(now) } };
-    let ours = doc! { "$set": { "until": until, "process": holder } };
-    let taken = db
-        .meta
-        .find_one_and_update(expired, ours)
-        .upsert(true)
-        .return_document(ReturnDocument::After);
-    match within(taken).await {
-        Ok(_) => Ok(true),
-        Err(fault) if is_duplicate(&fault) => Ok(false),
-        Err(fault) => Err(store_error(fault)),
-    }
-}
-
-/// Runs the steps that are missing.
-async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
-    for step in found(db).await? + 1..=VERSION {
-        make_indexes(db).await.map_err(store_error)?;
-        make_identity(db, now).await?;
-        let version = doc! { "$set": { "version": i32::try_from(step).unwrap_or(i32::MAX) } };
-        within(
-            db.meta
-                .update_one(doc! { "_id": "schema" }, version)
-                .upsert(true),
-        )
-        .await
-        .map_err(store_error)?;
-        if step > 1 {
-            tracing::info!(schema = step, "the store's schema was brought up to date");
+/// Runs the steps that are missing, as long as the lease is ours.
+async fn migrate(db: &Collections, clock: &Clock, lease: &Lease<'_>) -> Result<(), Error> {
+    let known = found(db).await?;
+    for (version, step) in (1..).zip(STEPS).skip(known as usize) {
+        if lease.hold(step(db, clock.now())).await?.is_none() {
+            tracing::warn!("another chatd has taken over bringing the schema up to date");
+            return Ok(());
+        }
+        // Never back, should we have been too slow.
+        let reached = doc! { "$max": { "version": version } };
+        let write = db.meta.update_one(doc! { "_id": "schema" }, reached);
+        within(write.upsert(true)).await.map_err(store_error)?;
+        if known > 0 {
+            tracing::info!(
+                schema = version,
+                "the store's schema was brought up to date"
+            );
         }
     }
     Ok(())
 }
 
-async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
-    // Collections without an index of their own; a transaction should not be what makes them.
-    for name in ["settings", "roles", "address_bans"] {
-        if let Err(fault) = within(db.database.create_collection(name)).await
+/// The first step.
+async fn begin(db: &Collections, now: Millis) -> Result<(), Error> {
+    validators::create(db).await?;
+    make_collections(db, &["settings"])
+        .await
+        .map_err(store_error)?;
+    indexes::create(db, indexes::first())
+        .await
+        .map_err(store_error)?;
+    make_identity(db, now).await
+}
+
+/// The second step: roles, sanctions and reports.
+async fn keep_order(db: &Collections) -> mongodb::error::Result<()> {
+    make_collections(db, &["roles", "address_bans"]).await?;
+    indexes::create(db, indexes::order()).await
+}
+
+/// Makes collections that have no index of their own; a transaction should not be what makes them.
+async fn make_collections(db: &Collections, names: &[&str]) -> mongodb::error::Result<()> {
+    for name in names {
+        if let Err(fault) = db.database.create_collection(*name).await
             && code(&fault) != Some(EXISTS)
         {
             return Err(fault);
         }
     }
-    for (collection, indexes) in indexes().into_iter().chain(order_indexes()) {
-        let collection = db.database.collection::<Document>(collection);
-        within(collection.create_indexes(indexes)).await?;
-    }
     Ok(())
-}
-
-/// Every index but for [`order_indexes`], collection by collection.
-fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
-    let there = |field: &str| doc! { field: { "$gt": "" } };
-    let ended = doc! { "ended_at": { "$gt": DateTime::from_millis(0) } };
-    let deleted = doc! { "deleted_at": { "$gt": DateTime::from_millis(0) } };
-    vec![
-        (
-            "entries",
-            vec![
-                unique(index::ENTRY_SEQ, doc! { "log": 1, "seq": 1 }, None),
-                unique(
-                    index::ENTRY_TXN,
-                    doc! { "log": 1, "from": 1, "txn": 1 },
-                    Some(there("txn")),
-                ),
-            ],
-        ),
-        (
-            "users",
-            vec![
-                unique(index::USER_NAME, doc! { "name": 1 }, None),
-                plain(index::USER_ROLE, doc! { "role": 1, "status": 1 }, None),
-                unique(
-                    index::LOGIN_EMAIL,
-                    doc! { "login_email": 1 },
-                    Some(there("login_email")),
-                ),
-            ],
-        ),
-        (
-            "rooms",
-            vec![
-                unique(
-                    index::PUBLIC_NAME,
-                    doc! { "public_name": 1 },
-                    Some(there("public_name")),
-                ),
-                plain(index::ROOM_NAME, doc! { "name": 1, "_id": 1 }, None),
-                plain(index::ROOM_DELETED, doc! { "deleted_at": 1 }, Some(deleted)),
-            ],
-        ),
-        (
-            "members",
-            vec![
-                unique(index::MEMBER_ROOM, doc! { "room": 1, "user": 1 }, None),
-                plain(index::MEMBER_USER, doc! { "user": 1, "room": 1 }, None),
-            ],
-        ),
-        (
-            "sessions",
-            vec![
-                plain(
-                    index::SESSION_USER,
-                    doc! { "user": 1, "created_at": -1, "_id": -1 },
-                    None,
-                ),
-                plain(index::SESSION_ENDED, doc! { "ended_at": 1 }, Some(ended)),
-            ],
-        ),
-        (
-            "codes",
-            vec![
-                plain(index::CODE_USER, doc! { "user": 1 }, None),
-                plain(
-                    index::CODE_KIND,
-                    doc! { "kind": 1, "room": 1, "created_at": -1 },
-                    None,
-                ),
-            ],
-        ),
-        (
-            "keys",
-            vec![plain(
-                index::KEY_AGE,
-                doc! { "created_at": 1, "_id": 1 },
-                None,
-            )],
-        ),
-    ]
-}
-
-/// The indexes of what keeps order.
-fn order_indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
-    vec![
-        (
-            "sanctions",
-            vec![unique(
-                index::SANCTION,
-                doc! { "room": 1, "user": 1, "kind": 1 },
-                None,
-            )],
-        ),
-        (
-            "reports",
-            vec![
-                unique(
-                    index::REPORT_ONCE,
-                    doc! { "room": 1, "seq": 1, "by": 1 },
-                    None,
-                ),
-                plain(index::REPORT_STATE, doc! { "state": 1, "_id": -1 }, None),
-                plain(
-                    index::REPORT_ROOM,
-                    doc! { "room": 1, "state": 1, "_id": -1 },
-                    None,
-                ),
-            ],
-        ),
-    ]
-}
-
-/// The indexes that should be there and are not, or are others.
-pub(super) async fn missing(db: &Collections) -> mongodb::error::Result<Vec<String>> {
-    let mut missing = Vec::new();
-    for (name, indexes) in indexes().into_iter().chain(order_indexes()) {
-        let collection = db.database.collection::<Document>(name);
-        let mut there = Vec::new();
-        match within(collection.list_indexes()).await {
-            Ok(mut cursor) => {
-                while within(cursor.advance()).await? {
-                    there.push(cursor.deserialize_current()?);
-                }
-            }
-            Err(fault) if code(&fault) == Some(NO_COLLECTION) => {}
-            Err(fault) => return Err(fault),
-        }
-        for wanted in indexes {
-            let of = |index: &IndexModel| index.options.as_ref().and_then(|o| o.name.clone());
-            let unique = |index: &IndexModel| index.options.as_ref().and_then(|o| o.unique);
-            let found = there.iter().any(|index| {
-                of(index) == of(&wanted)
-                    && same_keys(&index.keys, &wanted.keys)
-                    && unique(index).unwrap_or(false) == unique(&wanted).unwrap_or(false)
-            });
-            if !found {
-                let index = of(&wanted).unwrap_or_default();
-                missing.push(format!(
-                    "the index {name}.{index} is missing, or is another"
-                ));
-            }
-        }
-    }
-    Ok(missing)
-}
-
-/// Whether two lists of keys are one; the server may answer a direction as another kind of number.
-fn same_keys(one: &Document, other: &Document) -> bool {
-    let direction = |value: &Bson| match value {
-        Bson::Int32(n) => Some(i64::from(*n)),
-        Bson::Int64(n) => Some(*n),
-        #[expect(clippy::cast_possible_truncation, reason = "a direction is 1 or -1")]
-        Bson::Double(n) => Some(*n as i64),
-        _ => None,
-    };
-    let plain = |keys: &Document| -> Vec<_> {
-        let each = keys.iter();
-        each.map(|(field, value)| (field.clone(), direction(value)))
-            .collect()
-    };
-    plain(one) == plain(other)
-}
-
-fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
-    let mut index = plain(name, keys, filter);
-    if let Some(options) = &mut index.options {
-        options.unique = Some(true);
-    }
-    index
-}
-
-fn plain(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
-    let mut options = IndexOptions::default();
-    options.name = Some(name.to_owned());
-    options.partial_filter_expression = filter;
-    IndexModel::builder().keys(keys).options(options).build()
 }
 
 async fn make_identity(db: &Collections, now: Millis) -> Result<(), Error> {

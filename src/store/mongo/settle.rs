@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, Uuid, doc};
 
 use super::{
     documents::id_list,
-    fault::{store_error, within},
+    fault::{is_duplicate, store_error, within},
     logs,
     schema::{Collections, index},
 };
@@ -16,15 +16,25 @@ use crate::{
     store::{Error, Outcome},
 };
 
+/// Why entries cannot have their places.
+pub(super) enum Reason {
+    /// Something else has one of the places, or the `txn`; or none of the entries is there and one has a number
+    /// that is not its log's next. Nothing of the change is in.
+    Told(Outcome),
+    /// All of them are in: a try whose answer was lost has put them there.
+    Done,
+    /// Nothing is in the way any more.
+    Gone,
+}
+
 /// What it means that entries cannot have their places: that one is there already, or that another is.
-/// `misfit` is the first whose number was wrong from the start. [`Outcome::Committed`] when all of them
-/// are in, since they were inserted by a try whose answer was lost.
+/// `misfit` is the first whose number was wrong from the start.
 pub(super) async fn explain(
     db: &Collections,
     entries: &[Entry],
     misfit: Option<usize>,
-) -> Result<Outcome, Error> {
-    let mut undone = false;
+) -> Result<Reason, Error> {
+    let mut gone = false;
     for (i, entry) in entries.iter().enumerate() {
         if let (Some(from), Some(txn)) = (entry.from, &entry.txn)
             && let Some(original) = logs::entry_by_txn(db, entry.log, from, txn).await?
@@ -32,37 +42,43 @@ pub(super) async fn explain(
             if original.id == entry.id {
                 continue;
             }
-            return Ok(Outcome::Duplicate(Box::new(original)));
+            return Ok(Reason::Told(Outcome::Duplicate(Box::new(original))));
         }
         if misfit == Some(i) {
-            return Ok(Outcome::Conflict);
+            return Ok(Reason::Told(Outcome::Conflict));
         }
         match logs::entry(db, entry.log, entry.seq).await? {
             Some(other) if other.id == entry.id => {}
-            Some(_) => return Ok(Outcome::Conflict),
-            // Nothing against this one: it was undone together with the others.
-            None => undone = true,
+            Some(_) => return Ok(Reason::Told(Outcome::Conflict)),
+            // Nothing against this one: it was undone together with the others, or what was in its place is gone.
+            None => gone = true,
         }
     }
-    Ok(if undone {
-        Outcome::Conflict
-    } else {
-        Outcome::Committed
-    })
+    Ok(if gone { Reason::Gone } else { Reason::Done })
 }
 
-/// Which of these entries are in for good. A write that the majority has comes first: what is read after
-/// it is not undone by a primary that takes over, and whatever an earlier primary had written and lost is
-/// gone.
-pub(super) async fn found(db: &Collections, ids: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+/// Makes a write that the majority has. What is read after it is not undone by a primary that takes over, and
+/// whatever an earlier primary had written and lost is gone.
+pub(super) async fn barrier(db: &Collections) -> Result<(), Error> {
+    // Whoever waited for the database in vain until now need not do so again.
+    db.presence
+        .check()
+        .map_err(|e| Error::Unavailable(e.to_string()))?;
     let now = doc! { "$set": { "at": DateTime::now() } };
-    within(
-        db.meta
-            .update_one(doc! { "_id": "settled" }, now)
-            .upsert(true),
-    )
-    .await
-    .map_err(store_error)?;
+    let settled = db
+        .meta
+        .update_one(doc! { "_id": "settled" }, now)
+        .upsert(true);
+    match within(settled).await {
+        // Another chatd was the first to make it, this moment; the answer has waited for that.
+        Err(fault) if is_duplicate(&fault) => Ok(()),
+        done => done.map(drop).map_err(store_error),
+    }
+}
+
+/// Which of these entries are in for good.
+pub(super) async fn found(db: &Collections, ids: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+    barrier(db).await?;
     let entries = db.entries.clone_with_type::<Document>();
     let find = entries
         .find(doc! { "_id": id_list(ids.iter().copied()) })

@@ -1,7 +1,19 @@
 //! What is particular to MongoDB; the rest is the contract's. Needs a server: `CHATD_TEST_MONGODB_URI`,
 //! which `tests/run` sets. Without it these tests say so and pass.
 
+mod faults;
 mod plans;
+mod starts;
+
+#[path = "../../../tests/support/database.rs"]
+#[allow(dead_code, reason = "the black-box tests use the rest")]
+mod database;
+#[path = "../../../tests/support/message.rs"]
+#[allow(dead_code, reason = "the black-box tests use the rest")]
+mod message;
+#[path = "../../../tests/support/proxy.rs"]
+#[allow(dead_code, reason = "the black-box tests use the rest")]
+mod proxy;
 
 use std::{io::Write, sync::Once};
 
@@ -18,16 +30,18 @@ contract::suite!(Base::new());
 /// That the tests are skipped is said once.
 static SAID: Once = Once::new();
 
+/// How long a start may wait for the test server, which is there.
+const WAIT: Duration = Duration::from_secs(30);
 const NOW: Millis = Millis(1_800_000_000_000);
 
 /// A database of its own on the test server.
-struct Base {
+pub(super) struct Base {
     server: String,
     name: String,
 }
 
 impl Base {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let Ok(server) = std::env::var("CHATD_TEST_MONGODB_URI") else {
             // Not by `eprintln`, which a test that passes does not show.
             SAID.call_once(|| {
@@ -46,8 +60,28 @@ impl Base {
         format!("{server}/{}?{options}", self.name)
     }
 
-    async fn mongo(&self) -> Mongo {
-        Mongo::open(&self.url(), &Clock::fixed(NOW)).await.unwrap()
+    /// The server's port, if it is on this machine; or a line that it is not.
+    fn port(&self) -> Option<u16> {
+        let local = self.server.strip_prefix("mongodb://127.0.0.1:");
+        let digits = |rest: &str| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        };
+        let port = local.and_then(digits);
+        if port.is_none() {
+            let line =
+                "SKIPPED: tests with faults, as CHATD_TEST_MONGODB_URI is not on 127.0.0.1\n";
+            let _nobody_listens = std::io::stderr().write_all(line.as_bytes());
+        }
+        port
+    }
+
+    pub(super) async fn mongo(&self) -> Mongo {
+        Mongo::open(&self.url(), WAIT, &Clock::fixed(NOW))
+            .await
+            .unwrap()
     }
 }
 
@@ -59,7 +93,7 @@ impl Place for Base {
 
     async fn open_to_fill(&self) -> Box<dyn contract::Fill> {
         let (url, clock) = (self.url(), Clock::fixed(NOW));
-        let mongo = Mongo::open_for(&url, &clock, Use::Fill).await;
+        let mongo = Mongo::open_for(&url, WAIT, &clock, Use::Fill).await;
         Box::new(mongo.unwrap())
     }
 }
@@ -107,17 +141,19 @@ async fn the_description_of_the_collections_is_whole() {
 async fn a_store_that_is_half_a_copy_is_not_served() {
     let Some(base) = Base::new() else { return };
     let (url, clock) = (base.url(), Clock::fixed(NOW));
-    let store = Mongo::open_for(&url, &clock, Use::Fill).await.unwrap();
+    let store = Mongo::open_for(&url, WAIT, &clock, Use::Fill)
+        .await
+        .unwrap();
     store.set_mark(Some("{}")).await.unwrap();
-    let refusal = Mongo::open(&url, &clock).await;
+    let refusal = Mongo::open(&url, WAIT, &clock).await;
     assert!(
         matches!(refusal, Err(Error::Unfinished { .. })),
         "{refusal:?}"
     );
-    let (glance, _) = Mongo::glance(&url).await.unwrap();
+    let (glance, _) = Mongo::glance(&url, WAIT).await.unwrap();
     assert_eq!((glance.mark.as_deref(), glance.records()), (Some("{}"), 0));
     store.set_mark(None).await.unwrap();
-    Mongo::open(&url, &clock).await.unwrap();
+    Mongo::open(&url, WAIT, &clock).await.unwrap();
 }
 
 #[tokio::test]

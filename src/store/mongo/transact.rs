@@ -10,12 +10,15 @@ use mongodb::{
 };
 
 use super::{
+    connect::MAJORITY,
     documents::EntryDoc,
     fault::{
-        is_duplicate, is_nobody_there, is_transient, is_unknown_commit, store_error, why, within,
+        is_duplicate, is_majority_late, is_nobody_there, is_patience_gone, is_transient,
+        is_unknown_commit, store_error, why, within,
     },
     schema::Collections,
-    settle, writes,
+    settle::{self, Reason},
+    writes,
 };
 use crate::store::{Change, Error, Outcome};
 
@@ -68,6 +71,9 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
             Ok(()) => match finish(&mut session).await {
                 Ending::Committed => return Ok(Outcome::Committed),
                 Ending::Undone(fault) => Halt::Broken(fault),
+                Ending::Unknown(fault) if is_majority_late(&fault) => {
+                    return Err(store_error(fault));
+                }
                 Ending::Unknown(fault) => return look(db, &docs, fault).await,
             },
             Err(Halt::Broken(fault)) if is_nobody_there(&fault) => return Err(store_error(fault)),
@@ -79,7 +85,15 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
         };
         match halt {
             Halt::Not(outcome) => return Ok(outcome),
-            Halt::Taken => return settle::explain(db, &change.entries, None).await,
+            Halt::Taken => {
+                // What is in the way need not be what the majority has, and only that is read.
+                settle::barrier(db).await?;
+                match settle::explain(db, &change.entries, None).await? {
+                    Reason::Told(outcome) => return Ok(outcome),
+                    Reason::Done => return Ok(Outcome::Committed),
+                    Reason::Gone => last = "what was in the way is gone".into(),
+                }
+            }
             Halt::Again => last = "a key was taken meanwhile".into(),
             Halt::Broken(fault) if is_transient(&fault) => last = why(&fault),
             Halt::Broken(fault) => return Err(store_error(fault)),
@@ -96,6 +110,7 @@ pub(super) async fn begin(session: &mut ClientSession) -> Result<(), Fault> {
     let durable = WriteConcern::builder()
         .w(Acknowledgment::Majority)
         .journal(true)
+        .w_timeout(MAJORITY)
         .build();
     session
         .start_transaction()
@@ -139,6 +154,7 @@ async fn finish(session: &mut ClientSession) -> Ending {
             (Err(fault), None) if is_transient(&fault) && !is_unknown_commit(&fault) => {
                 return Ending::Undone(fault);
             }
+            (Err(fault), _) if is_patience_gone(&fault) => return Ending::Unknown(fault),
             // A server that was started anew knows nothing of what it had answered before.
             (Err(fault), _) => unknown = Some(fault),
         }

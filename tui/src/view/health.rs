@@ -47,10 +47,15 @@ fn store(picture: &Picture) -> Paragraph<'static> {
     };
     Paragraph::new(vec![
         Line::from_iter(title),
-        row("size", bytes(store.bytes), &backend),
-        row("users", count(store.users), ""),
-        row("rooms", count(store.rooms), ""),
+        row("size", known(store.bytes.map(bytes)), &backend),
+        row("users", known(store.users.map(count)), ""),
+        row("rooms", known(store.rooms.map(count)), ""),
     ])
+}
+
+/// A figure, or what stands for one that a store without an answer does not tell.
+fn known(figure: Option<String>) -> String {
+    figure.unwrap_or_else(|| "–".into())
 }
 
 /// What went wrong: within the history, where it can still be seen above, and since the server's start.

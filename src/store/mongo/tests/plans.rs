@@ -165,7 +165,7 @@ impl Watched {
         options.command_event_handler = Some(self.1.handler());
         let client = mongodb::Client::with_options(options).unwrap();
         let database = client.database(&self.0.name);
-        mongo.db = Collections::new(client, database);
+        mongo.db = Collections::new(client, database, presence::Presence::default());
         mongo
     }
 }
