@@ -75,7 +75,10 @@ impl Add {
         let hint = "`chatd user add --help` tells what its values may be".to_owned();
         let hint = (Exit::Usage, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;
-        asking.console.answer(&made, |now| words(&made, now))?;
+        let code = made.code.as_deref();
+        asking
+            .console
+            .answer_secret(&made, code, |now| words(&made, now))?;
         if made.user.bot && !dry_run {
             let next = format!("Next: chatd token issue {name} --name NAME --scope PERMISSION");
             asking.console.note(&next);
