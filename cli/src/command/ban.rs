@@ -145,12 +145,15 @@ impl Add {
             Ok(client.post("/v1/address-bans", &new).await?)
         });
         let hint = if self.range.contains(['.', ':', '/']) {
-            "`chatd ban add --help` shows how ranges are written"
+            (
+                Exit::Conflict,
+                "`chatd ban list` lists the ranges that are banned",
+            )
         } else {
-            "a person is banned with `chatd user ban NAME`"
+            (Exit::Usage, "a person is banned with `chatd user ban NAME`")
         };
         let doing = || format!("ban the addresses `{}`", self.range);
-        let made = made.explain(doing, (Exit::Usage, hint.into()))?;
+        let made = made.explain(doing, (hint.0, hint.1.into()))?;
         asking.console.answer(&made, |now| {
             let (range, until) = (escape(&made.network), until(made.until, now));
             if dry_run {

@@ -72,8 +72,8 @@ impl Add {
         let made: Result<NewUserMade, Failure> = asking.act(dry_run, async |client| {
             Ok(client.post("/v1/users", &new).await?)
         });
-        let hint = "`chatd user add --help` tells what its values may be".to_owned();
-        let hint = (Exit::Usage, hint);
+        let hint = "`chatd role list` lists every role".to_owned();
+        let hint = (Exit::NotFound, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;
         let code = made.code.as_deref();
         asking

@@ -12,7 +12,7 @@ use crate::{
     args::Noted,
     asking::Asking,
     cli::DryRun,
-    failure::{Explain as _, Failure},
+    failure::{Exit, Explain as _, Failure},
     output::{count, escape},
     password,
 };
@@ -116,7 +116,13 @@ impl SetRole {
         let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
             Ok(client.put(&path, &body).await?)
         });
-        let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
+        let changed = changed.explain(
+            || format!("make `{user}` {role}"),
+            (
+                Exit::NotFound,
+                "`chatd user list` lists every account, `chatd role list` every role".into(),
+            ),
+        )?;
         asking.console.answer(&changed, |_| {
             let name = escape(&changed.name);
             if *dry_run {
