@@ -159,7 +159,7 @@ impl Add {
             if dry_run {
                 format!("Dry run: {range} can be banned {until}. Nothing was changed.")
             } else {
-                format!("Banned {range} {until}.")
+                format!("{range} is banned {until}.")
             }
         })
     }

@@ -56,14 +56,14 @@ impl Target<'_> {
             let name = made.name.as_deref().unwrap_or(self.user);
             let (name, place) = (escape(name), self.place());
             let until = until(made.until, now);
-            let (muted, muted_upper) = match self.kind {
-                SanctionKind::Mute => ("muted", "Muted"),
-                SanctionKind::Ban => ("banned", "Banned"),
+            let is = match self.kind {
+                SanctionKind::Mute => "muted",
+                SanctionKind::Ban => "banned",
             };
             if dry_run {
-                format!("Dry run: {name} can be {muted} {place} {until}. Nothing was changed.")
+                format!("Dry run: {name} can be {is} {place} {until}. Nothing was changed.")
             } else {
-                format!("{muted_upper} {name} {place} {until}.")
+                format!("{name} is {is} {place} {until}.")
             }
         })
     }

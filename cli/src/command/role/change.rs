@@ -11,7 +11,7 @@ use crate::{
     args::permission,
     asking::Asking,
     cli::DryRun,
-    failure::{Exit, Explain as _, Failure},
+    failure::{Explain as _, Failure},
     output::{count, escape},
 };
 
@@ -168,11 +168,7 @@ impl Delete {
         let path = format!("{}?dry_run={dry_run}", path(&self.role));
         let gone: Result<api::Role, Failure> =
             asking.act(dry_run, async |client| Ok(client.delete(&path).await?));
-        let hint = (
-            Exit::NotFound,
-            "`chatd role list` lists every role".to_owned(),
-        );
-        let gone = gone.explain(|| format!("delete role `{}`", self.role), hint)?;
+        let gone = gone.explain(|| format!("delete role `{}`", self.role), which())?;
         asking.console.answer(&gone, |_| {
             let name = escape(&gone.name);
             if dry_run {

@@ -63,9 +63,10 @@ impl Add {
             bot: self.bot,
             display_name: self.display_name.map(Into::into),
             email: self.email.map(Into::into),
-            password: match self.bot {
-                true => None,
-                false => password::read(self.password, &name, dry_run)?,
+            password: if self.bot {
+                None
+            } else {
+                password::read(self.password, &name, dry_run)?
             },
             dry_run,
         };
