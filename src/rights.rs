@@ -5,6 +5,9 @@
 //! allows acts in that room, which its rules can shift. Sanctions subtract, and so does what a bot's token
 //! is not good for. Nothing else in chatd compares roles.
 
+mod reference;
+
+pub use self::reference::reference;
 use crate::{
     id::UserId,
     model::{

@@ -138,7 +138,7 @@ async fn what_makes_no_sense_is_a_usage_error() {
         &["no-such-command"][..],
         &["user"],
         &["user", "add"],
-        &["user", "add", "ana", "--role", "emperor"],
+        &["user", "add", "ana", "--role", "Not A Role"],
         &["user", "add", "Not A Name"],
         &["user", "list", "--no-such-flag"],
         &["serve", "--listen", "nowhere"],

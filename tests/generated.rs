@@ -23,3 +23,8 @@ fn the_openapi_document() {
     let document = chatd::http::openapi().to_pretty_json().unwrap() + "\n";
     is_current("docs/openapi.json", &document);
 }
+
+#[test]
+fn the_permission_reference() {
+    is_current("docs/permissions.md", &chatd::rights::reference());
+}

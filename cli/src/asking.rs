@@ -112,18 +112,20 @@ pub(crate) fn one_thread() -> Result<Runtime, Failure> {
         .map_err(anyhow::Error::from)?)
 }
 
-/// All pages of a list, as one.
+/// All pages of a list, as one. The path may have a query.
 pub(crate) async fn all<T: DeserializeOwned>(
     client: &Client,
     path: &str,
 ) -> Result<List<T>, Failure> {
     let mut items = Vec::new();
-    let mut page = format!("{path}?limit={PAGE}");
+    let and = if path.contains('?') { '&' } else { '?' };
+    let first = format!("{path}{and}limit={PAGE}");
+    let mut page = first.clone();
     loop {
         let list: List<T> = client.get(&page).await?;
         items.extend(list.items);
         match list.next {
-            Some(cursor) => page = format!("{path}?limit={PAGE}&cursor={}", quote(&cursor)),
+            Some(cursor) => page = format!("{first}&cursor={}", quote(&cursor)),
             None => return Ok(List { items, next: None }),
         }
     }

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
-    completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
-    openapi::Openapi, room::Room, serve::Serve, status::Status, store::Store, top::Top, user::User,
+    ban::Ban, completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
+    openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
+    serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
+    user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -41,7 +43,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Leave out notes and advice; errors are still told
+    /// Leave out notes and advice; of a code or token made, print it alone
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 }
@@ -67,9 +69,20 @@ pub(crate) enum Command {
     #[command(subcommand)]
     User(User),
     #[command(subcommand)]
+    Role(Role),
+    #[command(subcommand)]
+    Session(Session),
+    #[command(subcommand)]
+    Token(Token),
+    #[command(subcommand)]
     Room(Room),
     #[command(subcommand)]
     Invite(Invite),
+    Registration(Registration),
+    #[command(subcommand)]
+    Ban(Ban),
+    #[command(subcommand)]
+    Report(Report),
     #[command(subcommand)]
     Store(Store),
     Openapi(Openapi),

@@ -1,15 +1,22 @@
 //! The commands, a module each: what can be typed, what is asked, how the answer looks.
 
+pub(crate) mod ban;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod openapi;
+pub(crate) mod registration;
+pub(crate) mod report;
+pub(crate) mod role;
 pub(crate) mod room;
+mod sanction;
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod user;
 
@@ -39,8 +46,14 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Status(status) => status.run(&asking),
         Command::Top(top) => top.run(&asking),
         Command::User(user) => user.run(&asking),
+        Command::Role(role) => role.run(&asking),
+        Command::Session(session) => session.run(&asking),
+        Command::Token(token) => token.run(&asking),
         Command::Room(room) => room.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
+        Command::Registration(registration) => registration.run(&asking),
+        Command::Ban(ban) => ban.run(&asking),
+        Command::Report(report) => report.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),

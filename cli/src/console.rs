@@ -72,6 +72,20 @@ impl Console {
         print(&text)
     }
 
+    /// An answer with a secret in it that is shown this once. With `--quiet` the secret is all that is
+    /// said, so that a script can take it as it comes.
+    pub(crate) fn answer_secret<T: Serialize>(
+        &self,
+        value: &T,
+        secret: Option<&str>,
+        words: impl FnOnce(Millis) -> String,
+    ) -> Result<(), Failure> {
+        match secret {
+            Some(secret) if self.quiet => self.answer(value, |_| escape(secret).into_owned()),
+            _ => self.answer(value, words),
+        }
+    }
+
     /// A note for the person in front of it.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {

@@ -3,6 +3,7 @@
 //! This crate reads arguments, asks the library, and says what came of it: on stdout the answer, on stderr
 //! everything else, and in the exit code the verdict. No rule about chat is decided here.
 
+mod args;
 mod asking;
 mod cli;
 mod command;

@@ -192,10 +192,12 @@ impl Ops {
         let _one_at_a_time = self.admins.lock().await;
         let row = self.role(&name).await?;
         if row.users > 0 {
-            let users = row.users;
-            return Err(Refusal::Conflict(format!(
-                "{users} accounts have the role {name}; give them another one first"
-            )));
+            let have = match row.users {
+                1 => "1 account has".to_owned(),
+                users => format!("{users} accounts have"),
+            };
+            let what = format!("{have} the role {name}; `chatd user role` gives another one");
+            return Err(Refusal::Conflict(what));
         }
         let (touches, by) = (touching(by, &[]), by.clone());
         let done = self

@@ -286,10 +286,13 @@ impl Server {
     pub(crate) async fn cli_with(&self, args: &[&str], stdin: &str) -> Output {
         let data_dir = self.data_dir();
         let data_dir = data_dir.to_str().expect("text");
+        // Where the store is, a command has to be told as the server was.
+        let store = self.settings.iter().filter(|s| s.starts_with("store.url"));
         let args: Vec<&str> = args
             .iter()
             .copied()
             .chain(["--data-dir", data_dir])
+            .chain(store.flat_map(|set| ["--set", set.as_str()]))
             .collect();
         cli::run(self.dir.path(), &args, stdin).await
     }

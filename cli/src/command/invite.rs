@@ -3,12 +3,12 @@
 use chatd::{
     admin::api::{self, Done, List, NewInvite},
     clock::Millis,
-    config::Period,
     model::RoleName,
 };
 use clap::{Args, Subcommand};
 
 use crate::{
+    args::seconds,
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
@@ -55,8 +55,8 @@ pub(crate) struct Create {
     uses: u32,
 
     /// How long it is good, such as 12h or 7d [default: 72h, or auth.code]
-    #[arg(long = "for", value_name = "PERIOD")]
-    lifetime: Option<Period>,
+    #[arg(long = "for", value_name = "PERIOD", value_parser = seconds)]
+    lifetime: Option<u64>,
 
     #[command(flatten)]
     dry: DryRun,
@@ -92,7 +92,7 @@ impl Create {
         let new = NewInvite {
             role: Some(self.role.to_string()),
             uses: Some(self.uses),
-            expires_in: self.lifetime.map(|l| l.get().as_secs()),
+            expires_in: self.lifetime,
             dry_run,
         };
         let made: Result<api::Invite, Failure> = asking.act(dry_run, async |client| {
@@ -103,8 +103,11 @@ impl Create {
             "`chatd role list` lists the roles".to_owned(),
         );
         let made = made.explain(|| "make an invitation".into(), hint)?;
-        asking.console.answer(&made, |now| page(&made, now))?;
-        if made.code.is_some() {
+        let code = made.code.as_deref();
+        asking
+            .console
+            .answer_secret(&made, code, |now| page(&made, now))?;
+        if code.is_some() {
             asking
                 .console
                 .note("The code is shown this once. It goes into `invite` of POST /v1/register.");
@@ -154,7 +157,11 @@ pub(super) fn table_of(codes: &[api::Invite], now: Millis) -> String {
     let rows = codes.iter().map(|code| {
         vec![
             escape(&code.id).into_owned(),
-            escape(&code.role).into_owned(),
+            // A room's code gives no role on the server.
+            match code.room {
+                None => escape(&code.role).into_owned(),
+                Some(_) => String::new(),
+            },
             number(code.uses.into()),
             ago(code.expires_at, now),
             escape(code.by.as_deref().unwrap_or("operator")).into_owned(),

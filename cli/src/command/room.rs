@@ -1,23 +1,35 @@
-//! `chatd room`: which rooms there are.
+//! `chatd room`: which rooms there are, who is in them, and what may be said there.
 
-use chatd::{
-    admin::api::{self, List, RoomDetail},
-    clock::Millis,
-};
+mod delete;
+mod edit;
+mod invite;
+mod members;
+mod page;
+mod sanctions;
+
+use chatd::admin::api::{self, List, RoomDetail};
 use clap::{Args, Subcommand};
 
+use self::{
+    delete::Delete,
+    edit::{Edit, Lock},
+    invite::Invite,
+    members::{Add, Kick, Transfer},
+    sanctions::{Impose, Lift, ListOf},
+};
 use crate::{
     asking::{Asking, all, quote},
     failure::{Exit, Explain as _, Failure},
-    output::{Facts, ago, escape, moment, number, table},
 };
 
-/// List and show rooms
+/// List, change and moderate rooms
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   chatd room list
-  chatd room show general")]
+  chatd room lock general --reason 'cooling down'
+  chatd room mute general eve --for 2h
+  chatd room edit news --post moderator --slow-mode 30s")]
 pub(crate) enum Room {
     /// List every room, private ones as well
     #[command(
@@ -30,6 +42,63 @@ Examples:
     List,
 
     Show(Show),
+
+    Edit(Edit),
+
+    /// Let only a room's moderators write, until it is unlocked
+    #[command(after_help = "\
+Examples:
+  chatd room lock general --reason 'cooling down'
+  chatd room lock general --dry-run")]
+    Lock(Lock),
+
+    /// Let a room's members write again
+    #[command(after_help = "\
+Examples:
+  chatd room unlock general
+  chatd room unlock general --dry-run")]
+    Unlock(Lock),
+
+    Add(Add),
+
+    Kick(Kick),
+
+    /// Mute somebody in one room
+    #[command(after_help = "\
+Examples:
+  chatd room mute general eve --for 2h --reason 'calm down'
+  chatd user mute eve --for 2h       # on the whole server")]
+    Mute(Impose),
+
+    /// Let somebody write again in one room
+    #[command(after_help = "\
+Examples:
+  chatd room unmute general eve
+  chatd room unmute general eve --dry-run")]
+    Unmute(Lift),
+
+    /// Ban somebody from one room, and take them out of it
+    #[command(after_help = "\
+Examples:
+  chatd room ban general eve --for 7d --reason spam
+  chatd user ban eve --for 7d        # from the whole server")]
+    Ban(Impose),
+
+    /// Let somebody come into a room again
+    #[command(after_help = "\
+Examples:
+  chatd room unban general eve
+  chatd room unban general eve --dry-run")]
+    Unban(Lift),
+
+    Sanctions(ListOf),
+
+    #[command(subcommand)]
+    Invite(Invite),
+
+    Transfer(Transfer),
+
+    Delete(Delete),
 }
 
 /// Show a room and who is in it
@@ -45,95 +114,58 @@ pub(crate) struct Show {
 
 impl Room {
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        use chatd::model::SanctionKind::{Ban, Mute};
         match self {
-            Self::List => {
-                let rooms: List<api::Room> =
-                    asking.look(async |client| all(client, "/v1/rooms").await)?;
-                if rooms.items.is_empty() && !asking.console.is_json() {
-                    asking
-                        .console
-                        .note("There are no rooms yet: clients make them with POST /v1/rooms.");
-                    return Ok(());
-                }
-                asking.console.answer(&rooms, |now| list(&rooms.items, now))
-            }
-            Self::Show(Show { room }) => {
-                let path = format!("/v1/rooms/{}", quote(room));
-                let detail: Result<RoomDetail, Failure> =
-                    asking.look(async |client| Ok(client.get(&path).await?));
-                let hint = (
-                    Exit::NotFound,
-                    "`chatd room list` lists every room".to_owned(),
-                );
-                let detail = detail.explain(|| format!("show room `{room}`"), hint)?;
-                asking.console.answer(&detail, |now| page(&detail, now))
-            }
+            Self::List => list(asking),
+            Self::Show(show) => show.run(asking),
+            Self::Edit(edit) => edit.run(asking),
+            Self::Lock(lock) => lock.run(asking, true),
+            Self::Unlock(lock) => lock.run(asking, false),
+            Self::Add(add) => add.run(asking),
+            Self::Kick(kick) => kick.run(asking),
+            Self::Mute(impose) => impose.run(asking, Mute),
+            Self::Unmute(lift) => lift.run(asking, Mute),
+            Self::Ban(impose) => impose.run(asking, Ban),
+            Self::Unban(lift) => lift.run(asking, Ban),
+            Self::Sanctions(list) => list.run(asking),
+            Self::Invite(invite) => invite.run(asking),
+            Self::Transfer(transfer) => transfer.run(asking),
+            Self::Delete(delete) => delete.run(asking),
         }
     }
 }
 
-fn list(rooms: &[api::Room], now: Millis) -> String {
-    let rows = rooms.iter().map(|room| {
-        vec![
-            escape(&room.name).into_owned(),
-            room.kind.to_string(),
-            number(room.members),
-            number(room.n),
-            ago(room.last_at, now),
-            escape(&room.owner).into_owned(),
-            escape(room.title.as_deref().unwrap_or_default()).into_owned(),
-        ]
-    });
-    table(
-        &[
-            "NAME",
-            "KIND",
-            "#MEMBERS",
-            "#MESSAGES",
-            "ACTIVE",
-            "OWNER",
-            "TITLE",
-        ],
-        rows,
-    )
+fn list(asking: &Asking<'_>) -> Result<(), Failure> {
+    let rooms: List<api::Room> = asking.look(async |client| all(client, "/v1/rooms").await)?;
+    if rooms.items.is_empty() && !asking.console.is_json() {
+        asking
+            .console
+            .note("There are no rooms yet: clients make them with POST /v1/rooms.");
+        return Ok(());
+    }
+    asking
+        .console
+        .answer(&rooms, |now| page::list(&rooms.items, now))
 }
 
-fn page(detail: &RoomDetail, now: Millis) -> String {
-    let room = &detail.room;
-    let history = match room.history {
-        chatd::model::History::All => "members read all of it",
-        chatd::model::History::SinceJoin => "members read it from when they joined",
-    };
-    let page = Facts::default()
-        .with("id", escape(&room.id))
-        .with("kind", room.kind.as_str())
-        .maybe("title", room.title.as_deref().map(escape))
-        .maybe("topic", room.topic.as_deref().map(escape))
-        .with("owner", escape(&room.owner))
-        .with("history", history)
-        .with("created", moment(room.created_at, now))
-        .with("active", moment(room.last_at, now))
-        .with(
-            "messages",
-            format!("{}, head at {}", number(room.n), number(room.head)),
-        )
-        .with("members", number(room.members))
-        .under(&escape(&room.name));
-    if detail.people.is_empty() {
-        return page;
+impl Show {
+    fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let path = path(&self.room, "");
+        let detail: Result<RoomDetail, Failure> =
+            asking.look(async |client| Ok(client.get(&path).await?));
+        let detail = detail.explain(|| format!("show room `{}`", self.room), which())?;
+        asking
+            .console
+            .answer(&detail, |now| page::detail(&detail, now))
     }
-    let people = detail.people.iter().map(|member| {
-        vec![
-            escape(&member.name).into_owned(),
-            member.role.to_string(),
-            ago(member.at, now),
-        ]
-    });
-    let people = table(&["MEMBER", "ROLE", "SINCE"], people);
-    let shown = u64::try_from(detail.people.len()).unwrap_or(u64::MAX);
-    let more = match room.members.saturating_sub(shown) {
-        0 => String::new(),
-        more => format!("\n… and {} more", number(more)),
-    };
-    format!("{page}\n{people}{more}")
+}
+
+/// Where a room is; `rest` is empty or begins with a slash or a question mark.
+fn path(room: &str, rest: &str) -> String {
+    format!("/v1/rooms/{}{rest}", quote(room))
+}
+
+/// The advice when there is no such room.
+pub(super) fn which() -> (Exit, String) {
+    (Exit::NotFound, "`chatd room list` lists every room".into())
 }

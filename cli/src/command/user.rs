@@ -5,8 +5,12 @@ mod change;
 mod erase;
 mod export;
 mod page;
+mod sanction;
 
-use chatd::admin::api::{self, List, UserDetail};
+use chatd::{
+    admin::api::{self, List, UserDetail},
+    model::SanctionKind,
+};
 use clap::{Args, Subcommand};
 
 use self::{
@@ -14,6 +18,7 @@ use self::{
     change::{Passwd, SetRole, SetStatus},
     erase::Erase,
     export::Export,
+    sanction::{Impose, Lift},
 };
 use crate::{
     asking::{Asking, all, quote},
@@ -26,6 +31,7 @@ use crate::{
 Examples:
   chatd user add ana --role admin
   chatd user list
+  chatd user mute eve --for 2h
   chatd user disable bob")]
 pub(crate) enum User {
     Add(Add),
@@ -49,7 +55,7 @@ Examples:
     /// Switch an account off: it is logged out at once
     #[command(after_help = "\
 Examples:
-  chatd user disable bob
+  chatd user disable bob --reason 'left the company'
   chatd user disable bob --dry-run")]
     Disable(SetStatus),
 
@@ -63,9 +69,38 @@ Examples:
     Export(Export),
 
     Erase(Erase),
+
+    /// Mute somebody on the whole server: they read, and cannot write
+    #[command(after_help = "\
+Examples:
+  chatd user mute eve --for 2h --reason 'calm down'
+  chatd room mute general eve        # in one room only")]
+    Mute(Impose),
+
+    /// Let somebody write again
+    #[command(after_help = "\
+Examples:
+  chatd user unmute eve
+  chatd user unmute eve --dry-run")]
+    Unmute(Lift),
+
+    /// Ban somebody from the server: logged out at once
+    #[command(after_help = "\
+Examples:
+  chatd user ban eve --for 30d --reason spam
+  chatd room ban general eve         # from one room only
+  chatd ban add 198.51.100.0/24      # addresses")]
+    Ban(Impose),
+
+    /// Let somebody log in again
+    #[command(after_help = "\
+Examples:
+  chatd user unban eve
+  chatd user unban eve --dry-run")]
+    Unban(Lift),
 }
 
-/// Show an account, its sessions and its rooms
+/// Show an account, its rooms, sessions and sanctions
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -88,6 +123,10 @@ impl User {
             Self::Enable(user) => user.run(asking, chatd::model::Status::Active),
             Self::Export(export) => export.run(asking),
             Self::Erase(erase) => erase.run(asking),
+            Self::Mute(impose) => impose.run(asking, SanctionKind::Mute),
+            Self::Unmute(lift) => lift.run(asking, SanctionKind::Mute),
+            Self::Ban(impose) => impose.run(asking, SanctionKind::Ban),
+            Self::Unban(lift) => lift.run(asking, SanctionKind::Ban),
         }
     }
 }
@@ -123,7 +162,7 @@ fn path(user: &str, act: &str) -> String {
 }
 
 /// The advice when there is no such account.
-fn who() -> (Exit, String) {
+pub(super) fn who() -> (Exit, String) {
     (
         Exit::NotFound,
         "`chatd user list` lists every account".into(),

@@ -47,7 +47,7 @@ impl Exit {
             Self::Ok => "done",
             Self::Other => "something else went wrong",
             Self::Usage => "the command or one of its values is not right",
-            Self::NotFound => "there is no such user or room",
+            Self::NotFound => "what was named is not there, such as a user or a room",
             Self::Conflict => "it does not fit with how things stand, such as a name taken",
             Self::Permission => "you may not do this",
             Self::Unreachable => {

@@ -63,19 +63,23 @@ impl Add {
             bot: self.bot,
             display_name: self.display_name.map(Into::into),
             email: self.email.map(Into::into),
-            password: match self.bot {
-                true => None,
-                false => password::read(self.password, &name, dry_run)?,
+            password: if self.bot {
+                None
+            } else {
+                password::read(self.password, &name, dry_run)?
             },
             dry_run,
         };
         let made: Result<NewUserMade, Failure> = asking.act(dry_run, async |client| {
             Ok(client.post("/v1/users", &new).await?)
         });
-        let hint = "`chatd user add --help` tells what its values may be".to_owned();
-        let hint = (Exit::Usage, hint);
+        let hint = "`chatd role list` lists every role".to_owned();
+        let hint = (Exit::NotFound, hint);
         let made = made.explain(|| format!("add user `{name}`"), hint)?;
-        asking.console.answer(&made, |now| words(&made, now))?;
+        let code = made.code.as_deref();
+        asking
+            .console
+            .answer_secret(&made, code, |now| words(&made, now))?;
         if made.user.bot && !dry_run {
             let next = format!("Next: chatd token issue {name} --name NAME --scope PERMISSION");
             asking.console.note(&next);

@@ -1,7 +1,7 @@
 //! `chatd user passwd`, `role`, `disable` and `enable`.
 
 use chatd::{
-    admin::api::{self, NewPassword, PasswordSet},
+    admin::api::{self, GiveStatus, NewPassword, PasswordSet},
     model::{RoleName, Status},
 };
 use clap::Args;
@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::{page, path, who};
 use crate::{
+    args::Noted,
     asking::Asking,
     cli::DryRun,
-    failure::{Explain as _, Failure},
+    failure::{Exit, Explain as _, Failure},
     output::{count, escape},
     password,
 };
@@ -56,14 +57,14 @@ pub(crate) struct SetRole {
     dry: DryRun,
 }
 
-/// Which account is switched.
+/// Which account is switched, and why.
 #[derive(Debug, Args)]
 pub(crate) struct SetStatus {
     /// Its name or id
     user: String,
 
     #[command(flatten)]
-    dry: DryRun,
+    noted: Noted,
 }
 
 impl Passwd {
@@ -81,7 +82,8 @@ impl Passwd {
                 .await?)
         });
         let set = set.explain(|| format!("set the password of `{user}`"), who())?;
-        asking.console.answer(&set, |now| {
+        let code = set.code.as_deref();
+        asking.console.answer_secret(&set, code, |now| {
             let name = escape(&set.user.name);
             let sessions = count(set.sessions_ended, "session");
             if set.dry_run {
@@ -114,7 +116,13 @@ impl SetRole {
         let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
             Ok(client.put(&path, &body).await?)
         });
-        let changed = changed.explain(|| format!("make `{user}` {role}"), who())?;
+        let changed = changed.explain(
+            || format!("make `{user}` {role}"),
+            (
+                Exit::NotFound,
+                "`chatd user list` lists every account, `chatd role list` every role".into(),
+            ),
+        )?;
         asking.console.answer(&changed, |_| {
             let name = escape(&changed.name);
             if *dry_run {
@@ -128,15 +136,16 @@ impl SetRole {
 
 impl SetStatus {
     pub(super) fn run(&self, asking: &Asking<'_>, status: Status) -> Result<(), Failure> {
-        let Self {
-            user,
-            dry: DryRun { dry_run },
-        } = self;
-        let body = json!({"status": status, "dry_run": dry_run});
+        let Self { user, noted } = self;
+        let dry_run = noted.dry.dry_run;
+        let body = GiveStatus {
+            status,
+            reason: noted.reason(),
+            dry_run,
+        };
         let path = path(user, "/status");
-        let changed: Result<api::User, Failure> = asking.act(*dry_run, async |client| {
-            Ok(client.put(&path, &body).await?)
-        });
+        let changed: Result<api::User, Failure> =
+            asking.act(dry_run, async |client| Ok(client.put(&path, &body).await?));
         let act = if status == Status::Disabled {
             "disable"
         } else {
@@ -145,7 +154,7 @@ impl SetStatus {
         let changed = changed.explain(|| format!("{act} `{user}`"), who())?;
         asking.console.answer(&changed, |_| {
             let name = escape(&changed.name);
-            if *dry_run {
+            if dry_run {
                 format!("Dry run: {name} can be {act}d. Nothing was changed.")
             } else {
                 format!("{name} is {} now.", changed.status)

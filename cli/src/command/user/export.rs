@@ -100,7 +100,9 @@ impl Export {
                 None => break,
             }
         }
-        let file = out.into_inner().map_err(|e| e.into_error());
+        let file = out
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error);
         file.and_then(|file| file.sync_all()).with_context(what)?;
         Ok(FileWritten { name, lines })
     }

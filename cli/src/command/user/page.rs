@@ -1,11 +1,14 @@
 //! How accounts look.
 
 use chatd::{
-    admin::api::{User, UserDetail},
+    admin::api::{Sanction, Session, User, UserDetail},
     clock::Millis,
 };
 
-use crate::output::{Facts, ago, escape, moment, table};
+use crate::{
+    command::token,
+    output::{Facts, ago, escape, moment, table},
+};
 
 /// What a person with a code must know.
 pub(super) const CODE_NOTE: &str =
@@ -53,30 +56,55 @@ pub(super) fn detail(detail: &UserDetail, now: Millis) -> String {
         .with("id", escape(&user.id))
         .maybe("display name", user.display_name.as_deref().map(escape))
         .maybe("email", email)
+        .maybe("kind", user.bot.then_some("bot"))
         .with("role", escape(&user.role))
         .with("status", user.status.as_str())
         .with("created", moment(user.created_at, now))
         .under(&escape(&user.name));
+    if !detail.sanctions.is_empty() {
+        page = format!("{page}\n{}\n", sanctions(&detail.sanctions, now));
+    }
     if !detail.rooms.is_empty() {
         let rooms = detail.rooms.iter();
         let rooms = rooms.map(|room| vec![escape(&room.name).into_owned(), room.role.to_string()]);
         page = format!("{page}\n{}\n", table(&["ROOM", "ROLE"], rooms));
     }
     if !detail.sessions.is_empty() {
-        let sessions = detail.sessions.iter().map(|session| {
-            vec![
-                ago(session.used_at, now),
-                ago(session.created_at, now),
-                escape(session.address.as_deref().unwrap_or("-")).into_owned(),
-                escape(session.device.as_deref().unwrap_or_default()).into_owned(),
-            ]
-        });
-        page = format!(
-            "{page}\n{}\n",
-            table(&["SEEN", "LOGGED IN", "FROM", "DEVICE"], sessions)
-        );
+        let sessions = if user.bot {
+            token::table_of(&detail.sessions, now)
+        } else {
+            sessions(&detail.sessions, now)
+        };
+        page = format!("{page}\n{sessions}\n");
     }
     page
+}
+
+/// Where somebody is logged in.
+fn sessions(all: &[Session], now: Millis) -> String {
+    let rows = all.iter().map(|session| {
+        vec![
+            ago(session.used_at, now),
+            ago(session.created_at, now),
+            escape(session.address.as_deref().unwrap_or("-")).into_owned(),
+            escape(session.device.as_deref().unwrap_or_default()).into_owned(),
+        ]
+    });
+    table(&["SEEN", "LOGGED IN", "FROM", "DEVICE"], rows)
+}
+
+/// What is taken from an account everywhere; its name stands above.
+fn sanctions(all: &[Sanction], now: Millis) -> String {
+    let rows = all.iter().map(|sanction| {
+        vec![
+            sanction.kind.to_string(),
+            sanction.until.map_or("for good".into(), |at| ago(at, now)),
+            ago(sanction.at, now),
+            escape(sanction.by.as_deref().unwrap_or("operator")).into_owned(),
+            escape(sanction.reason.as_deref().unwrap_or_default()).into_owned(),
+        ]
+    });
+    table(&["SANCTION", "UNTIL", "SINCE", "BY", "REASON"], rows)
 }
 
 /// What was done, and the code that came of it.
