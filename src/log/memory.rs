@@ -424,6 +424,10 @@ impl Memory {
             | Write::InsertReport(_)
             | Write::UpdateReport(_)
             | Write::ErasePersonal(_)
+            | Write::Delete(_)
+            | Write::Restore { .. }
+            | Write::Erase { .. }
+            | Write::PutRedaction(_)
             | Write::PutKey(_) => {}
         }
     }
@@ -489,6 +493,10 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::InsertReport(_)
         | Write::UpdateReport(_)
         | Write::ErasePersonal(_)
+        | Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::PutRedaction(_)
         | Write::PutKey(_) => None,
     }
 }

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc,
-        SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, OverlayDoc, RedactionDoc, ReportDoc,
+        RoleDoc, RoomDoc, SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, is_duplicate, store_error, within},
+    overlay,
 };
 use crate::{
     clock::{Clock, Millis},
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// The newest schema: how many steps there are.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// How long a process that runs the steps may be silent before another takes over.
 const LEASE: Duration = Duration::from_mins(1);
@@ -56,6 +57,9 @@ pub(super) mod index {
     pub(in super::super) const REPORT_STATE: &str = "state_id";
     pub(in super::super) const REPORT_ROOM: &str = "room_state_id";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
+    pub(in super::super) const OVERLAY_TARGET: &str = "room_target";
+    pub(in super::super) const OVERLAY_UNERASED: &str = "unerased";
+    pub(in super::super) const OVERLAY_REDACTION: &str = "redaction_room_target";
     pub(in super::super) const ID: &str = "_id_";
 }
 
@@ -76,6 +80,8 @@ pub(super) struct Collections {
     pub(super) sanctions: Collection<SanctionDoc>,
     pub(super) address_bans: Collection<AddressBanDoc>,
     pub(super) reports: Collection<ReportDoc>,
+    pub(super) overlay: Collection<OverlayDoc>,
+    pub(super) redactions: Collection<RedactionDoc>,
     pub(super) meta: Collection<Document>,
 }
 
@@ -94,6 +100,8 @@ impl Collections {
             sanctions: database.collection("sanctions"),
             address_bans: database.collection("address_bans"),
             reports: database.collection("reports"),
+            overlay: database.collection("overlay"),
+            redactions: database.collection("redactions"),
             meta: database.collection("meta"),
             client,
             database,
@@ -178,9 +186,9 @@ async fn take_lease(db: &Collections, now: Millis) -> Result<bool, Error> {
 
 /// Runs the steps that are missing.
 async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
-    for step in found(db).await? + 1..=VERSION {
-        make_indexes(db).await.map_err(store_error)?;
-        make_identity(db, now).await?;
+    let found = found(db).await?;
+    for step in found + 1..=VERSION {
+        run_step(db, step, now).await?;
         let version = doc! { "$set": { "version": i32::try_from(step).unwrap_or(i32::MAX) } };
         within(
             db.meta
@@ -189,11 +197,22 @@ async fn migrate(db: &Collections, now: Millis) -> Result<(), Error> {
         )
         .await
         .map_err(store_error)?;
-        if step > 1 {
+        if found > 0 {
             tracing::info!(schema = step, "the store's schema was brought up to date");
         }
     }
     Ok(())
+}
+
+/// What each step does; a step can be run again.
+async fn run_step(db: &Collections, step: u32, now: Millis) -> Result<(), Error> {
+    match step {
+        1 | 2 => {
+            make_indexes(db).await.map_err(store_error)?;
+            make_identity(db, now).await
+        }
+        _ => overlay::make_collections(db).await.map_err(store_error),
+    }
 }
 
 async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
@@ -315,14 +334,14 @@ async fn make_indexes(db: &Collections) -> mongodb::error::Result<()> {
     .await
 }
 
-async fn create<T: Send + Sync>(
+pub(super) async fn create<T: Send + Sync>(
     collection: &Collection<T>,
     indexes: impl IntoIterator<Item = IndexModel>,
 ) -> mongodb::error::Result<()> {
     within(collection.create_indexes(indexes)).await.map(drop)
 }
 
-fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
+pub(super) fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
     let mut index = plain(name, keys, filter);
     if let Some(options) = &mut index.options {
         options.unique = Some(true);
@@ -330,7 +349,7 @@ fn unique(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
     index
 }
 
-fn plain(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
+pub(super) fn plain(name: &str, keys: Document, filter: Option<Document>) -> IndexModel {
     let mut options = IndexOptions::default();
     options.name = Some(name.to_owned());
     options.partial_filter_expression = filter;

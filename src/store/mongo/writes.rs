@@ -18,6 +18,7 @@ use super::{
     },
     fault::{is_duplicate, within},
     logs::by,
+    overlay,
     schema::{Collections, index},
     transact::Halt,
 };
@@ -91,6 +92,13 @@ pub(super) async fn apply(
             let (name, value) = (name.clone(), value.clone());
             let of = doc! { "_id": &name };
             put(&db.settings, session, of, &SettingDoc { name, value }).await
+        }
+        Write::PutRedaction(redaction) => {
+            let (of, doc) = overlay::redaction_doc(redaction)?;
+            put(&db.redactions, session, of, &doc).await
+        }
+        Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
+            overlay::apply(db, session, write).await
         }
         Write::PutRole(role) => {
             let of = doc! { "_id": role.name.as_str() };
