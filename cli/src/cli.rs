@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
     completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
-    openapi::Openapi, room::Room, serve::Serve, status::Status, top::Top, user::User,
+    message::Message, openapi::Openapi, room::Room, serve::Serve, status::Status, top::Top,
+    user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     User(User),
     #[command(subcommand)]
     Room(Room),
+    #[command(subcommand)]
+    Message(Message),
     #[command(subcommand)]
     Invite(Invite),
     Openapi(Openapi),

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod invite;
+pub(crate) mod message;
 pub(crate) mod openapi;
 pub(crate) mod room;
 pub(crate) mod serve;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Top(top) => top.run(&asking),
         Command::User(user) => user.run(&asking),
         Command::Room(room) => room.run(&asking),
+        Command::Message(message) => message.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),

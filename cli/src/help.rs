@@ -22,7 +22,7 @@ const LITERAL: Style = AnsiColor::Cyan.on_default();
 const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
     ("Watch it", &["top", "status", "health"]),
-    ("People and rooms", &["user", "room", "invite"]),
+    ("People and rooms", &["user", "room", "message", "invite"]),
     ("For tools", &["openapi", "completions"]),
 ];
 
@@ -117,6 +117,9 @@ mod tests {
         "user erase",
         "invite create",
         "invite revoke",
+        "message delete",
+        "message redact",
+        "message restore",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -133,6 +136,7 @@ mod tests {
         "room list",
         "room show",
         "invite list",
+        "message redactions",
         "openapi",
         "completions",
     ];
