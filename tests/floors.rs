@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "config", "id", "model", "stats"],
     &["auth", "hub", "limit", "store"],
     &["log", "rights"],
-    &["account", "chat", "ops"],
+    &["account", "chat", "ops", "redact"],
     &["door"],
     &["admin", "http", "ws"],
     &["lifecycle"],

@@ -57,7 +57,7 @@ impl Builder {
         Server {
             process: None,
             settings,
-            _base: base,
+            base: base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
         }
@@ -76,7 +76,7 @@ pub(crate) struct Server {
     settings: Vec<String>,
     address: Arc<Mutex<SocketAddr>>,
     // After the process: its database.
-    _base: Option<Base>,
+    base: Option<Base>,
     // Last: the directory goes after the process.
     dir: TempDir,
 }
@@ -203,10 +203,17 @@ impl Server {
     pub(crate) async fn cli_with(&self, args: &[&str], stdin: &str) -> Output {
         let data_dir = self.data_dir();
         let data_dir = data_dir.to_str().expect("text");
+        // The command has the settings that say where the data is, as an operator's has.
+        let url = format!(
+            "store.url_file={}",
+            self.dir.path().join("store-url").display()
+        );
+        let store = self.base.as_ref().map(|_| ["--set", &url]);
         let args: Vec<&str> = args
             .iter()
             .copied()
             .chain(["--data-dir", data_dir])
+            .chain(store.into_iter().flatten())
             .collect();
         cli::run(self.dir.path(), &args, stdin).await
     }
