@@ -30,6 +30,7 @@ use crate::{
 };
 
 /// Makes one write.
+#[expect(clippy::too_many_lines, reason = "an arm for each write there is")]
 pub(super) async fn apply(
     db: &Collections,
     session: &mut ClientSession,
