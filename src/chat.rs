@@ -10,8 +10,6 @@ mod subscribe;
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 pub use self::{
     departure::Departed,
     invites::RoomCode,
@@ -26,7 +24,7 @@ use crate::{
     hub::Hub,
     id::{LogId, RoomId, UserId},
     limit::Limits,
-    log::{LiveRoom, LiveUser, Log, refuse},
+    log::{LiveRoom, LiveUser, Log, refuse, request_digest},
     model::{Authority, Caller, Digest, Person, Refusal, RoomRef, UserRef},
     rights,
     store::Store,
@@ -135,15 +133,7 @@ impl Chat {
     /// A keyed digest of a request, so that another request under the same `txn` is noticed without the
     /// store keeping the text a second time.
     fn digest(&self, parts: &[&str]) -> Digest {
-        let mut hash = Sha256::new();
-        hash.update(self.store.secret());
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        let mut digest = Digest::default();
-        digest.copy_from_slice(&hash.finalize()[..16]);
-        digest
+        request_digest(&self.store.secret(), parts)
     }
 
     /// How many members a room may have.

@@ -24,7 +24,9 @@ pub use self::{
     load::load,
     period::{InvalidPeriod, Period},
     render::{example, reference, render},
-    sections::{Admin, Auth, Config, Http, KEYS, Limits, Log, SECTIONS, Server, Store, Ws},
+    sections::{
+        Admin, Auth, Config, Http, KEYS, Limits, Log, Messages, SECTIONS, Server, Store, Ws,
+    },
     value::{LogFormat, Registration, Url},
 };
 

@@ -7,6 +7,7 @@
 pub mod api;
 mod codes;
 mod people;
+mod redactions;
 mod reports;
 mod roles;
 mod rooms;
@@ -33,6 +34,7 @@ use crate::{
     model::{Authority, Refusal, RoomRef, UserRef},
     moderation::Moderation,
     ops::Ops,
+    redact::Redact,
 };
 
 /// The longest that something can be said to last: a hundred years, in seconds.
@@ -47,6 +49,8 @@ pub struct Desk {
     pub moderation: Moderation,
     /// Rooms.
     pub chat: Chat,
+    /// Taking back what was said.
+    pub redact: Redact,
 }
 
 impl Desk {
@@ -102,6 +106,9 @@ pub fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(reports::list_in_room))
         .routes(routes!(reports::list))
         .routes(routes!(reports::resolve))
+        .routes(routes!(redactions::list, redactions::create))
+        .routes(routes!(redactions::show))
+        .routes(routes!(redactions::restore))
         .routes(routes!(server::registration, server::set_registration))
 }
 
@@ -112,6 +119,7 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
         .routes(routes!(rooms::put_member, rooms::remove_member))
         .routes(routes!(rooms::transfer))
+        .routes(routes!(redactions::delete))
         .routes(routes!(people::export))
         .routes(routes!(people::erase))
 }

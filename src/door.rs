@@ -10,7 +10,7 @@ mod ticket;
 
 pub use self::{
     app::App,
-    body::{JsonBody, PathOf, QueryOf, parse_json},
+    body::{JsonBody, MaybeJson, PathOf, QueryOf, parse_json},
     context::{Context, Peer, attach_context},
     origin::allows_origin,
     patient::Patient,

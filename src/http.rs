@@ -1,6 +1,7 @@
 //! The REST door: the whole URL table, and what holds for every request.
 
 mod accounts;
+mod deletions;
 mod members;
 mod messages;
 mod rooms;
@@ -82,7 +83,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(members::list))
         .routes(routes!(members::put, members::patch, members::remove))
         .routes(routes!(messages::history, messages::send))
-        .routes(routes!(messages::show))
+        .routes(routes!(messages::show, deletions::delete))
         .routes(routes!(messages::report))
 }
 

@@ -142,6 +142,14 @@ impl Hub {
         Ok(())
     }
 
+    /// Changes what is remembered of an event that a log's listeners were told, for those who resume later.
+    pub fn amend(&self, log: LogId, seq: u64, change: impl FnOnce(&[u8]) -> Option<Bytes>) {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        if let Some(channel) = channel {
+            channel.lock().amend(seq, change);
+        }
+    }
+
     /// Up to where a log was told to those who listen to it; none when nobody does.
     pub fn position(&self, log: LogId) -> Option<Position> {
         let channel = self.channels.read().get(&log).map(Arc::clone)?;

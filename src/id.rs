@@ -75,6 +75,10 @@ id!(
     EntryId
 );
 id!(
+    /// A mass redaction: messages that were deleted together, and can be restored together.
+    RedactionId
+);
+id!(
     /// One WebSocket connection.
     ConnId
 );

@@ -25,6 +25,7 @@ pub mod account;
 pub mod chat;
 pub mod moderation;
 pub mod ops;
+pub mod redact;
 
 // Floor 4: what the doors share.
 pub mod door;

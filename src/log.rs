@@ -10,6 +10,7 @@
 
 mod appender;
 mod chain;
+mod digest;
 mod draft;
 mod event;
 mod memory;
@@ -25,8 +26,9 @@ use tokio_util::task::TaskTracker;
 use self::appender::{Appender, Command};
 pub use self::{
     chain::{chain_hash, personal_digest},
+    digest::request_digest,
     draft::Draft,
-    event::encode,
+    event::{bury, encode},
     memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory},
     policy::REGISTRATION,
 };

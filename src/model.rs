@@ -6,6 +6,7 @@
 //! answer to "no", whatever the door ([`refusal`]).
 
 pub mod caller;
+pub mod deletion;
 pub mod entry;
 pub mod permission;
 pub mod person;
@@ -17,6 +18,7 @@ pub mod sanction;
 pub mod text;
 
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
+pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};

@@ -209,6 +209,21 @@ pub fn not_banned(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
     }
 }
 
+/// Whether somebody may delete a message that `author` said here: their own as long as they may write here,
+/// another's with the right to delete anybody's. Answers their membership, if they have one: who may in any
+/// public room needs none.
+pub fn may_delete(
+    who: &Who<'_>,
+    facts: &Facts,
+    author: Option<UserId>,
+) -> Result<Option<Member>, Refusal> {
+    let any = may_in_room(who, facts, InRoom::DeleteAny);
+    if author != Some(who.user.id) {
+        return any;
+    }
+    may_in_room(who, facts, InRoom::Send).or_else(|refusal| any.map_err(|_| refusal))
+}
+
 /// Whether somebody may give `role` in this room: only below their own, unless they manage public rooms.
 pub fn may_grant(who: &Who<'_>, facts: &Facts, role: RoomRole) -> Result<(), Refusal> {
     let member = may_in_room(who, facts, InRoom::Invite)?;

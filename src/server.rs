@@ -3,6 +3,7 @@
 
 mod backend;
 mod core;
+mod erase;
 mod listen;
 mod logging;
 pub mod stores;
@@ -162,6 +163,7 @@ fn open_doors(
     app.tasks
         .spawn(listen::run(Arc::clone(app), socket, router));
     app.tasks.spawn(upkeep(core.app.clone()));
+    app.tasks.spawn(erase::run(app.redact.clone()));
     let data_dir = config.server.data_dir.clone();
     tracing::info!(%address, data_dir = %data_dir.display(), epoch = %app.store.epoch(), "listening");
     ready(Listening {

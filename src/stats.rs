@@ -42,6 +42,10 @@ pub struct Stats {
     pub frames: Count,
     /// Messages made durable.
     pub messages: Count,
+    /// Messages deleted.
+    pub deletions: Count,
+    /// Texts of deleted messages that were taken out of the store.
+    pub erased: Count,
     /// Entries made durable, of every log.
     pub entries: Count,
     /// Batches committed; entries ÷ batches tells how well commits are shared.

@@ -12,6 +12,7 @@
 pub mod copy;
 pub mod lock;
 pub mod mongo;
+mod overlay;
 mod payload;
 pub mod raw;
 pub mod sqlite;
@@ -27,11 +28,11 @@ use ipnet::IpNet;
 use self::raw::Scan;
 use crate::{
     clock::Millis,
-    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState,
-        Role, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
-        Username,
+        AddressBan, Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction,
+        Report, ReportState, Role, RoleName, Room, RoomName, Sanction, SanctionKind, Session,
+        Status, Txn, User, Username,
     },
 };
 
@@ -181,6 +182,31 @@ pub enum Write {
     UpdateReport(Report),
     /// Makes the store another incarnation, from the next opening on.
     SetEpoch(Epoch),
+    /// A message is deleted: from now on it reads as a [`crate::model::Payload::Tombstone`].
+    /// [`Outcome::Stale`] when it was deleted before.
+    Delete(Deletion),
+    /// A deletion is undone. [`Outcome::Stale`] when the message is not deleted by this redaction (or, with
+    /// none, by no redaction), or its text is gone already.
+    Restore {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+        /// What it was deleted by.
+        redaction: Option<RedactionId>,
+    },
+    /// The text of a deleted message, and the digest made of it, leave the store for good. Nothing happens
+    /// to a message that is not deleted (any more), or was erased before.
+    Erase {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+        /// When.
+        at: Millis,
+    },
+    /// A mass redaction as it is from now on, new or not.
+    PutRedaction(Redaction),
 }
 
 /// What became of one change of a batch.
@@ -313,6 +339,9 @@ pub struct Info {
 }
 
 /// The storage contract.
+///
+/// Whoever reads an entry, in whichever way, gets a deleted message as a tombstone: the text of one is in no
+/// answer of a store.
 #[async_trait]
 pub trait Store: Scan {
     /// Makes a batch durable. The answers are in the batch's order. Changes are taken in order; after a
@@ -357,6 +386,26 @@ pub trait Store: Scan {
         floor: u64,
         limit: usize,
     ) -> Result<Vec<Entry>, Error>;
+
+    /// That this message is deleted, if it is.
+    async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error>;
+    /// Messages deleted at or before `upto` whose text is still there, the longest deleted first.
+    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error>;
+    /// What a redaction deleted and is not restored, by room and `seq`, from the first after `after`.
+    async fn deletions_of(
+        &self,
+        redaction: RedactionId,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error>;
+    /// A redaction.
+    async fn redaction(&self, id: RedactionId) -> Result<Option<Redaction>, Error>;
+    /// Redactions, the newest first, from the first that is older than `before`.
+    async fn redactions(
+        &self,
+        before: Option<RedactionId>,
+        limit: usize,
+    ) -> Result<Vec<Redaction>, Error>;
 
     /// A user by name.
     async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error>;

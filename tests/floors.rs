@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "config", "id", "model", "stats"],
     &["auth", "hub", "limit", "store"],
     &["log", "rights"],
-    &["account", "chat", "moderation", "ops"],
+    &["account", "chat", "moderation", "ops", "redact"],
     &["door"],
     &["desk"],
     &["admin", "http", "ws"],

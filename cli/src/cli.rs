@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
     ban::Ban, completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
-    openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
-    serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
-    user::User,
+    message::Message, openapi::Openapi, registration::Registration, report::Report, role::Role,
+    room::Room, serve::Serve, session::Session, status::Status, store::Store, token::Token,
+    top::Top, user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Token(Token),
     #[command(subcommand)]
     Room(Room),
+    #[command(subcommand)]
+    Message(Message),
     #[command(subcommand)]
     Invite(Invite),
     Registration(Registration),

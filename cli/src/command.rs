@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod invite;
+pub(crate) mod message;
 pub(crate) mod openapi;
 pub(crate) mod registration;
 pub(crate) mod report;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Session(session) => session.run(&asking),
         Command::Token(token) => token.run(&asking),
         Command::Room(room) => room.run(&asking),
+        Command::Message(message) => message.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
         Command::Registration(registration) => registration.run(&asking),
         Command::Ban(ban) => ban.run(&asking),

@@ -24,7 +24,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Watch it", &["top", "status", "health"]),
     ("People", &["user", "role", "session", "token"]),
     ("Who comes in", &["registration", "invite"]),
-    ("Rooms and order", &["room", "ban", "report"]),
+    ("Rooms and order", &["room", "message", "ban", "report"]),
     ("What is kept", &["store"]),
     ("For tools", &["openapi", "completions"]),
 ];
@@ -153,6 +153,9 @@ mod tests {
         "store copy",
         "store migrate",
         "store new-epoch",
+        "message delete",
+        "message redact",
+        "message restore",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -181,6 +184,7 @@ mod tests {
         "report list",
         "store info",
         "store check",
+        "message redactions",
         "openapi",
         "completions",
     ];

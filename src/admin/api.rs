@@ -74,6 +74,12 @@ pub struct Counts {
     pub frames: u64,
     /// Messages made durable.
     pub messages: u64,
+    /// Messages deleted.
+    #[serde(default)]
+    pub deletions: u64,
+    /// Texts of deleted messages that were taken out of the store.
+    #[serde(default)]
+    pub erased: u64,
     /// Entries made durable, of every log.
     pub entries: u64,
     /// Batches committed.

@@ -165,6 +165,8 @@ async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
             requests: stats.requests.get(),
             frames: stats.frames.get(),
             messages: stats.messages.get(),
+            deletions: stats.deletions.get(),
+            erased: stats.erased.get(),
             entries: stats.entries.get(),
             batches: stats.batches.get(),
             deliveries: stats.deliveries.get(),

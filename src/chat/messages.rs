@@ -56,8 +56,10 @@ pub struct MessageView {
     pub from: Option<UserId>,
     /// Their name.
     pub name: Option<Username>,
-    /// The text.
+    /// The text; empty when it was deleted.
     pub body: String,
+    /// Whether it was deleted.
+    pub deleted: bool,
     /// The `seq` of the message it answers.
     pub reply_to: Option<u64>,
     /// When.
@@ -228,8 +230,10 @@ impl Chat {
             .names(entries.iter().filter_map(|e| e.from))
             .await?;
         let view = |entry: Entry| {
-            let Payload::Message { body, reply_to } = entry.payload else {
-                return None;
+            let (body, reply_to, deleted) = match entry.payload {
+                Payload::Message { body, reply_to } => (body, reply_to, false),
+                Payload::Tombstone => (String::new(), None, true),
+                _ => return None,
             };
             Some(MessageView {
                 seq: entry.seq,
@@ -238,6 +242,7 @@ impl Chat {
                 from: entry.from,
                 name: entry.from.and_then(|id| names.get(&id).cloned()),
                 body,
+                deleted,
                 reply_to,
                 at: entry.at,
                 txn: entry.txn.filter(|_| entry.from == Some(caller.user)),

@@ -150,6 +150,13 @@ sections! {
         room_burst: u32 = 20, "1" to "1000000";
     }
 
+    /// What becomes of messages.
+    messages: Messages {
+        /// How long the text of a deleted message stays in the store. Until then a mass redaction can be
+        /// undone; then the text is erased for good.
+        erase_within: Period = "7d", "0s" to "3650d";
+    }
+
     /// What is logged.
     log: Log {
         /// The least level that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module, as

@@ -1,9 +1,14 @@
 //! What goes over these URLs: the same types for both doors, the client and `--json`. Times are
 //! milliseconds since 1970, names of roles and permissions are words.
 
+mod redactions;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::redactions::{
+    DeletedMessage, Moment, NewRedaction, RedactedRoom, Redaction, RestoreRedaction, Restored,
+};
 use crate::{
     clock::Millis,
     model::{

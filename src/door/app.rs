@@ -13,6 +13,7 @@ use crate::{
     limit::Limits,
     model::User,
     moderation::Moderation,
+    redact::Redact,
     stats::Stats,
     store::Store,
 };
@@ -26,6 +27,8 @@ pub struct App {
     pub account: Account,
     /// Keeping order.
     pub moderation: Moderation,
+    /// Taking back what was said.
+    pub redact: Redact,
     /// Who listens.
     pub hub: Arc<Hub>,
     /// For readiness.

@@ -136,7 +136,11 @@ pub(super) struct MessageBody {
     from: Option<String>,
     /// The sender's name.
     name: Option<String>,
+    /// The text; empty when it was deleted.
     body: String,
+    /// Only there, and true, when it was deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
     /// Milliseconds since 1970.
@@ -156,6 +160,7 @@ impl From<MessageView> for MessageBody {
             from: m.from.map(|id| id.to_string()),
             name: m.name.map(Into::into),
             body: m.body,
+            deleted: m.deleted,
             reply_to: m.reply_to,
             at: m.at,
             txn: m.txn.map(Into::into),

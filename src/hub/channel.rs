@@ -131,6 +131,22 @@ impl Channel {
             .sum())
     }
 
+    /// Changes what is remembered of an earlier event. If `change` makes nothing of it, it is forgotten with
+    /// all before it: who resumes from there reads the store.
+    pub(super) fn amend(&mut self, seq: u64, change: impl FnOnce(&[u8]) -> Option<Bytes>) {
+        let Ok(at) = self.recent.binary_search_by_key(&seq, |(s, _)| *s) else {
+            return;
+        };
+        if let Some(changed) = change(&self.recent[at].1) {
+            self.recent_bytes = self.recent_bytes - self.recent[at].1.len() + changed.len();
+            self.recent[at].1 = changed;
+            return;
+        }
+        for (_, forgotten) in self.recent.drain(..=at) {
+            self.recent_bytes -= forgotten.len();
+        }
+    }
+
     fn remember(&mut self, seq: u64, frame: &Frame) {
         let event = frame.payload();
         self.recent_bytes += event.len();

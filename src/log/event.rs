@@ -1,6 +1,8 @@
 //! How an entry looks to those who listen: the events of the wire contract.
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{
     clock::Millis,
@@ -46,6 +48,8 @@ struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a Username>,
     body: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
     at: Millis,
@@ -102,8 +106,13 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
     let room = Place(entry.log);
     let txn = entry.txn.as_ref().map(crate::model::Txn::as_str);
     let ev = entry.payload.kind();
-    if let Payload::Message { body, reply_to } = &entry.payload {
-        let (message, reply_to) = (entry.id, *reply_to);
+    let said = match &entry.payload {
+        Payload::Message { body, reply_to } => Some((body.as_str(), *reply_to, false)),
+        Payload::Tombstone => Some(("", None, true)),
+        _ => None,
+    };
+    if let Some((body, reply_to, deleted)) = said {
+        let message = entry.id;
         return Frame::json(&Message {
             ev,
             room,
@@ -113,6 +122,7 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             from,
             name: sender,
             body,
+            deleted,
             reply_to,
             at,
             txn,
@@ -157,6 +167,41 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
     })
 }
 
+/// The members of a message's event that stay when it is deleted.
+#[derive(Deserialize, Serialize)]
+struct Remains<'a> {
+    #[serde(borrow)]
+    ev: &'a str,
+    #[serde(borrow)]
+    room: &'a RawValue,
+    seq: u64,
+    n: u64,
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    from: Option<&'a RawValue>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    name: Option<&'a RawValue>,
+    #[serde(skip_deserializing)]
+    body: &'a str,
+    #[serde(skip_deserializing, default = "yes")]
+    deleted: bool,
+    at: Millis,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    txn: Option<&'a RawValue>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What becomes of the event of a message when it is deleted: the same as [`encode`] makes of its tombstone.
+/// None when this is not a message's event.
+pub fn bury(event: &[u8]) -> Option<Bytes> {
+    let remains: Remains<'_> = serde_json::from_slice(event).ok()?;
+    (remains.ev == "message").then(|| Frame::json(&remains).payload())
+}
+
 /// A payload's own members as they are stored. Unknown kinds show nothing but that they exist.
 fn plain(payload: &Payload) -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(payload) {
@@ -165,5 +210,40 @@ fn plain(payload: &Payload) -> serde_json::Map<String, serde_json::Value> {
             members
         }
         _ => serde_json::Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::RoomId, model::Txn};
+
+    #[test]
+    fn a_buried_event_is_the_tombstones() {
+        let (ana, room) = (UserId::new(Millis(1)), RoomId::new(Millis(1)));
+        let name = Username::parse("ana").unwrap();
+        for (from, txn) in [(Some(ana), Some("t \"1")), (None, None)] {
+            let mut entry = Entry {
+                log: room.into(),
+                seq: 7,
+                n: 3,
+                at: Millis(5),
+                id: EntryId::new(Millis(5)),
+                from,
+                txn: txn.map(|_| Txn::parse("t\"1").unwrap()),
+                digest: None,
+                payload: Payload::Message {
+                    body: "a \"secret\" \u{1f680}\n".into(),
+                    reply_to: Some(2),
+                },
+            };
+            let told = encode(&entry, |_| Some(&name)).payload();
+            entry.payload = Payload::Tombstone;
+            let tombstone = encode(&entry, |_| Some(&name)).payload();
+            assert_eq!(bury(&told).unwrap(), tombstone);
+            assert_eq!(bury(&tombstone).unwrap(), tombstone);
+            entry.payload = Payload::Delete { target: 2 };
+            assert_eq!(bury(&encode(&entry, |_| None).payload()), None);
+        }
     }
 }

@@ -424,6 +424,10 @@ impl Memory {
             | Write::InsertReport(_)
             | Write::UpdateReport(_)
             | Write::ErasePersonal(_)
+            | Write::Delete(_)
+            | Write::Restore { .. }
+            | Write::Erase { .. }
+            | Write::PutRedaction(_)
             | Write::PutKey(_)
             | Write::SetEpoch(_) => {}
         }
@@ -490,6 +494,10 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::InsertReport(_)
         | Write::UpdateReport(_)
         | Write::ErasePersonal(_)
+        | Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::PutRedaction(_)
         | Write::PutKey(_)
         | Write::SetEpoch(_) => None,
     }

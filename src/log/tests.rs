@@ -10,11 +10,11 @@ use super::*;
 use crate::{
     clock::Millis,
     hub::{Attached, Connection, Outbox, Position},
-    id::{ConnId, Epoch, ReportId, SessionId},
+    id::{ConnId, Epoch, RedactionId, ReportId, SessionId},
     model::{
-        Body, Builtin, Code, CodeHash, CodeKind, Email, Head, History, Key, Member, Payload,
-        Permissions, Report, ReportState, RoleName, Room, RoomKind, RoomName, RoomRole, RoomRules,
-        Sanction, SanctionKind, Session, Status, Txn, User, Username,
+        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Member,
+        Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind, RoomName,
+        RoomRole, RoomRules, Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
     store::{
         About, Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState,
@@ -102,6 +102,11 @@ pass_on! {
     entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
     entry(log: LogId, seq: u64) -> Option<Entry>;
     messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
+    deletion(room: RoomId, target: u64) -> Option<Deletion>;
+    unerased(upto: Millis, limit: usize) -> Vec<Deletion>;
+    deletions_of(redaction: RedactionId, after: Option<(RoomId, u64)>, limit: usize) -> Vec<Deletion>;
+    redaction(id: RedactionId) -> Option<Redaction>;
+    redactions(before: Option<RedactionId>, limit: usize) -> Vec<Redaction>;
     user_by_name(name: &Username) -> Option<User>;
     user_by_email(email: &Email) -> Option<User>;
     users(ids: &[UserId]) -> Vec<User>;

@@ -67,6 +67,20 @@ pub enum Payload {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<u64>,
     },
+    /// A message that was deleted, as everybody reads it: without its text. It keeps its place, and counts
+    /// in `n`. The store makes it of a message that has a [`super::Deletion`]; nobody writes one.
+    #[serde(skip)]
+    Tombstone,
+    /// Somebody, or the server's operator, deleted a message of this room.
+    Delete {
+        /// The `seq` of the message.
+        target: u64,
+    },
+    /// A deletion was undone: the message is to be read again.
+    Restore {
+        /// The `seq` of the message.
+        target: u64,
+    },
     /// A room came to be.
     Created {
         /// Its name then.
@@ -178,7 +192,9 @@ impl Payload {
     /// The word for what this is, in `ev` and in the store.
     pub fn kind(&self) -> &str {
         match self {
-            Self::Message { .. } => "message",
+            Self::Message { .. } | Self::Tombstone => "message",
+            Self::Delete { .. } => "delete",
+            Self::Restore { .. } => "restore",
             Self::Created { .. } => "created",
             Self::Membership { .. } => "membership",
             Self::Owner { .. } => "owner",
@@ -195,7 +211,7 @@ impl Payload {
 
     /// Whether it counts in `n`.
     pub fn is_message(&self) -> bool {
-        matches!(self, Self::Message { .. })
+        matches!(self, Self::Message { .. } | Self::Tombstone)
     }
 }
 
@@ -234,7 +250,7 @@ pub struct Personal {
 }
 
 /// Who did an act.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// By which door.
     pub origin: Origin,
@@ -253,7 +269,7 @@ pub struct Actor {
 }
 
 /// The door an act came through.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "door", rename_all = "snake_case")]
 pub enum Origin {
     /// REST.

@@ -47,7 +47,7 @@ pub fn reference() -> String {
     }
     write!(text, "\n{ROOM}").expect("a String takes it");
     for act in InRoom::ALL {
-        let (role, needs) = (act.lowest(&RoomRules::default()), act.needs());
+        let (role, needs) = (act.lowest(RoomRules::default()), act.needs());
         let mark = if act.shifts() { "\\*" } else { "" };
         let anywhere = act.anywhere().map_or("–".into(), |p| format!("`{p}`"));
         writeln!(
@@ -64,7 +64,7 @@ impl InRoom {
     /// Whether a room's rules say which role may.
     fn shifts(self) -> bool {
         let lowest = |role| {
-            self.lowest(&RoomRules {
+            self.lowest(RoomRules {
                 post: role,
                 invite: role,
                 topic: role,

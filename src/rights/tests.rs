@@ -330,3 +330,48 @@ fn the_owner_is_beyond_moderators() {
         "somebody who is not in"
     );
 }
+
+#[test]
+fn ones_own_message_and_anothers() {
+    let other = Some(UserId::new(Millis(1)));
+    for (role, own, anothers) in [
+        (RoomRole::Viewer, false, false),
+        (RoomRole::Member, true, false),
+        (RoomRole::Moderator, true, true),
+        (RoomRole::Owner, true, true),
+    ] {
+        for kind in [RoomKind::Public, RoomKind::Private] {
+            let ana = active(Builtin::Member);
+            let mut facts = facts(kind, Some((&ana, role)));
+            let me = Some(ana.user.id);
+            assert_eq!(may_delete(&who(&ana), &facts, me).is_ok(), own, "{role}");
+            assert_eq!(may_delete(&who(&ana), &facts, other).is_ok(), anothers);
+            // An operator's is nobody's own.
+            assert_eq!(may_delete(&who(&ana), &facts, None).is_ok(), anothers);
+            // Whoever may not write does not take back either, but for those who moderate.
+            let mute = sanction(SanctionKind::Mute, ana.user.id, None, None);
+            let key = (ana.user.id, SanctionKind::Mute);
+            facts.sanctions.insert(key, mute);
+            assert_eq!(may_delete(&who(&ana), &facts, me).is_ok(), anothers);
+        }
+    }
+    for (role, may) in [
+        (Builtin::Member, false),
+        (Builtin::Moderator, true),
+        (Builtin::Admin, true),
+    ] {
+        let mira = active(role);
+        let public = facts(RoomKind::Public, None);
+        assert_eq!(may_delete(&who(&mira), &public, other).is_ok(), may);
+        assert_eq!(
+            may_delete(&who(&mira), &public, Some(mira.user.id)).is_ok(),
+            may
+        );
+        let closed = facts(RoomKind::Private, None);
+        let hidden = may_delete(&who(&mira), &closed, other);
+        assert_eq!(hidden, Err(Refusal::NotFound("room")));
+    }
+    let guest = active(Builtin::Guest);
+    let facts = facts(RoomKind::Public, Some((&guest, RoomRole::Owner)));
+    assert!(may_delete(&who(&guest), &facts, Some(guest.user.id)).is_err());
+}

@@ -23,6 +23,7 @@ use crate::{
     model::Actor,
     moderation::Moderation,
     ops::Ops,
+    redact::Redact,
     stats::Stats,
     store::Write,
 };
@@ -79,6 +80,18 @@ impl Core {
             config: Arc::clone(config),
             clock: clock.clone(),
         };
+        let (stopping, doors) = (CancellationToken::new(), TaskTracker::new());
+        let redact = Redact {
+            log: log.clone(),
+            store: Arc::clone(&store),
+            limits: Arc::clone(&limits),
+            config: Arc::clone(config),
+            clock: clock.clone(),
+            stats: Arc::clone(&stats),
+            tasks: doors.clone(),
+            stopping: stopping.clone(),
+            turn: Arc::default(),
+        };
         let account = Account {
             log,
             store: Arc::clone(&store),
@@ -101,6 +114,7 @@ impl Core {
             chat,
             account,
             moderation,
+            redact,
             hub,
             store,
             limits,
@@ -108,8 +122,8 @@ impl Core {
             clock,
             stats,
             node: format!("{}", std::process::id()).into(),
-            stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            stopping,
+            tasks: doors,
         });
         // Roles and banned addresses are known before anybody comes in.
         if app.chat.log.begin().await.is_err() {
@@ -145,6 +159,7 @@ impl Core {
             ops,
             moderation: app.moderation.clone(),
             chat: app.chat.clone(),
+            redact: app.redact.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! A backend says where its stores are ([`Place`]) and calls [`suite!`], which makes a test of each of
 //! these functions. One that is missing in the list there is dead code, and a warning.
 
+pub(in crate::store) mod deletions;
 pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
@@ -62,6 +63,11 @@ macro_rules! suite {
             logs::tells_the_hash_of_the_last_act,
             logs::keeps_everything_when_reopened,
             logs::answers_nothing_once_closed,
+            deletions::shows_a_deleted_message_to_nobody,
+            deletions::deletes_a_message_once,
+            deletions::restores_what_was_deleted_together,
+            deletions::erases_the_text_for_good,
+            deletions::lists_redactions_and_what_they_deleted,
             people::keeps_names_and_login_emails_unique,
             people::finds_users,
             people::notices_stale_sessions,

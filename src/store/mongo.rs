@@ -12,6 +12,7 @@ mod fault;
 mod heads;
 mod logs;
 mod moderation;
+mod overlay;
 mod presence;
 mod raw;
 mod records;
@@ -50,10 +51,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState, RoleName,
-        RoomName, Sanction, SanctionKind, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
+        ReportState, RoleName, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
+        Username,
     },
 };
 
@@ -209,6 +211,35 @@ impl Store for Mongo {
         limit: usize,
     ) -> Result<Vec<Entry>, Error> {
         logs::messages(self.db()?, room, page, floor, limit).await
+    }
+
+    async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error> {
+        overlay::deletion(self.db()?, room, target).await
+    }
+
+    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error> {
+        overlay::unerased(self.db()?, upto, limit).await
+    }
+
+    async fn deletions_of(
+        &self,
+        redaction: RedactionId,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error> {
+        overlay::deletions_of(self.db()?, redaction, after, limit).await
+    }
+
+    async fn redaction(&self, id: RedactionId) -> Result<Option<Redaction>, Error> {
+        overlay::redaction(self.db()?, id).await
+    }
+
+    async fn redactions(
+        &self,
+        before: Option<RedactionId>,
+        limit: usize,
+    ) -> Result<Vec<Redaction>, Error> {
+        overlay::redactions(self.db()?, before, limit).await
     }
 
     async fn user_by_name(&self, name: &Username) -> Result<Option<User>, Error> {

@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 use crate::model::{Payload, entry::FORMAT};
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "message",
+    "delete",
+    "restore",
     "created",
     "membership",
     "owner",
@@ -23,12 +25,26 @@ const KNOWN: [&str; 11] = [
 
 /// A message apart from the other kinds: nearly every entry is one, and it needs no detour through
 /// [`Value`].
-#[derive(Serialize, Deserialize)]
-struct Message<T> {
-    body: T,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+#[derive(Serialize)]
+struct Message<'a> {
+    body: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
 }
+
+/// The same as it is read: one whose text was erased has no body.
+#[derive(Deserialize)]
+struct MessageRead {
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    reply_to: Option<u64>,
+    #[serde(default)]
+    erased: bool,
+}
+
+/// What is left of a message whose text was erased.
+pub(super) const ERASED: &str = r#"{"erased":true}"#;
 
 /// The JSON of a payload without its kind.
 pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
@@ -37,6 +53,7 @@ pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
             body: body.as_str(),
             reply_to: *reply_to,
         }),
+        Payload::Tombstone => Ok(ERASED.to_owned()),
         Payload::Unknown { data, .. } => Ok(data.clone()),
         other => {
             let mut value = serde_json::to_value(other)?;
@@ -58,8 +75,12 @@ pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, ser
         });
     }
     if kind == "message" {
-        let Message { body, reply_to } = serde_json::from_str(data)?;
-        return Ok(Payload::Message { body, reply_to });
+        let read: MessageRead = serde_json::from_str(data)?;
+        return match (read.body, read.reply_to) {
+            (Some(body), reply_to) => Ok(Payload::Message { body, reply_to }),
+            (None, _) if read.erased => Ok(Payload::Tombstone),
+            (None, _) => Err(serde::de::Error::missing_field("body")),
+        };
     }
     let mut fields: Map<String, Value> = serde_json::from_str(data)?;
     fields.insert("kind".to_owned(), Value::String(kind.to_owned()));

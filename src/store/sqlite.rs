@@ -8,6 +8,7 @@ mod apply;
 mod checkpoint;
 mod logs;
 mod moderation;
+mod overlay;
 mod raw;
 mod readers;
 mod records;
@@ -42,10 +43,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Email, Entry, Head, Key, Member, Report, ReportState, RoleName,
-        RoomName, Sanction, SanctionKind, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
+        ReportState, RoleName, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
+        Username,
     },
 };
 
@@ -231,6 +233,45 @@ impl Store for Sqlite {
     ) -> Result<Vec<Entry>, Error> {
         self.readers
             .read(move |conn| logs::messages(conn, room, page, floor, limit))
+            .await
+    }
+
+    async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error> {
+        self.readers
+            .read(move |conn| overlay::deletion(conn, room, target))
+            .await
+    }
+
+    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error> {
+        self.readers
+            .read(move |conn| overlay::unerased(conn, upto, limit))
+            .await
+    }
+
+    async fn deletions_of(
+        &self,
+        redaction: RedactionId,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error> {
+        self.readers
+            .read(move |conn| overlay::deletions_of(conn, redaction, after, limit))
+            .await
+    }
+
+    async fn redaction(&self, id: RedactionId) -> Result<Option<Redaction>, Error> {
+        self.readers
+            .read(move |conn| overlay::redaction(conn, id))
+            .await
+    }
+
+    async fn redactions(
+        &self,
+        before: Option<RedactionId>,
+        limit: usize,
+    ) -> Result<Vec<Redaction>, Error> {
+        self.readers
+            .read(move |conn| overlay::redactions(conn, before, limit))
             .await
     }
 

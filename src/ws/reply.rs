@@ -8,6 +8,7 @@ use crate::{
     hub::{Close, Frame},
     id::{Epoch, LogId},
     model::Refusal,
+    redact::Deleted,
 };
 
 /// The `id` a request carried, if it could be read.
@@ -91,6 +92,18 @@ pub(super) fn sent(id: Id, sent: Result<Sent, Refusal>) -> Frame {
         }
         Result::Err(refusal) => err(id, &refusal, None),
     }
+}
+
+/// The answer to a delete.
+pub(super) fn deleted(deleted: &Deleted) -> serde_json::Value {
+    serde_json::json!({
+        "room": deleted.room,
+        "target": deleted.target,
+        "seq": deleted.seq,
+        "n": deleted.n,
+        "at": deleted.at,
+        "dup": deleted.dup,
+    })
 }
 
 #[derive(Serialize)]

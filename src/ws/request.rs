@@ -7,7 +7,7 @@ use super::reply::Id;
 use crate::{
     door::parse_json,
     id::Epoch,
-    model::{Body, Refusal, Txn},
+    model::{Body, Reason, Refusal, Txn},
 };
 
 /// One request.
@@ -17,6 +17,7 @@ pub(super) enum Request {
     Subscribe(Vec<Place>, Option<Epoch>),
     Unsubscribe(Room),
     Send(Send),
+    Delete(Delete),
     Join(Room),
     Leave(Room),
     Refresh(Refresh),
@@ -69,6 +70,14 @@ pub(super) struct Send {
     pub(super) reply_to: Option<u64>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Delete {
+    pub(super) room: String,
+    pub(super) target: u64,
+    pub(super) txn: Option<Txn>,
+    pub(super) reason: Option<Reason>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Refresh {
     pub(super) token: String,
@@ -118,6 +127,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "subscribe" => parse_subscribe(parse_json(text)?)?,
         "unsubscribe" => Request::Unsubscribe(parse_json(text)?),
         "send" => Request::Send(parse_json(text)?),
+        "delete" => Request::Delete(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),
         "refresh" => Request::Refresh(parse_json(text)?),

@@ -126,6 +126,13 @@ fn counts(facts: Facts, counts: &api::Counts) -> Facts {
                 number(counts.failed_logins)
             ),
         );
+    if counts.deletions > 0 || counts.erased > 0 {
+        let (deleted, erased) = (number(counts.deletions), number(counts.erased));
+        facts = facts.with(
+            "deleted",
+            format!("{deleted} messages, {erased} texts erased"),
+        );
+    }
     if counts.slow_consumers > 0 {
         facts = facts.with(
             "too slow",

@@ -4,7 +4,10 @@ use super::{Append, Appender};
 use crate::{
     hub::{Close, CloseCode, Frame, Position},
     id::{LogId, RoomId, UserId},
-    log::{Done, event::encode},
+    log::{
+        Done,
+        event::{bury, encode},
+    },
     model::{Entry, Payload, Permission, Person, SanctionKind, Status, Username},
     store::{Change, Write},
 };
@@ -13,6 +16,7 @@ impl Appender {
     /// Publishes what was committed without our knowing.
     pub(super) async fn tell_again(&mut self, entries: Vec<Entry>) {
         for entry in entries {
+            self.bury(&entry);
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();
             let frame = encode(&entry, |id| {
                 names.iter().find(|u| u.id == id).map(|u| &u.name)
@@ -33,6 +37,7 @@ impl Appender {
             if entry.payload.is_message() {
                 self.stats.messages.up();
             }
+            self.bury(entry);
             let heard = self.hub.position(entry.log).is_some();
             let frame = heard.then(|| self.event(entry));
             events.push((entry.log, position(entry), frame, expels(entry)));
@@ -58,6 +63,15 @@ impl Appender {
         }
         for write in writes {
             self.cut_off(&write);
+        }
+    }
+
+    /// Takes the text of a message that an entry deletes out of what the hub remembers. Before anybody is
+    /// told: whoever has heard of the deletion, its sender too, finds the text nowhere any more.
+    fn bury(&self, entry: &Entry) {
+        if let Payload::Delete { target } = entry.payload {
+            self.hub.amend(entry.log, target, bury);
+            self.stats.deletions.up();
         }
     }
 

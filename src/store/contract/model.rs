@@ -13,8 +13,8 @@ use super::{
     *,
 };
 use crate::{
-    id::{ReportId, SessionId},
-    model::{Code, CodeKind, Report, Sanction, SanctionKind, Session},
+    id::{RedactionId, ReportId, SessionId},
+    model::{Code, CodeKind, Deletion, Report, Sanction, SanctionKind, Session},
 };
 
 /// How many of each thing there are to act on: few, so that acts meet.
@@ -76,6 +76,17 @@ enum Step {
         id: u8,
         seq: u8,
     },
+    Delete {
+        target: u8,
+        redaction: Option<u8>,
+    },
+    Restore {
+        target: u8,
+        redaction: Option<u8>,
+    },
+    Erase {
+        target: u8,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -100,6 +111,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<bool>(), maybe(), few(), any::<bool>())
             .prop_map(|(lift, room, user, ban)| Step::Sanction { lift, room, user, ban }),
         1 => (few(), few()).prop_map(|(id, seq)| Step::Report { id, seq }),
+        2 => (few(), maybe()).prop_map(|(target, redaction)| Step::Delete { target, redaction }),
+        1 => (few(), maybe()).prop_map(|(target, redaction)| Step::Restore { target, redaction }),
+        1 => few().prop_map(|target| Step::Erase { target }),
     ]
 }
 
@@ -115,6 +129,7 @@ struct Model {
     settings: BTreeMap<String, String>,
     sanctions: BTreeMap<(Option<RoomId>, UserId, SanctionKind), Sanction>,
     reports: BTreeMap<ReportId, Report>,
+    deletions: BTreeMap<(RoomId, u64), Deletion>,
 }
 
 impl Model {
@@ -152,12 +167,14 @@ impl Model {
     }
 
     fn append(&mut self, entry: &Entry) -> Result<(), Outcome> {
-        let log = self.logs.entry(entry.log).or_default();
         let same =
             |old: &&Entry| old.txn.is_some() && (old.from, &old.txn) == (entry.from, &entry.txn);
-        if let Some(original) = log.iter().find(same) {
-            return Err(Outcome::Duplicate(Box::new(original.clone())));
+        let mut known = self.logs.get(&entry.log).into_iter().flatten();
+        if let Some(original) = known.find(same) {
+            let original = self.shown(original);
+            return Err(Outcome::Duplicate(Box::new(original)));
         }
+        let log = self.logs.entry(entry.log).or_default();
         if entry.seq != log.len() as u64 + 1 {
             return Err(Outcome::Conflict);
         }
@@ -251,6 +268,9 @@ impl Model {
             Write::PutSetting(name, value) => {
                 self.settings.insert(name, value);
             }
+            Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
+                self.overlay(write.clone())?;
+            }
             Write::PutKey(_)
             | Write::PutRole(_)
             | Write::DeleteRole(_)
@@ -259,9 +279,55 @@ impl Model {
             | Write::DeleteSessions(_)
             | Write::ErasePersonal(_)
             | Write::UpdateReport(_)
+            | Write::PutRedaction(_)
             | Write::SetEpoch(_) => unreachable!("not among the steps"),
         }
         Ok(())
+    }
+
+    fn overlay(&mut self, write: Write) -> Result<(), Outcome> {
+        let stale = |ok: bool| if ok { Ok(()) } else { Err(Outcome::Stale) };
+        match write {
+            Write::Delete(deletion) => {
+                let place = (deletion.room, deletion.target);
+                stale(!self.deletions.contains_key(&place))?;
+                self.deletions.insert(place, deletion);
+            }
+            Write::Restore {
+                room,
+                target,
+                redaction,
+            } => {
+                let found = self.deletions.get(&(room, target));
+                let whole = |d: &Deletion| d.redaction == redaction && d.erased_at.is_none();
+                stale(found.is_some_and(whole))?;
+                self.deletions.remove(&(room, target));
+            }
+            Write::Erase { room, target, at } => {
+                let found = self.deletions.get_mut(&(room, target));
+                if let Some(deletion) = found.filter(|d| d.erased_at.is_none()) {
+                    deletion.erased_at = Some(at);
+                    let log = self.logs.entry(room.into()).or_default();
+                    if let Some(entry) = log.iter_mut().find(|e| e.seq == target) {
+                        entry.payload = Payload::Tombstone;
+                        entry.digest = None;
+                    }
+                }
+            }
+            _ => unreachable!("not about the overlay"),
+        }
+        Ok(())
+    }
+
+    /// An entry as it is read.
+    fn shown(&self, entry: &Entry) -> Entry {
+        let mut shown = entry.clone();
+        if let LogId::Room(room) = entry.log
+            && self.deletions.contains_key(&(room, entry.seq))
+        {
+            shown.payload = Payload::Tombstone;
+        }
+        shown
     }
 
     /// What the steps of a change mean, for somebody who knows this state and what they `plan`ned since.
@@ -304,8 +370,17 @@ fn log_id(i: u8) -> LogId {
     match i {
         0 => LogId::Control,
         1 => LogId::User(UserId::from_bytes([1; 16])),
-        _ => LogId::Room(RoomId::from_bytes([1; 16])),
+        _ => LogId::Room(the_room()),
     }
+}
+
+/// The one whose log is written to.
+fn the_room() -> RoomId {
+    RoomId::from_bytes([1; 16])
+}
+
+fn redaction_id(i: u8) -> RedactionId {
+    RedactionId::from_bytes([i; 16])
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each step")]
@@ -412,6 +487,7 @@ fn write_of(step: &Step) -> Option<Write> {
             created_at: NOW,
             expires_at: NOW,
         }),
+        Step::Delete { .. } | Step::Restore { .. } | Step::Erase { .. } => overlay_of(step),
         Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
         Step::Sanction {
             lift,
@@ -438,11 +514,32 @@ fn write_of(step: &Step) -> Option<Write> {
     })
 }
 
+fn overlay_of(step: &Step) -> Write {
+    match *step {
+        Step::Delete { target, redaction } => Write::Delete(Deletion {
+            redaction: redaction.map(redaction_id),
+            ..deletions::deletion(the_room(), u64::from(target) + 1, 9)
+        }),
+        Step::Restore { target, redaction } => Write::Restore {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            redaction: redaction.map(redaction_id),
+        },
+        Step::Erase { target } => Write::Erase {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            at: NOW,
+        },
+        _ => unreachable!("not about the overlay"),
+    }
+}
+
 /// Everything of the model that the store can be asked for.
 async fn assert_same(store: &dyn Store, model: &Model) {
     for i in 0..FEW {
         let log = log_id(i);
         let entries = model.logs.get(&log).cloned().unwrap_or_default();
+        let entries: Vec<_> = entries.iter().map(|e| model.shown(e)).collect();
         assert_eq!(store.head(log).await.unwrap().seq, entries.len() as u64);
         assert_eq!(read(store, log).await.unwrap(), entries);
 
@@ -460,6 +557,14 @@ async fn assert_same(store: &dyn Store, model: &Model) {
                 .collect();
             assert_eq!(state.members, members);
         }
+        let target = u64::from(i) + 1;
+        let found = store.deletion(the_room(), target).await.unwrap();
+        let known = model.deletions.get(&(the_room(), target)).copied();
+        assert_eq!(found, known);
+        let of = model.deletions.values().copied();
+        let of = of.filter(|d| d.redaction == Some(redaction_id(i)));
+        let found = store.deletions_of(redaction_id(i), None, 10).await.unwrap();
+        assert_eq!(found, of.collect::<Vec<_>>());
         let session = SessionId::from_bytes([i; 16]);
         let stored = store.session(session).await.unwrap();
         assert_eq!(stored.as_ref(), model.sessions.get(&session));
@@ -485,6 +590,15 @@ async fn assert_same(store: &dyn Store, model: &Model) {
     }
 }
 
+/// Those whose text is still there.
+async fn assert_unerased(store: &dyn Store, model: &Model) {
+    let mut found = store.unerased(NOW, 10).await.unwrap();
+    found.sort_by_key(|d| d.target);
+    let known = model.deletions.values().copied();
+    let known: Vec<_> = known.filter(|d| d.erased_at.is_none()).collect();
+    assert_eq!(found, known);
+}
+
 pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> Option<P>) {
     let config = Config {
         cases: 64,
@@ -508,6 +622,7 @@ pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> Option<P>
                 prop_assert_eq!(store.commit(batch.into()).await.unwrap(), expected);
             }
             assert_same(&*store, &model).await;
+            assert_unerased(&*store, &model).await;
             store.close().await;
             Ok(())
         })

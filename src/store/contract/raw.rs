@@ -2,17 +2,18 @@
 
 use super::*;
 use crate::{
-    id::{ReportId, SessionId},
+    id::{RedactionId, ReportId, SessionId},
     model::{
-        AddressBan, Builtin, Code, CodeKind, Key, Permission, Permissions, Report, ReportState,
-        Role, RoomRules, Sanction, SanctionKind, Session,
+        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Key, Permission, Permissions,
+        Redaction, RedactionDetail, Report, ReportState, Role, RoomRules, Sanction, SanctionKind,
+        Session,
     },
     store::raw::{Digest, Row, Table, Value},
 };
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 12] = [
+const SUMS: [(Table, u64, &str); 14] = [
     (
         Table::Settings,
         2,
@@ -53,6 +54,8 @@ const SUMS: [(Table, u64, &str); 12] = [
         2,
         "fd9b152fe63b08fc780d13434255282634e2fa0160b8d48b33fe42adcbc1777e",
     ),
+    (Table::Redactions, 1, ""),
+    (Table::Overlay, 2, ""),
     (
         Table::Members,
         4,
@@ -108,6 +111,45 @@ async fn fill(store: &dyn Store) {
     )
     .await;
     talk(store).await;
+    put(store, taken_back()).await;
+}
+
+/// Messages that were deleted, one of them together with others.
+fn taken_back() -> Vec<Write> {
+    let redaction = Redaction {
+        id: RedactionId::from_bytes([6; 16]),
+        user: user_id(9),
+        at: NOW,
+        finished_at: Some(NOW),
+        undone_at: None,
+        detail: RedactionDetail {
+            since: Millis(0),
+            until: NOW,
+            rooms: vec![room_id(3)],
+            actor: Actor::server(),
+            reason: Some("spam".parse().unwrap()),
+            deleted: vec![(room_id(3), 1)],
+        },
+    };
+    let deletion = |target, redaction| Deletion {
+        room: room_id(3),
+        target,
+        seq: target + 9,
+        at: NOW,
+        by: Some(user_id(1)),
+        redaction,
+        erased_at: None,
+    };
+    vec![
+        Write::Delete(deletion(300, Some(redaction.id))),
+        Write::Delete(deletion(2, None)),
+        Write::Erase {
+            room: room_id(3),
+            target: 2,
+            at: Millis(NOW.0 + 1),
+        },
+        Write::PutRedaction(redaction),
+    ]
 }
 
 /// Accounts, rooms, and who is in them.

@@ -5,6 +5,7 @@
 
 mod entry;
 mod moderation;
+mod overlay;
 mod rooms;
 mod sessions;
 
@@ -15,6 +16,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, spec::BinarySub
 pub(super) use self::{
     entry::{EntryDoc, HeadDoc},
     moderation::{AddressBanDoc, ReportDoc, RoleDoc, SanctionDoc, report_uuid},
+    overlay::{OverlayDoc, RedactionDoc, redaction_uuid},
     rooms::{MemberDoc, RoomDoc, UserDoc},
     sessions::{CodeDoc, KeyDoc, SessionDoc, SettingDoc},
 };

@@ -16,6 +16,7 @@ use super::{
         is_nobody_there, is_patience_gone, is_transient, is_unknown_commit, store_error, within,
     },
     moderation::{self, PolicyDocs},
+    overlay,
     schema::{Collections, index},
     transact,
 };
@@ -121,10 +122,12 @@ async fn one(
     index: &str,
 ) -> Result<Option<Entry>, Error> {
     let found = within(db.entries.find_one(of).hint(by(index))).await;
-    found
-        .map_err(store_error)?
-        .map(|doc| doc.entry(log))
-        .transpose()
+    let found = found.map_err(store_error)?;
+    let mut found = found.map(|doc| doc.entry(log)).transpose()?;
+    if let Some(entry) = &mut found {
+        overlay::hide(db, std::slice::from_mut(entry)).await?;
+    }
+    Ok(found)
 }
 
 pub(super) async fn messages(
@@ -207,6 +210,7 @@ async fn list(
             break;
         }
     }
+    overlay::hide(db, &mut entries).await?;
     Ok(entries)
 }
 

@@ -265,8 +265,9 @@ fn write(table: Table, row: &Row) -> Result<Document, Error> {
         doc.insert(field.mongo, value);
     }
     for derived in spec.derived {
-        if let Some(text) = (derived.of)(row) {
-            doc.insert(derived.mongo, text);
+        let value = (derived.of)(row).and_then(|value| bson_as(derived.kind, value));
+        if let Some(value) = value {
+            doc.insert(derived.mongo, value);
         }
     }
     Ok(doc)
@@ -305,7 +306,11 @@ fn read(table: Table, mut doc: Document) -> Result<Row, Error> {
 }
 
 fn bson(field: &Field, value: &Value) -> Option<Bson> {
-    Some(match (field.kind, value) {
+    bson_as(field.kind, value)
+}
+
+fn bson_as(kind: Kind, value: &Value) -> Option<Bson> {
+    Some(match (kind, value) {
         (Kind::Bytes, Value::Bytes(bytes)) => Bson::Binary(binary(bytes)),
         (Kind::Text, Value::Text(text)) => Bson::String(text.clone()),
         (Kind::Time, Value::Int(ms)) => Bson::DateTime(DateTime::from_millis(*ms)),

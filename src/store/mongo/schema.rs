@@ -20,8 +20,8 @@ pub(super) use self::indexes::missing;
 use self::lease::Lease;
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc,
-        SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, OverlayDoc, RedactionDoc, ReportDoc,
+        RoleDoc, RoomDoc, SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     presence::Presence,
@@ -37,10 +37,11 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db)),
+    |db, _| Box::pin(async move { take_back(db).await.map_err(store_error) }),
 ];
 
 /// The newest schema: how many steps there are.
@@ -72,6 +73,9 @@ pub(super) mod index {
     pub(in super::super) const REPORT_ONCE: &str = "room_seq_by";
     pub(in super::super) const REPORT_STATE: &str = "state_id";
     pub(in super::super) const REPORT_ROOM: &str = "room_state_id";
+    pub(in super::super) const OVERLAY_TARGET: &str = "room_target";
+    pub(in super::super) const OVERLAY_UNERASED: &str = "unerased";
+    pub(in super::super) const OVERLAY_REDACTION: &str = "redaction_room_target";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
 }
@@ -93,6 +97,8 @@ pub(super) struct Collections {
     pub(super) sanctions: Collection<SanctionDoc>,
     pub(super) address_bans: Collection<AddressBanDoc>,
     pub(super) reports: Collection<ReportDoc>,
+    pub(super) overlay: Collection<OverlayDoc>,
+    pub(super) redactions: Collection<RedactionDoc>,
     pub(super) meta: Collection<Document>,
     /// Whether the database is there.
     pub(super) presence: Presence,
@@ -113,6 +119,8 @@ impl Collections {
             sanctions: database.collection("sanctions"),
             address_bans: database.collection("address_bans"),
             reports: database.collection("reports"),
+            overlay: database.collection("overlay"),
+            redactions: database.collection("redactions"),
             meta: database.collection("meta"),
             client,
             database,
@@ -229,6 +237,12 @@ async fn begin(db: &Collections, now: Millis) -> Result<(), Error> {
 async fn keep_order(db: &Collections) -> mongodb::error::Result<()> {
     make_collections(db, &["roles", "address_bans"]).await?;
     indexes::create(db, indexes::order()).await
+}
+
+/// The fourth step: what lies over messages, and redactions.
+async fn take_back(db: &Collections) -> mongodb::error::Result<()> {
+    make_collections(db, &["redactions"]).await?;
+    indexes::create(db, indexes::overlay()).await
 }
 
 /// Makes collections that have no index of their own; a transaction should not be what makes them.

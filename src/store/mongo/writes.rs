@@ -18,6 +18,7 @@ use super::{
     },
     fault::{is_duplicate, within},
     logs::by,
+    overlay,
     schema::{Collections, index},
     transact::Halt,
 };
@@ -29,6 +30,7 @@ use crate::{
 };
 
 /// Makes one write.
+#[expect(clippy::too_many_lines, reason = "an arm for each write there is")]
 pub(super) async fn apply(
     db: &Collections,
     session: &mut ClientSession,
@@ -91,6 +93,13 @@ pub(super) async fn apply(
             let (name, value) = (name.clone(), value.clone());
             let of = doc! { "_id": &name };
             put(&db.settings, session, of, &SettingDoc { name, value }).await
+        }
+        Write::PutRedaction(redaction) => {
+            let (of, doc) = overlay::redaction_doc(redaction)?;
+            put(&db.redactions, session, of, &doc).await
+        }
+        Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
+            overlay::apply(db, session, write).await
         }
         Write::PutRole(role) => {
             let of = doc! { "_id": role.name.as_str() };

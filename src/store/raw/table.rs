@@ -11,8 +11,9 @@ use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use super::{Row, Value};
 use crate::model::{
-    CodeKind, DeviceName, DisplayName, Email, History, Permissions, Reason, ReportState, RoleName,
-    RoomKind, RoomName, RoomRole, RoomRules, SanctionKind, Status, Title, Topic, Txn, Username,
+    CodeKind, DeviceName, DisplayName, Email, History, Permissions, Reason, RedactionDetail,
+    ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, SanctionKind, Status, Title,
+    Topic, Txn, Username,
 };
 
 /// A table; MongoDB says collection.
@@ -34,6 +35,10 @@ pub enum Table {
     Sanctions,
     /// Reports of messages.
     Reports,
+    /// Messages that were deleted together.
+    Redactions,
+    /// What lies over messages: that they are deleted.
+    Overlay,
     /// Who is in which room.
     Members,
     /// Entries of all logs.
@@ -56,6 +61,8 @@ impl Table {
         Self::Sessions,
         Self::Sanctions,
         Self::Reports,
+        Self::Redactions,
+        Self::Overlay,
         Self::Members,
         Self::Entries,
         Self::Rooms,
@@ -73,6 +80,8 @@ impl Table {
             Self::Sessions => &SESSIONS,
             Self::Sanctions => &SANCTIONS,
             Self::Reports => &REPORTS,
+            Self::Redactions => &REDACTIONS,
+            Self::Overlay => &OVERLAY,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Rooms => &ROOMS,
@@ -156,13 +165,15 @@ pub struct Field {
     pub refers: Option<Table>,
 }
 
-/// A field that MongoDB has besides, made of the others, for an index to be unique.
+/// A field that MongoDB has besides, made of the others, for an index to have just what it is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Derived {
     /// Its name in a document.
     pub mongo: &'static str,
-    /// Its text; nothing where it is absent.
-    pub of: fn(&Row) -> Option<&str>,
+    /// How it lies.
+    pub kind: Kind,
+    /// The field that it repeats; nothing where it is absent.
+    pub of: fn(&Row) -> Option<&Value>,
 }
 
 /// What a table is made of.
@@ -249,6 +260,14 @@ const fn json<T: DeserializeOwned>(name: &'static str) -> Field {
 /// Who did something: the column cannot be called as the field is.
 const fn by() -> Field {
     id("made_by").called("by").to(Table::Users)
+}
+
+/// What else is recorded of a redaction: JSON in a text, in both.
+const fn detail() -> Field {
+    Field {
+        kind: Kind::Text,
+        ..json::<RedactionDetail>("detail")
+    }
 }
 
 /// The index every collection has.
@@ -389,6 +408,46 @@ const REPORTS: Spec = Spec {
     derived: &[],
 };
 
+const REDACTIONS: Spec = Spec {
+    name: "redactions",
+    sqlite: "redaction",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        id("user").to(Table::Users),
+        time("at"),
+        time("finished_at"),
+        time("undone_at"),
+        detail(),
+    ],
+    derived: &[],
+};
+
+const OVERLAY: Spec = Spec {
+    name: "overlay",
+    sqlite: "overlay",
+    index: "room_target",
+    key: 2,
+    fields: &[
+        id("room").to(Table::Rooms),
+        field("target", Kind::Int),
+        time("deleted_at"),
+        id("deleted_by").to(Table::Users),
+        field("seq", Kind::Int),
+        id("redaction").to(Table::Redactions),
+        time("erased_at"),
+    ],
+    derived: &[Derived {
+        mongo: "unerased",
+        kind: Kind::Time,
+        of: |row| {
+            let there = *row.get(Table::Overlay, "erased_at") == Value::Null;
+            there.then(|| row.get(Table::Overlay, "deleted_at"))
+        },
+    }],
+};
+
 const MEMBERS: Spec = Spec {
     name: "members",
     sqlite: "member",
@@ -444,11 +503,11 @@ const ROOMS: Spec = Spec {
     ],
     derived: &[Derived {
         mongo: "public_name",
+        kind: Kind::Text,
         of: |row| {
             let public = row.get(Table::Rooms, "kind").text() == Some("public");
             let there = *row.get(Table::Rooms, "deleted_at") == Value::Null;
-            let name = row.get(Table::Rooms, "name").text();
-            name.filter(|_| public && there)
+            (public && there).then(|| row.get(Table::Rooms, "name"))
         },
     }],
 };
@@ -472,9 +531,10 @@ const USERS: Spec = Spec {
     ],
     derived: &[Derived {
         mongo: "login_email",
+        kind: Kind::Text,
         of: |row| {
             let may = row.get(Table::Users, "email_login").int() == Some(1);
-            row.get(Table::Users, "email").text().filter(|_| may)
+            may.then(|| row.get(Table::Users, "email"))
         },
     }],
 };

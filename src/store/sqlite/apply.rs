@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, params};
 
 use super::{
-    logs, moderation,
+    logs, moderation, overlay,
     rows::{self, int, log_key},
 };
 use crate::{
@@ -220,6 +220,10 @@ fn write(conn: &Connection, write: &Write) -> Result<(), Halt> {
             .execute([name, value])?;
             Ok(())
         }
+        Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::PutRedaction(_) => expect_true(overlay::write(conn, write)?),
         Write::PutRole(role) => Ok(moderation::put_role(conn, role)?),
         Write::DeleteRole(name) => Ok(moderation::delete_role(conn, name)?),
         Write::PutSanction(sanction) => Ok(moderation::put_sanction(conn, sanction)?),
@@ -405,6 +409,15 @@ fn expect_row(done: rusqlite::Result<usize>) -> Result<(), Halt> {
         Ok(_) => Ok(()),
         Err(e) if is_constraint(&e) => Err(Halt::Not(Outcome::Stale)),
         Err(e) => Err(e.into()),
+    }
+}
+
+/// A write that found the record as it expected, or not.
+fn expect_true(done: bool) -> Result<(), Halt> {
+    if done {
+        Ok(())
+    } else {
+        Err(Halt::Not(Outcome::Stale))
     }
 }
 

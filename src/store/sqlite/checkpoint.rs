@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -28,6 +28,9 @@ const RESTART_PAGES: u64 = 4_096;
 /// From this many bytes something is wrong: a read that does not end, or a disk that is too slow.
 const WARN_BYTES: u64 = 64 << 20;
 
+/// How often emptying the log is tried while somebody reads it.
+const EMPTY_EVERY: Duration = Duration::from_secs(1);
+
 /// How long the writer waits for readers to leave the log before it goes on without.
 const RESTART_WAIT: Duration = Duration::from_millis(50);
 
@@ -44,6 +47,7 @@ pub(super) struct Wal {
 pub(super) struct Checkpointer {
     wake: Option<SyncSender<()>>,
     restart: Arc<AtomicBool>,
+    empty: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -53,12 +57,15 @@ impl Checkpointer {
         let (wake, wakes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&restart);
+        let empty = Arc::new(AtomicBool::new(false));
+        let full = Arc::clone(&empty);
         let thread = thread::Builder::new()
             .name("store-wal".into())
-            .spawn(move || run(&path, &wakes, &asked))?;
+            .spawn(move || run(&path, &wakes, &asked, &full))?;
         Ok(Self {
             wake: Some(wake),
             restart,
+            empty,
             thread: Some(thread),
         })
     }
@@ -68,6 +75,13 @@ impl Checkpointer {
         if let Some(wake) = &self.wake {
             let _ = wake.try_send(());
         }
+    }
+
+    /// Has the thread empty the log, however short it is: texts were erased, and the log still has the pages
+    /// as they were before. Returns at once; it is tried until it works.
+    pub(super) fn empty(&self) {
+        self.empty.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     /// Does the writer's part when it was asked for. A failure is no more than a longer log.
@@ -96,10 +110,26 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool) {
+fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool, empty: &AtomicBool) {
     let mut conn = None;
     let mut warned = false;
-    while wakes.recv().is_ok() {
+    while wait(wakes, empty.load(Ordering::Relaxed)) {
+        if empty.swap(false, Ordering::Relaxed) {
+            let emptied = match &conn {
+                Some(conn) => empty_log(conn),
+                None => schema::connect(path, Purpose::Checkpoint)
+                    .and_then(|c| empty_log(conn.insert(c))),
+            };
+            match emptied {
+                Ok(done) => empty.store(!done, Ordering::Relaxed),
+                Err(e) => {
+                    tracing::warn!("the write-ahead log could not be emptied yet: {e}");
+                    empty.store(true, Ordering::Relaxed);
+                    conn = None;
+                }
+            }
+            continue;
+        }
         // The writer was asked to begin the log anew, and cannot while another copies.
         if restart.load(Ordering::Relaxed) {
             continue;
@@ -125,6 +155,23 @@ fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool) {
             }
         }
     }
+}
+
+/// Waits until there is something to do; false when there never will be again.
+fn wait(wakes: &Receiver<()>, soon: bool) -> bool {
+    if soon {
+        wakes.recv_timeout(EMPTY_EVERY) != Err(RecvTimeoutError::Disconnected)
+    } else {
+        wakes.recv().is_ok()
+    }
+}
+
+/// Copies all of the log and cuts it to nothing; false when somebody was reading it.
+fn empty_log(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.busy_timeout(RESTART_WAIT)?;
+    let wal = checkpoint(conn, "TRUNCATE");
+    conn.busy_timeout(BUSY)?;
+    Ok(wal?.pages == 0)
 }
 
 /// Copies when there is enough to copy.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
-    moderation, records,
+    moderation, overlay, records,
     rows::{self, entry_columns, int, log_key},
 };
 use crate::{
@@ -86,6 +86,7 @@ pub(super) fn entries(
             break;
         }
     }
+    overlay::hide(conn, &mut entries)?;
     Ok(entries)
 }
 
@@ -208,9 +209,14 @@ fn one(
     log: LogId,
     params: impl Params,
 ) -> rusqlite::Result<Option<Entry>> {
-    conn.prepare_cached(sql)?
+    let mut found = conn
+        .prepare_cached(sql)?
         .query_row(params, |row| rows::entry(log, row))
-        .optional()
+        .optional()?;
+    if let Some(entry) = &mut found {
+        overlay::hide(conn, std::slice::from_mut(entry))?;
+    }
+    Ok(found)
 }
 
 fn all(
@@ -219,7 +225,10 @@ fn all(
     log: LogId,
     params: impl Params,
 ) -> rusqlite::Result<Vec<Entry>> {
-    conn.prepare_cached(sql)?
+    let mut found = conn
+        .prepare_cached(sql)?
         .query_map(params, |row| rows::entry(log, row))?
-        .collect()
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    overlay::hide(conn, &mut found)?;
+    Ok(found)
 }

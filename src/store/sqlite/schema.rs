@@ -25,7 +25,11 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 const STATEMENTS: usize = 128;
 
 /// The schema, version by version: the database at version `n` has had the first `n` of these.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/overlay.sql"),
+];
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,8 +133,9 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connect
     )?;
     match purpose {
         Purpose::Write(max) => {
-            // The tails of many rooms stay in memory.
-            conn.execute_batch("PRAGMA cache_size = -32768")?;
+            // The tails of many rooms stay in memory. What is deleted is overwritten: erased texts are gone
+            // from the file, not only from the tables.
+            conn.execute_batch("PRAGMA cache_size = -32768; PRAGMA secure_delete = ON")?;
             if let Some(max) = max {
                 let pages = (max / PAGE_BYTES).clamp(1, u64::from(u32::MAX) - 1);
                 conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;

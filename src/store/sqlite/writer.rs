@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     id::LogId,
-    store::{Change, Error, Outcome},
+    store::{Change, Error, Outcome, Write},
 };
 
 /// Batches that may wait. Who finds the queue full waits for a place; the log has one or two under way.
@@ -122,6 +122,10 @@ impl Writer {
     }
 
     fn tend_wal(&mut self, batch: &[Change]) {
+        let mut writes = batch.iter().flat_map(|change| &change.writes);
+        if writes.any(|write| matches!(write, Write::Erase { .. })) {
+            self.checkpointer.empty();
+        }
         // Before the thread is woken: two do not copy at once, and it would come first.
         if let Some(conn) = &self.conn {
             self.checkpointer.help(conn);

@@ -13,7 +13,8 @@ use crate::{
     door::App,
     hub::{Close, CloseCode, Connection},
     id::{LogId, RoomId},
-    model::{Refusal, RoomName, RoomRef},
+    model::{Authority, Refusal, RoomName, RoomRef},
+    redact::Removal,
     ws::{
         reply::{self, Id},
         request::{self, Hello, Request},
@@ -71,6 +72,7 @@ impl Session {
                 }));
             }
             Request::Send(send) => self.send(id, send),
+            Request::Delete(delete) => self.delete(id, delete),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
             Request::Refresh(refresh) => self.refresh(id, refresh.token),
@@ -140,6 +142,34 @@ impl Session {
                     Then::Nothing
                 }
             }
+        }));
+    }
+
+    fn delete(&mut self, id: Id, delete: request::Delete) {
+        let Some(known) = &self.known else { return };
+        let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
+        let connection = Arc::clone(&known.connection);
+        self.work = Some(Box::pin(async move {
+            let done = async {
+                let (log, _) = locate(&app, &connection, &delete.room).await?;
+                let LogId::Room(room) = log else {
+                    return Err(Refusal::NotFound("room"));
+                };
+                let removal = Removal {
+                    room,
+                    target: delete.target,
+                    txn: delete.txn,
+                    reason: delete.reason,
+                };
+                app.redact
+                    .delete(&Authority::Caller(caller), &removal)
+                    .await
+            };
+            connection.outbox.push(match done.await {
+                Ok(done) => reply::ok(id, reply::deleted(&done)),
+                Err(refusal) => reply::err(id, &refusal, None),
+            });
+            Then::Nothing
         }));
     }
 

@@ -17,7 +17,7 @@ type Indexes = (&'static str, Vec<IndexModel>);
 
 /// Every index there is.
 fn all() -> impl Iterator<Item = Indexes> {
-    first().into_iter().chain(order())
+    first().into_iter().chain(order()).chain(overlay())
 }
 
 /// Makes these. It may take as long as it takes.
@@ -146,6 +146,28 @@ pub(super) fn order() -> Vec<Indexes> {
             ],
         ),
     ]
+}
+
+/// The indexes of what lies over messages.
+pub(super) fn overlay() -> Vec<Indexes> {
+    let unerased = doc! { "unerased": { "$gt": DateTime::from_millis(0) } };
+    let redacted = doc! { "redaction": { "$exists": true } };
+    vec![(
+        "overlay",
+        vec![
+            unique(index::OVERLAY_TARGET, doc! { "room": 1, "target": 1 }, None),
+            plain(
+                index::OVERLAY_UNERASED,
+                doc! { "unerased": 1 },
+                Some(unerased),
+            ),
+            plain(
+                index::OVERLAY_REDACTION,
+                doc! { "redaction": 1, "room": 1, "target": 1 },
+                Some(redacted),
+            ),
+        ],
+    )]
 }
 
 /// The indexes that should be there and are not, or are others.
