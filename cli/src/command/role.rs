@@ -45,7 +45,7 @@ Examples:
 
     Delete(Delete),
 
-    /// List all permissions, what each is, and the built-in roles that have it
+    /// List all permissions, and the built-in roles that have them
     #[command(after_help = "\
 Examples:
   chatd role permissions
