@@ -114,7 +114,8 @@ pass_on! {
     sanctions(
         room: Option<RoomId>, after: Option<(UserId, SanctionKind)>, limit: usize
     ) -> Vec<Sanction>;
-    count_role(role: &RoleName, status: Option<Status>) -> u64;
+    count_role(role: &RoleName) -> u64;
+    role_holders(role: &RoleName, status: Status, limit: usize) -> Vec<User>;
     report(id: ReportId) -> Option<Report>;
     reports(
         state: ReportState, room: Option<RoomId>, before: Option<ReportId>, limit: usize

@@ -342,16 +342,7 @@ impl Ops {
 
     /// Refuses to take away the last admin who can log in. Whoever asks holds `admins`.
     pub(super) async fn keep_an_admin(&self, but: &User) -> Result<(), Refusal> {
-        let admins = self
-            .store
-            .count_role(&Builtin::Admin.into(), Some(Status::Active))
-            .await
-            .map_err(|e| refuse(&e))?;
-        if admins > u64::from(but.status == Status::Active) {
-            return Ok(());
-        }
-        let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
-        Err(Refusal::Conflict(what.into()))
+        self.log.keep_an_admin(but.id, self.clock.now()).await
     }
 
     async fn hash(&self, password: Secret) -> Result<String, Refusal> {
