@@ -1,6 +1,8 @@
 //! The appender under faults that a real store shows seldom: an answer that is lost after the commit, a store
 //! that is away for a while, reads that are late.
 
+mod authority;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
