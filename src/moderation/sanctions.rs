@@ -10,6 +10,7 @@ use crate::{
     log::{Draft, refuse},
     model::{
         Authority, Builtin, Payload, Permission, Reason, Refusal, RoomRole, Sanction, SanctionKind,
+        Who,
     },
     rights::{self, InRoom},
     store::Write,
@@ -66,6 +67,11 @@ impl Moderation {
         let live = self.log.user(new.user).await?;
         let live = live.ok_or(Refusal::NotFound("user"))?;
         let _one_at_a_time = self.admins.lock().await;
+        if new.room.is_none() {
+            // Before anything else is said of them.
+            let may = |who: &Who<'_>| live.with(|p| rights::may_sanction(who, p, new.kind));
+            self.check(by, may).await?;
+        }
         let at = self.clock.now();
         let is_admin = live.with(|p| p.user.role == Builtin::Admin && p.can_log_in(at));
         if new.room.is_none() && new.kind == SanctionKind::Ban && is_admin {
