@@ -217,7 +217,7 @@ async fn a_token_that_ran_out_is_refused_and_its_socket_closed() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_off_or_forgotten_does_nothing() {
+async fn an_account_that_is_off_or_banned_does_nothing() {
     let server = Server::start().await;
     let admin = server.admin();
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);
@@ -254,4 +254,63 @@ async fn an_account_that_is_off_or_forgotten_does_nothing() {
     let login = json!({"login": "bob", "password": PASSWORD});
     rest.post("/v1/login", login).await.refused(403, "banned");
     bob.get("/v1/rooms").await.refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn an_account_that_was_forgotten_does_nothing() {
+    let server = Server::start().await;
+    let admin = server.admin();
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Private).await;
+    ana.add(&room, &bob, "moderator").await;
+    let code = ana.post(&room.path("/invites"), json!({})).await.ok();
+    let mut ws = bob.listen(&room).await;
+    let reset = admin.post("/v1/users/bob/password", json!({})).await;
+    assert_eq!(ws.closed().await.code, Some(4503));
+    let claim = |code: &Value| json!({"code": code["code"], "password": PASSWORD});
+    let rest = server.rest();
+    rest.post("/v1/claim", claim(&reset)).await.ok();
+    let bob = bob.again().await;
+    let late = admin.post("/v1/users/bob/password", json!({})).await;
+    let erase = format!("/v1/users/{}/erase", bob.id);
+    let mut step = admin.post(&erase, json!({"messages": "keep"})).await;
+    while !step["next"].is_null() {
+        let next = json!({"messages": "keep", "cursor": step["next"]});
+        step = admin.post(&erase, next).await;
+    }
+    bob.get("/v1/me").await.refused(401, "unauthorized");
+    rest.post("/v1/claim", claim(&late))
+        .await
+        .refused(403, "forbidden");
+    let login = json!({"login": "bob", "password": PASSWORD});
+    rest.post("/v1/login", login)
+        .await
+        .refused(401, "unauthorized");
+    let refresh = json!({"refresh_token": bob.refresh_token});
+    rest.post("/v1/token", refresh)
+        .await
+        .refused(401, "unauthorized");
+    bob.post("/v1/join", json!({"code": code["code"]}))
+        .await
+        .refused(401, "unauthorized");
+    // Nobody brings them back.
+    let add = room.path(&format!("/members/{}", bob.id));
+    ana.request("PUT", &add, json!({"role": "member"}))
+        .await
+        .refused(409, "conflict");
+    admin
+        .set_status(&bob.id, "active")
+        .await
+        .refused(409, "conflict");
+    let password = format!("/v1/users/{}/password", bob.id);
+    let reset = admin
+        .request("POST", &password, json!({"password": PASSWORD}))
+        .await;
+    reset.refused(409, "conflict");
+    let members = ana.get(&room.path("/members")).await.ok();
+    assert_eq!(
+        members["items"].as_array().map(Vec::len),
+        Some(1),
+        "{members:#}"
+    );
 }

@@ -1,7 +1,10 @@
 //! Nothing is done that nobody asked about, and an outcome that was not known holds for sockets too.
 
 use super::*;
-use crate::hub::CloseCode;
+use crate::{
+    hub::CloseCode,
+    model::{Authority, Caller, Origin},
+};
 
 #[tokio::test]
 async fn an_act_that_nobody_authorised_is_refused_and_changes_nothing() {
@@ -32,6 +35,34 @@ async fn an_act_that_nobody_authorised_is_refused_and_changes_nothing() {
         1,
         "and it took no number"
     );
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_passed_over_is_no_leave() {
+    let house = house().await;
+    let (room, ana) = (house.room, house.ana);
+    let by = Authority::Caller(Caller {
+        user: ana,
+        session: SessionId::new(Millis(1)),
+        scopes: Permissions::ALL,
+        bot: false,
+        origin: Origin::Rest,
+        address: [127, 0, 0, 1].into(),
+        request: None,
+    });
+    let touches = [room.into(), ana.into()];
+    let done = house.log.append(&touches, None, move |draft| {
+        let refused = draft.authorise(&by, |_| Ok(()));
+        assert_eq!(
+            refused,
+            Err(Refusal::SessionEnded),
+            "there is no such session"
+        );
+        draft.write(Write::DeleteMember(room, ana));
+        Ok(())
+    });
+    assert_eq!(done.await.unwrap_err(), Refusal::Internal.into());
+    assert_unchanged(&house).await;
 }
 
 #[tokio::test]
