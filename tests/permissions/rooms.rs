@@ -10,7 +10,8 @@ use super::{
 use crate::support::{Kind, Room, Server, User};
 
 /// The permissions that have to do with rooms.
-const ABOUT_ROOMS: [&str; 6] = [
+const ABOUT_ROOMS: [&str; 7] = [
+    "message.delete.any",
     "message.read",
     "message.report",
     "message.send",

@@ -44,11 +44,12 @@ const DESCRIBE: Right = right(2, "room.edit", Some("room.manage"));
 const INVITE: Right = right(2, "room.edit", Some("room.manage"));
 const MODERATE: Right = right(2, "room.edit", Some("room.manage"));
 const LOCK: Right = right(2, "room.edit", Some("room.manage"));
+const DELETE_ANY: Right = right(2, "room.edit", Some("message.delete.any"));
 const CONFIGURE: Right = right(3, "room.edit", Some("room.own"));
 pub(super) const OWN: Right = right(3, "room.edit", Some("room.own"));
 
 /// Permissions that no route asks for yet.
-pub(super) const UNUSED: &[&str] = &["message.delete.any", "message.redact", "audit.read"];
+pub(super) const UNUSED: &[&str] = &["audit.read"];
 
 const fn row(
     method: &'static str,
@@ -246,6 +247,25 @@ pub(super) const SERVER: &[Row] = &[
         r#"{"resolution":"seen","dry_run":true}"#,
         &["report.manage"],
     ),
+    row("GET", "/v1/redactions", "", &["message.redact"]),
+    row(
+        "GET",
+        "/v1/redactions/0197c0de-0000-7000-8000-000000000000",
+        "",
+        &["message.redact"],
+    ),
+    row(
+        "POST",
+        "/v1/redactions",
+        r#"{"user":"nemo","since":"1h","dry_run":true}"#,
+        &["message.redact"],
+    ),
+    row(
+        "POST",
+        "/v1/redactions/0197c0de-0000-7000-8000-000000000000/restore",
+        r#"{"dry_run":true}"#,
+        &["message.redact"],
+    ),
     mine(
         "POST",
         "/v1/rooms",
@@ -412,6 +432,13 @@ pub(super) const ROOM: &[Row] = &[
     ),
     here("GET", "/v1/rooms/ROOM/sanctions", "", &[MODERATE], true),
     here("GET", "/v1/rooms/ROOM/reports", "", &[MODERATE], true),
+    here(
+        "DELETE",
+        "/v1/rooms/ROOM/messages/SEQ",
+        "",
+        &[DELETE_ANY],
+        true,
+    ),
     here(
         "POST",
         "/v1/rooms/ROOM/transfer",
