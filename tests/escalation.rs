@@ -567,7 +567,7 @@ async fn a_deleted_room_is_out_of_reach_for_its_members() {
     assert_eq!(ws.next_of("unsubscribed").await["why"], "deleted");
     for who in [&ana, &bob] {
         for (method, path, body) in [
-            ("GET", "".to_owned(), Value::Null),
+            ("GET", String::new(), Value::Null),
             ("GET", "/messages".into(), Value::Null),
             ("GET", format!("/messages/{seq}"), Value::Null),
             ("POST", "/messages".into(), json!({"body": "hi"})),
@@ -582,7 +582,7 @@ async fn a_deleted_room_is_out_of_reach_for_its_members() {
             ("GET", "/invites".into(), Value::Null),
             ("POST", "/invites".into(), json!({})),
             ("PUT", format!("/bans/{}", bob.id), json!({})),
-            ("PATCH", "".into(), json!({"topic": "x"})),
+            ("PATCH", String::new(), json!({"topic": "x"})),
             ("POST", "/join".into(), Value::Null),
             ("POST", "/leave".into(), Value::Null),
         ] {

@@ -223,11 +223,11 @@ async fn an_account_that_is_off_or_banned_does_nothing() {
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);
     let room = ana.room("general", Kind::Private).await;
     ana.add(&room, &bob, "moderator").await;
-    let reset = admin.post("/v1/users/bob/password", json!({})).await;
+    let renewed = admin.post("/v1/users/bob/password", json!({})).await;
     bob.get("/v1/me").await.refused(401, "unauthorized");
     admin.set_status("bob", "disabled").await.ok();
     // The code that was made before does not open what is switched off.
-    let claim = json!({"code": reset["code"], "password": PASSWORD});
+    let claim = json!({"code": renewed["code"], "password": PASSWORD});
     let rest = server.rest();
     rest.post("/v1/claim", claim.clone())
         .await
@@ -265,11 +265,11 @@ async fn an_account_that_was_forgotten_does_nothing() {
     ana.add(&room, &bob, "moderator").await;
     let code = ana.post(&room.path("/invites"), json!({})).await.ok();
     let mut ws = bob.listen(&room).await;
-    let reset = admin.post("/v1/users/bob/password", json!({})).await;
+    let renewed = admin.post("/v1/users/bob/password", json!({})).await;
     assert_eq!(ws.closed().await.code, Some(4503));
     let claim = |code: &Value| json!({"code": code["code"], "password": PASSWORD});
     let rest = server.rest();
-    rest.post("/v1/claim", claim(&reset)).await.ok();
+    rest.post("/v1/claim", claim(&renewed)).await.ok();
     let bob = bob.again().await;
     let late = admin.post("/v1/users/bob/password", json!({})).await;
     let erase = format!("/v1/users/{}/erase", bob.id);
@@ -303,10 +303,10 @@ async fn an_account_that_was_forgotten_does_nothing() {
         .await
         .refused(409, "conflict");
     let password = format!("/v1/users/{}/password", bob.id);
-    let reset = admin
+    let renewed = admin
         .request("POST", &password, json!({"password": PASSWORD}))
         .await;
-    reset.refused(409, "conflict");
+    renewed.refused(409, "conflict");
     let members = ana.get(&room.path("/members")).await.ok();
     assert_eq!(
         members["items"].as_array().map(Vec::len),

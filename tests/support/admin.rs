@@ -22,7 +22,7 @@ impl Admin {
     }
 
     pub(crate) async fn request(&self, method: &str, path: &str, body: Value) -> Reply {
-        let mut request = build(method, path, None, body);
+        let mut request = build(method, path, None, &body);
         let host = "chatd".parse().expect("a header");
         request.headers_mut().insert("host", host);
         let stream = UnixStream::connect(&self.socket).await;

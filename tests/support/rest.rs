@@ -111,7 +111,7 @@ impl Rest {
         token: Option<&str>,
         body: Value,
     ) -> Reply {
-        let request = build(method, path, token, body);
+        let request = build(method, path, token, &body);
         match self.send(request).await {
             Ok(reply) => reply,
             Err(err) => panic!("{method} {path}: {err}"),
@@ -159,7 +159,12 @@ pub(super) async fn exchange(
 }
 
 /// A request; `body` null means none.
-pub(super) fn build(method: &str, path: &str, token: Option<&str>, body: Value) -> Request<String> {
+pub(super) fn build(
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Request<String> {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));

@@ -72,7 +72,7 @@ async fn a_rehearsal_says_what_would_be_and_changes_nothing() {
     let listener = house.listen(0);
     let touches = [room.into(), ana.into()];
     let rehearse = |authorised: bool| {
-        let done = house
+        house
             .log
             .append_or_rehearse(true, &touches, None, move |draft| {
                 if authorised {
@@ -88,8 +88,7 @@ async fn a_rehearsal_says_what_would_be_and_changes_nothing() {
                 );
                 draft.write(Write::DeleteMember(room, ana));
                 Ok(())
-            });
-        done
+            })
     };
     let would = rehearse(true).await.unwrap();
     assert_eq!((would.entries.len(), would.entries[0].seq), (1, 1));
@@ -229,7 +228,9 @@ async fn whose_role_lost_the_right_to_read_by_a_lost_answer_hears_no_more() {
     let touches = [house.ana.into(), LogId::Control];
     let made = house.log.append(&touches, None, move |draft| {
         draft.by_itself();
-        before.iter().for_each(|w| draft.write(w.clone()));
+        for write in &before {
+            draft.write(write.clone());
+        }
         Ok(())
     });
     made.await.unwrap();
