@@ -218,6 +218,20 @@ impl Hub {
         }
     }
 
+    /// Whose connections listen to a log.
+    pub fn listeners(&self, log: LogId) -> Vec<UserId> {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        let mut users = channel.map_or_else(Vec::new, |c| c.lock().users());
+        users.sort_unstable();
+        users.dedup();
+        users
+    }
+
+    /// Whether somebody has a connection.
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.connections.lock().contains_key(&user)
+    }
+
     /// How many logs somebody listens to.
     pub fn channels(&self) -> usize {
         self.channels.read().len()

@@ -8,6 +8,7 @@
 //! The rooms and users in use are kept in memory ([`Memory`]); only the appender changes them, so what it
 //! shows is always some state that was committed.
 
+mod admins;
 mod appender;
 mod chain;
 mod digest;

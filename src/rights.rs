@@ -144,12 +144,24 @@ pub fn may(who: &Who<'_>, permission: Permission) -> Result<(), Refusal> {
     }))
 }
 
-/// Whether somebody may say anything anywhere.
-fn may_speak(who: &Who<'_>) -> Result<(), Refusal> {
-    match who.sanction(SanctionKind::Mute, who.now) {
+/// Whether somebody may say anything in a room at all, messages and what stands over them alike: they are not
+/// muted, there or everywhere.
+pub fn may_speak(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
+    let everywhere = who.sanction(SanctionKind::Mute, who.now);
+    let here = || facts.sanction(who.user.id, SanctionKind::Mute, who.now);
+    match everywhere.or_else(here) {
         Some(mute) => Err(Refusal::sanctioned(mute)),
         None => Ok(()),
     }
+}
+
+/// Whether somebody may go out of a room: whoever may act, but a token only that is good for coming in.
+pub fn may_leave(who: &Who<'_>) -> Result<(), Refusal> {
+    may_act(who)?;
+    if who.person_has(Permission::RoomJoin) {
+        may(who, Permission::RoomJoin)?;
+    }
+    Ok(())
 }
 
 /// Whether a room is there for this user: it is not deleted, and public or theirs.
@@ -178,10 +190,7 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
     };
     may(who, what.needs())?;
     if what == InRoom::Send {
-        may_speak(who)?;
-        if let Some(mute) = facts.sanction(m.user, SanctionKind::Mute, who.now) {
-            return Err(Refusal::sanctioned(mute));
-        }
+        may_speak(who, facts)?;
     }
     if m.role >= what.lowest(facts.room.rules) {
         return Ok(member);

@@ -178,7 +178,7 @@ pub enum Write {
     DeleteAddressBan(IpNet),
     /// A new report. [`Outcome::Exists`] when this person has reported this message.
     InsertReport(Report),
-    /// A report as it is from now on. [`Outcome::Stale`] when there is none.
+    /// An open report as it is from now on. [`Outcome::Stale`] when there is none, or not any more.
     UpdateReport(Report),
     /// Makes the store another incarnation, from the next opening on.
     SetEpoch(Epoch),
@@ -462,8 +462,15 @@ pub trait Store: Scan {
         after: Option<(UserId, SanctionKind)>,
         limit: usize,
     ) -> Result<Vec<Sanction>, Error>;
-    /// How many accounts have this role and this status.
-    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error>;
+    /// How many accounts have this role.
+    async fn count_role(&self, role: &RoleName) -> Result<u64, Error>;
+    /// Accounts with this role and this status, at most so many, in no order.
+    async fn role_holders(
+        &self,
+        role: &RoleName,
+        status: Status,
+        limit: usize,
+    ) -> Result<Vec<User>, Error>;
     /// A report.
     async fn report(&self, id: ReportId) -> Result<Option<Report>, Error>;
     /// Reports in a state, of one room or of all, the newest first, from the first before `before`.

@@ -1,5 +1,6 @@
 //! The words the tests speak.
 
+mod admin;
 mod cli;
 mod database;
 mod fake;
@@ -17,6 +18,7 @@ mod ws;
 
 use std::{future::Future, time::Duration};
 
+pub(crate) use admin::Admin;
 pub(crate) use cli::{Output, chatd, run};
 pub(crate) use database::Database;
 pub(crate) use fake::{Fake, Kind as FakeKind};

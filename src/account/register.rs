@@ -7,7 +7,7 @@ use crate::{
     auth::{OneTimeCode, Secret, password},
     config::Registration as Mode,
     id::{LogId, UserId},
-    log::refuse,
+    log::{Error, refuse},
     model::{
         Actor, Builtin, Code, CodeKind, DisplayName, Email, Refusal, Registration as Registering,
         Status, User, Username,
@@ -140,6 +140,10 @@ impl Account {
             .append(&[LogId::Control], Some(id.into()), move |draft| {
                 // By who may register, and by the code, which is used up here.
                 draft.by_itself();
+                if draft.policy().known(&user.role).is_none() {
+                    let why = "the role that this invitation gives is gone; ask for another one";
+                    return Err(Refusal::Forbidden(why.into()));
+                }
                 let email = user.email.as_ref().map_or("", Email::as_str);
                 let personal = [("username", user.name.as_str()), ("email", email)];
                 let detail = json!({"role": user.role, "by": "registration"});
@@ -156,8 +160,11 @@ impl Account {
                 }
                 Ok(())
             });
-        done.await?;
-        Ok(made)
+        match done.await {
+            // Used up between the look and this turn, by somebody else.
+            Err(Error::Stale) => Err(wrong_code()),
+            done => done.map(|_| made).map_err(Into::into),
+        }
     }
 
     /// Uses a one-time code: sets the password of the account it is for and ends all its sessions.
@@ -198,26 +205,37 @@ impl Account {
                 });
                 Ok(())
             });
-        done.await?;
-        self.user(id).await
+        match done.await {
+            Err(Error::Stale) => Err(wrong_code()),
+            done => {
+                done?;
+                self.user(id).await
+            }
+        }
     }
 
     /// A code that is good now.
     async fn code(&self, text: &str, kind: CodeKind) -> Result<Code, Refusal> {
-        let wrong = || Refusal::Forbidden("this code is not valid, was used, or is too old".into());
-        let hash = text.parse::<OneTimeCode>().map_err(|_| wrong())?.hash();
+        let hash = text
+            .parse::<OneTimeCode>()
+            .map_err(|_| wrong_code())?
+            .hash();
         let code = self
             .store
             .code(&hash)
             .await
             .map_err(|e| refuse(&e))?
-            .ok_or_else(wrong)?;
+            .ok_or_else(wrong_code)?;
         if code.kind == kind && self.clock.now() < code.expires_at {
             Ok(code)
         } else {
-            Err(wrong())
+            Err(wrong_code())
         }
     }
+}
+
+fn wrong_code() -> Refusal {
+    Refusal::Forbidden("this code is not valid, was used, or is too old".into())
 }
 
 /// Refuses a password that is too short or too easy to guess.

@@ -9,7 +9,7 @@ use crate::{
     auth::OneTimeCode,
     id::{LogId, RoomId},
     log::{Error, refuse},
-    model::{Authority, Builtin, Code, CodeKind, Refusal},
+    model::{Authority, Builtin, Code, CodeKind, Refusal, RoomRole},
     rights::{self, InRoom},
     store::Write,
 };
@@ -74,7 +74,8 @@ impl Chat {
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
                 let room = draft.room(id)?;
                 draft.authorise(&by, |who| {
-                    rights::may_in_room(who, &room.facts(), InRoom::Invite).map(drop)
+                    // It makes members: a viewer who may add viewers does not make themselves one by it.
+                    rights::may_grant(who, &room.facts(), RoomRole::Member)
                 })?;
                 let detail = json!({
                     "code": made.id(), "uses": made.uses, "expires_at": made.expires_at,

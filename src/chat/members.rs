@@ -128,7 +128,7 @@ impl Chat {
                 {
                     let facts = room.facts();
                     rights::may_see(me, &facts)?;
-                    draft.authorise(&by, rights::may_act)?;
+                    draft.authorise(&by, rights::may_leave)?;
                     match facts.members.get(&me) {
                         None => return Ok(()),
                         Some(m) if m.role == RoomRole::Owner => {

@@ -108,12 +108,16 @@ impl Chat {
         let mut body = Some(String::from(body));
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
-            let mut floor = u64::MAX;
             {
                 let facts = live.facts();
                 draft.authorise_pass(pass, |who| {
                     let member = rights::may_in_room(who, &facts, InRoom::Send)?;
-                    floor = member.map_or(u64::MAX, |m| rights::floor(&facts.room, m));
+                    let floor = member.map_or(u64::MAX, |m| rights::floor(&facts.room, m));
+                    let known = floor.max(1)..=live.head().seq;
+                    if reply_to.is_some_and(|to| !known.contains(&to)) {
+                        let why = "there is no such message in this room";
+                        return Err(Refusal::field("reply_to", why));
+                    }
                     let wait = Duration::from_secs(facts.room.rules.slow_mode.into());
                     if wait.is_zero() || rights::may_in_room(who, &facts, InRoom::Lock).is_ok() {
                         return Ok(());
@@ -124,13 +128,6 @@ impl Chat {
                         Refusal::RateLimited { retry_after }
                     })
                 })?;
-            }
-            let known = floor.max(1)..=live.head().seq;
-            if reply_to.is_some_and(|to| !known.contains(&to)) {
-                return Err(Refusal::field(
-                    "reply_to",
-                    "there is no such message in this room",
-                ));
             }
             // Kept for the rare second turn only when there may be one: under a txn.
             let body = if once.is_some() {

@@ -88,6 +88,11 @@ impl RoomChanges {
         needs
     }
 
+    /// Whether everyone in the room gets to read something by it.
+    fn says_something(&self) -> bool {
+        self.name.is_some() || self.title.is_some() || self.topic.is_some()
+    }
+
     fn applied(&self, before: &Room) -> Room {
         let mut after = before.clone();
         if let Some(name) = &self.name {
@@ -271,6 +276,9 @@ impl Chat {
                 draft.authorise(&by, |who| {
                     for what in changes.needs() {
                         rights::may_in_room(who, &facts, what)?;
+                    }
+                    if changes.says_something() {
+                        rights::may_speak(who, &facts)?;
                     }
                     Ok(())
                 })?;

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 
 use super::{Connection, frame::Frame};
-use crate::{id::LogId, model::Head};
+use crate::{
+    id::{LogId, UserId},
+    model::Head,
+};
 
 /// How many of the last events a log that somebody listens to keeps in memory, and how many bytes of
 /// them: enough to bridge the time a replay takes to read, and to resume a short absence without I/O.
@@ -102,6 +105,10 @@ impl Channel {
 
     pub(super) fn has(&self, connection: &Arc<Connection>) -> bool {
         self.subscribers.iter().any(|s| Arc::ptr_eq(s, connection))
+    }
+
+    pub(super) fn users(&self) -> Vec<UserId> {
+        self.subscribers.iter().map(|s| s.user).collect()
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -6,6 +6,7 @@
 //! lone sender waits for one commit and a crowd shares it.
 
 mod commit;
+mod settle;
 mod tell;
 
 use std::{
@@ -208,8 +209,7 @@ impl Appender {
         if sweep {
             let (hub, ready) = (&self.hub, &self.ready);
             let wanted = |log| ready.iter().any(|a: &Append| a.touches.contains(&log));
-            self.memory
-                .sweep(|log| hub.position(log).is_some() || wanted(log));
+            self.memory.sweep(|log| is_watched(hub, log) || wanted(log));
         }
     }
 
@@ -264,6 +264,7 @@ impl Appender {
         let refusal = match found {
             Ok(Some(loaded)) => {
                 self.memory.insert(loaded);
+                self.settle(log);
                 self.tell_again(untold).await;
                 None
             }
@@ -272,7 +273,7 @@ impl Appender {
                 _ => "room",
             })),
             Err(e) => {
-                if self.hub.position(log).is_some() {
+                if is_watched(&self.hub, log) {
                     self.unsettled.insert(log);
                 }
                 Some(refuse(&e))
@@ -365,6 +366,16 @@ impl Appender {
         heads
             .heads
             .insert(log, self.memory.head(log).unwrap_or_default());
+    }
+}
+
+/// Whether somebody's listening depends on what is known of a log: of a room, that they listen to it; of a
+/// user, that they are here; of the control log, what every role gives.
+fn is_watched(hub: &Hub, log: LogId) -> bool {
+    match log {
+        LogId::Room(_) => hub.position(log).is_some(),
+        LogId::User(user) => hub.is_here(user),
+        LogId::Control => true,
     }
 }
 

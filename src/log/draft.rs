@@ -32,7 +32,7 @@ pub struct Draft<'a> {
     heads: &'a Heads,
     added: Heads,
     change: Change,
-    /// Whether it was asked who may do this. What nobody asked for is not done.
+    /// Whether it was asked who may do this, and somebody may. What nobody asked for is not done.
     authorised: Cell<bool>,
 }
 
@@ -102,12 +102,13 @@ impl<'a> Draft<'a> {
         pass: Pass,
         check: impl FnOnce(&Who<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        self.authorised.set(true);
         let live = self.user(pass.user)?;
         if !live.has_session(pass.session) {
             return Err(Refusal::SessionEnded);
         }
-        live.with(|person| check(&person.who(pass.scopes, self.now)))
+        live.with(|person| check(&person.who(pass.scopes, self.now)))?;
+        self.authorised.set(true);
+        Ok(())
     }
 
     /// Adds an entry to a log among those the request touches; answers its `seq`.

@@ -229,6 +229,11 @@ impl Memory {
         of.map(Arc::clone).collect()
     }
 
+    /// The users in memory.
+    pub(super) fn users_in_use(&self) -> Vec<UserId> {
+        self.users.read().keys().copied().collect()
+    }
+
     pub(super) fn insert(&self, loaded: Loaded) {
         match loaded {
             Loaded::Room(state) => self.insert_room(state),
@@ -237,6 +242,11 @@ impl Memory {
                 let policy = policy::of(std::mem::take(&mut state.policy));
                 *self.policy.write() = Arc::new(policy);
                 *self.control.lock() = Some(state);
+                // Read again, it may give those who are here something else.
+                for live in self.users.read().values() {
+                    let facts = &mut live.facts.write().0;
+                    facts.permissions = self.policy().permissions(&facts.user.role);
+                }
             }
         }
     }
@@ -479,6 +489,7 @@ pub(super) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteSanction { user, room, .. } => {
             Some(room.map_or_else(|| (*user).into(), LogId::Room))
         }
+        Write::UpdateSession(session) if session.ended_at.is_some() => Some(session.user.into()),
         // Whoever decides by these touches the control log.
         Write::PutRole(_)
         | Write::DeleteRole(_)

@@ -1,6 +1,8 @@
 //! The appender under faults that a real store shows seldom: an answer that is lost after the commit, a store
 //! that is away for a while, reads that are late.
 
+mod authority;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -114,7 +116,8 @@ pass_on! {
     sanctions(
         room: Option<RoomId>, after: Option<(UserId, SanctionKind)>, limit: usize
     ) -> Vec<Sanction>;
-    count_role(role: &RoleName, status: Option<Status>) -> u64;
+    count_role(role: &RoleName) -> u64;
+    role_holders(role: &RoleName, status: Status, limit: usize) -> Vec<User>;
     report(id: ReportId) -> Option<Report>;
     reports(
         state: ReportState, room: Option<RoomId>, before: Option<ReportId>, limit: usize

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Deref};
 
 use super::{
     permission::Permissions,
-    record::{Registration, User},
+    record::{Registration, Status, User},
     role::{Builtin, Role},
     sanction::{AddressBan, Sanction, SanctionKind},
     text::RoleName,
@@ -37,6 +37,13 @@ impl Person {
         self.sanctions
             .iter()
             .find(|s| s.kind == kind && s.holds(now))
+    }
+
+    /// Whether somebody can log in and act: for counting on them.
+    pub fn can_log_in(&self, now: Millis) -> bool {
+        self.user.status == Status::Active
+            && !self.user.bot
+            && self.sanction(SanctionKind::Ban, now).is_none()
     }
 }
 

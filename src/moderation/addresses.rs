@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::json;
 
 use super::{Moderation, touching};
@@ -45,7 +45,7 @@ impl Moderation {
         dry_run: bool,
     ) -> Result<AddressBan, Refusal> {
         self.check_permission(by, Permission::ServerManage).await?;
-        let network = network.trunc();
+        let network = canonical(network);
         check_range(network)?;
         if let Authority::Caller(caller) = by
             && network.contains(&caller.address.to_canonical())
@@ -91,7 +91,7 @@ impl Moderation {
         dry_run: bool,
     ) -> Result<(), Refusal> {
         self.check_permission(by, Permission::ServerManage).await?;
-        let network = network.trunc();
+        let network = canonical(network);
         let (touches, by) = (touching(by, &[]), by.clone());
         let done = self
             .log
@@ -121,6 +121,20 @@ impl Moderation {
     }
 }
 
+/// The range without what its prefix does not cover, and IPv4 as IPv4: addresses are compared in that form,
+/// so one that is banned as `::ffff:198.51.100.7` would be let in.
+fn canonical(network: IpNet) -> IpNet {
+    let network = network.trunc();
+    if let IpNet::V6(v6) = network
+        && let Some(v4) = v6.addr().to_ipv4_mapped()
+        && let Some(prefix) = v6.prefix_len().checked_sub(96)
+        && let Ok(v4) = Ipv4Net::new(v4, prefix)
+    {
+        return v4.into();
+    }
+    network
+}
+
 fn check_range(network: IpNet) -> Result<(), Refusal> {
     let widest = match network {
         IpNet::V4(_) => WIDEST.0,
@@ -141,4 +155,31 @@ fn check_range(network: IpNet) -> Result<(), Refusal> {
         return Err(Refusal::field("network", what));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_one_however_it_is_written() {
+        for (written, meant) in [
+            ("198.51.100.7/24", "198.51.100.0/24"),
+            ("::ffff:198.51.100.7/128", "198.51.100.7/32"),
+            ("::ffff:198.51.100.0/120", "198.51.100.0/24"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+        ] {
+            let canonical = canonical(written.parse().unwrap());
+            assert_eq!(canonical, meant.parse().unwrap(), "{written}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_not_shut_out_in_any_spelling() {
+        for home in ["127.0.0.0/8", "::1/128", "::ffff:127.0.0.1/128", "::/16"] {
+            let network = canonical(home.parse().unwrap());
+            assert!(check_range(network).is_err(), "{home}");
+        }
+        assert!(check_range(canonical("::ffff:1.0.0.0/100".parse().unwrap())).is_err());
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     log::{Draft, refuse},
     model::{
         Authority, Builtin, Payload, Permission, Reason, Refusal, RoomRole, Sanction, SanctionKind,
-        Status,
+        Who,
     },
     rights::{self, InRoom},
     store::Write,
@@ -67,12 +67,16 @@ impl Moderation {
         let live = self.log.user(new.user).await?;
         let live = live.ok_or(Refusal::NotFound("user"))?;
         let _one_at_a_time = self.admins.lock().await;
-        let is_admin =
-            live.with(|p| p.user.role == Builtin::Admin && p.user.status == Status::Active);
-        if new.room.is_none() && new.kind == SanctionKind::Ban && is_admin {
-            self.keep_an_admin().await?;
+        if new.room.is_none() {
+            // Before anything else is said of them.
+            let may = |who: &Who<'_>| live.with(|p| rights::may_sanction(who, p, new.kind));
+            self.check(by, may).await?;
         }
         let at = self.clock.now();
+        let is_admin = live.with(|p| p.user.role == Builtin::Admin && p.can_log_in(at));
+        if new.room.is_none() && new.kind == SanctionKind::Ban && is_admin {
+            self.log.keep_an_admin(new.user, at).await?;
+        }
         let sanction = Sanction {
             kind: new.kind,
             user: new.user,
@@ -177,17 +181,6 @@ impl Moderation {
         holding.truncate(limit);
         let next = holding.last().filter(|_| more).map(|s| (s.user, s.kind));
         Ok((holding, next))
-    }
-
-    /// Refuses to ban the last admin who can log in and is not banned. Whoever asks holds `admins`.
-    async fn keep_an_admin(&self) -> Result<(), Refusal> {
-        let role = Builtin::Admin.into();
-        let admins = self.store.count_role(&role, Some(Status::Active)).await;
-        if admins.map_err(|e| refuse(&e))? > 1 {
-            return Ok(());
-        }
-        let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
-        Err(Refusal::Conflict(what.into()))
     }
 }
 

@@ -42,6 +42,8 @@ impl Ops {
         if let Some(lifetime) = new.lifetime {
             fresh.code.expires_at = fresh.code.created_at.plus(lifetime);
         }
+        // No role is deleted while an invitation gives it.
+        let _one_at_a_time = self.admins.lock().await;
         let (touches, by, code) = (touching(by, &[]), by.clone(), fresh.code.clone());
         let done = self
             .log

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::{Ops, touching};
 use crate::{
     log::refuse,
-    model::{Authority, Builtin, Permission, Permissions, Refusal, Role, RoleName, Title},
+    model::{
+        Authority, Builtin, Code, CodeKind, Permission, Permissions, Refusal, Role, RoleName, Title,
+    },
     rights,
     store::Write,
 };
@@ -65,7 +67,7 @@ impl Ops {
         let permissions = policy.known(name).ok_or(Refusal::NotFound("role"))?;
         let builtin = Builtin::named(name.as_str());
         let made = policy.roles.get(name).and_then(|r| r.description.clone());
-        let users = self.store.count_role(name, None).await;
+        let users = self.store.count_role(name).await;
         Ok(RoleRow {
             name: name.clone(),
             description: builtin
@@ -198,6 +200,18 @@ impl Ops {
             };
             let what = format!("{have} the role {name}; `chatd user role` gives another one");
             return Err(Refusal::Conflict(what));
+        }
+        // Else whoever has such a code would get what a later role of that name gives.
+        let codes = self.store.codes(CodeKind::Invite, None).await;
+        let now = self.clock.now();
+        let gives = |c: &Code| c.role == name && now < c.expires_at;
+        let gives = codes.map_err(|e| refuse(&e))?.into_iter().filter(gives);
+        let ids: Vec<String> = gives.map(|c| c.id()).collect();
+        if !ids.is_empty() {
+            let ids = ids.join(", ");
+            return Err(Refusal::Conflict(format!(
+                "invitations give the role {name}; revoke them first: {ids}"
+            )));
         }
         let (touches, by) = (touching(by, &[]), by.clone());
         let done = self

@@ -216,6 +216,7 @@ impl Ops {
         let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
         if found.role == Builtin::Admin && role != Builtin::Admin {
+            self.check_managing(by, found.id).await?;
             self.keep_an_admin(&found).await?;
         }
         let id = found.id;
@@ -262,6 +263,7 @@ impl Ops {
         let _one_at_a_time = self.admins.lock().await;
         let mut found = self.find_user(user).await?;
         if !enabled && found.role == Builtin::Admin {
+            self.check_managing(by, found.id).await?;
             self.keep_an_admin(&found).await?;
         }
         let id = found.id;
@@ -340,18 +342,24 @@ impl Ops {
         })
     }
 
+    /// Refuses what an authority may not do to somebody's account, as things stand: before anything is said of
+    /// it that depends on the account.
+    async fn check_managing(&self, by: &Authority, user: UserId) -> Result<(), Refusal> {
+        let Authority::Caller(caller) = by else {
+            return Ok(());
+        };
+        let (me, other) = (
+            self.log.user(caller.user).await?,
+            self.log.user(user).await?,
+        );
+        let me = me.ok_or(Refusal::NotFound("user"))?.person();
+        let other = other.ok_or(Refusal::NotFound("user"))?.person();
+        rights::may_manage(&me.who(caller.scopes, self.clock.now()), &other)
+    }
+
     /// Refuses to take away the last admin who can log in. Whoever asks holds `admins`.
     pub(super) async fn keep_an_admin(&self, but: &User) -> Result<(), Refusal> {
-        let admins = self
-            .store
-            .count_role(&Builtin::Admin.into(), Some(Status::Active))
-            .await
-            .map_err(|e| refuse(&e))?;
-        if admins > u64::from(but.status == Status::Active) {
-            return Ok(());
-        }
-        let what = "this is the last admin; make another one first: `chatd user role NAME admin`";
-        Err(Refusal::Conflict(what.into()))
+        self.log.keep_an_admin(but.id, self.clock.now()).await
     }
 
     async fn hash(&self, password: Secret) -> Result<String, Refusal> {

@@ -239,6 +239,17 @@ fn sanctions_subtract() {
 }
 
 #[test]
+fn a_token_goes_out_of_rooms_only_if_it_comes_in() {
+    let bot = active(Builtin::Member);
+    let token = |scopes: &[Permission]| may_leave(&bot.who(Permissions::of(scopes), NOW));
+    assert!(token(&[Permission::MessageRead]).is_err());
+    assert!(token(&[Permission::RoomJoin]).is_ok());
+    let mut nobody = active(Builtin::Guest);
+    nobody.permissions = Permissions::NONE;
+    assert!(may_leave(&who(&nobody)).is_ok(), "whoever is in can go");
+}
+
+#[test]
 fn a_private_room_does_not_exist_for_strangers_whatever_their_role() {
     for role in Builtin::ALL {
         let person = active(*role);

@@ -329,8 +329,17 @@ impl Store for Mongo {
         moderation::sanctions(self.db()?, room, after, limit).await
     }
 
-    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error> {
-        moderation::count_role(self.db()?, role, status).await
+    async fn count_role(&self, role: &RoleName) -> Result<u64, Error> {
+        moderation::count_role(self.db()?, role).await
+    }
+
+    async fn role_holders(
+        &self,
+        role: &RoleName,
+        status: Status,
+        limit: usize,
+    ) -> Result<Vec<User>, Error> {
+        moderation::role_holders(self.db()?, role, status, limit).await
     }
 
     async fn report(&self, id: ReportId) -> Result<Option<Report>, Error> {

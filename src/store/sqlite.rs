@@ -410,10 +410,22 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn count_role(&self, role: &RoleName, status: Option<Status>) -> Result<u64, Error> {
+    async fn count_role(&self, role: &RoleName) -> Result<u64, Error> {
         let role = role.clone();
         self.readers
-            .read(move |conn| records::count_role(conn, &role, status))
+            .read(move |conn| records::count_role(conn, &role))
+            .await
+    }
+
+    async fn role_holders(
+        &self,
+        role: &RoleName,
+        status: Status,
+        limit: usize,
+    ) -> Result<Vec<User>, Error> {
+        let role = role.clone();
+        self.readers
+            .read(move |conn| records::role_holders(conn, &role, status, limit))
             .await
     }
 

@@ -303,6 +303,9 @@ impl Session {
         let Some(user) = user else {
             return self.outbox.close(Close::now(CloseCode::SessionRevoked));
         };
+        if self.app.moderation.check_address(self.address).is_err() {
+            return self.outbox.close(Close::now(CloseCode::Banned));
+        }
         if self.app.stopping.is_cancelled() {
             return self.outbox.close(Close::now(CloseCode::ShuttingDown));
         }

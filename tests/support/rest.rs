@@ -9,7 +9,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, body::Bytes};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use super::within;
 
@@ -96,33 +99,8 @@ impl Rest {
         let address = self.address();
         let host = address.to_string().parse().expect("a header");
         request.headers_mut().entry("host").or_insert(host);
-        let exchange = async {
-            let tcp = TcpStream::connect(address)
-                .await
-                .map_err(|e| e.to_string())?;
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
-                .await
-                .map_err(|e| e.to_string())?;
-            // Ends with the exchange: the sender is dropped below.
-            let connection = tokio::spawn(connection);
-            let request = request.map(|body| Full::new(Bytes::from(body)));
-            let reply = sender
-                .send_request(request)
-                .await
-                .map_err(|e| e.to_string())?;
-            let (head, body) = reply.into_parts();
-            let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
-            connection.abort();
-            let text = String::from_utf8(body.to_vec()).expect("the body is text");
-            let body = serde_json::from_str(&text).unwrap_or_default();
-            Ok(Reply {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                text,
-                body,
-            })
-        };
-        within("an answer of the REST door", exchange).await
+        let tcp = TcpStream::connect(address).await;
+        exchange(tcp.map_err(|e| e.to_string())?, request).await
     }
 
     /// One request; `body` null means none.
@@ -133,17 +111,7 @@ impl Rest {
         token: Option<&str>,
         body: Value,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            request = request.header("content-type", "application/json");
-            body.to_string()
-        };
-        let request = request.body(body).expect("a request");
+        let request = build(method, path, token, &body);
         match self.send(request).await {
             Ok(reply) => reply,
             Err(err) => panic!("{method} {path}: {err}"),
@@ -157,4 +125,55 @@ impl Rest {
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.request("POST", path, None, body).await
     }
+}
+
+/// One request over a connection of its own; an error is the connection's.
+pub(super) async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<String>,
+) -> Result<Reply, String> {
+    let exchange = async {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| e.to_string())?;
+        // Ends with the exchange: the sender is dropped below.
+        let connection = tokio::spawn(connection);
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let reply = sender
+            .send_request(request)
+            .await
+            .map_err(|e| e.to_string())?;
+        let (head, body) = reply.into_parts();
+        let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
+        connection.abort();
+        let text = String::from_utf8(body.to_vec()).expect("the body is text");
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text,
+            body,
+        })
+    };
+    within("an answer of a door", exchange).await
+}
+
+/// A request; `body` null means none.
+pub(super) fn build(
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Request<String> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        request = request.header("content-type", "application/json");
+        body.to_string()
+    };
+    request.body(body).expect("a request")
 }

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
-    End, Output, Rest, User, Ws,
+    Admin, End, Output, Rest, User, Ws,
     cli::{self, chatd},
     mongo::{Base, shared},
     process::Process,
@@ -229,6 +229,11 @@ impl Server {
 
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// The admin socket.
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::at(self.dir.path().join("admin.sock"))
     }
 
     /// The REST door, which follows the server over restarts.

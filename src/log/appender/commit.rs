@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Append, Appender};
+use super::{Append, Appender, is_watched};
 use crate::{
     id::LogId,
     log::{Done, Error, memory::closes, refuse},
@@ -100,7 +100,7 @@ impl Appender {
             let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
             for log in logs.into_iter().chain(closed) {
                 self.memory.forget(log);
-                if self.hub.position(log).is_some() {
+                if is_watched(&self.hub, log) {
                     self.park_nothing(log);
                 }
             }

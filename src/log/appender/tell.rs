@@ -127,7 +127,7 @@ impl Appender {
     }
 
     /// Ends listening to rooms for somebody whose role no longer lets them read.
-    fn narrow(&self, user: UserId) {
+    pub(super) fn narrow(&self, user: UserId) {
         let reads = |p: &Person| p.permissions.has(Permission::MessageRead);
         if self.memory.user(user).is_some_and(|u| !u.with(reads)) {
             self.hub
@@ -168,6 +168,6 @@ fn expels(entry: &Entry) -> Option<(RoomId, Option<UserId>, &'static str)> {
     }
 }
 
-fn unsubscribed(room: RoomId, why: &str) -> Frame {
+pub(super) fn unsubscribed(room: RoomId, why: &str) -> Frame {
     Frame::json(&serde_json::json!({"ev": "unsubscribed", "room": room, "why": why}))
 }

@@ -123,11 +123,11 @@ pub(in crate::store) async fn keeps_rules_bots_and_scopes(place: &impl Place) {
     assert_eq!(store.load_room(hall.id).await.unwrap().unwrap().room, hall);
     assert_eq!(store.sessions_of(bot.id, NOW).await.unwrap(), [token]);
     let member = Builtin::Member.into();
-    assert_eq!(store.count_role(&member, None).await.unwrap(), 1);
-    let active = store.count_role(&member, Some(Status::Active)).await;
-    assert_eq!(active.unwrap(), 1);
-    let disabled = store.count_role(&member, Some(Status::Disabled)).await;
-    assert_eq!(disabled.unwrap(), 0);
+    assert_eq!(store.count_role(&member).await.unwrap(), 1);
+    let active = store.role_holders(&member, Status::Active, 10).await;
+    assert_eq!(active.unwrap(), [bot]);
+    let disabled = store.role_holders(&member, Status::Disabled, 10).await;
+    assert_eq!(disabled.unwrap(), []);
 }
 
 pub(in crate::store) async fn keeps_roles_and_banned_addresses(place: &impl Place) {
@@ -264,7 +264,9 @@ pub(in crate::store) async fn takes_a_report_once(place: &impl Place) {
     };
     put(&*store, [Write::UpdateReport(resolved.clone())]).await;
     let stored = store.report(resolved.id).await.unwrap();
-    assert_eq!(stored, Some(resolved));
+    assert_eq!(stored.as_ref(), Some(&resolved));
+    let again = writes([Write::UpdateReport(resolved)]);
+    assert_eq!(commit(&*store, again).await, Outcome::Stale, "once");
     let unknown = writes([Write::UpdateReport(report(room, 6, by))]);
     assert_eq!(commit(&*store, unknown).await, Outcome::Stale);
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     id::{ReportId, RoomId, UserId},
-    model::{Code, CodeKind, Report, ReportState, RoleName, Sanction, SanctionKind, Status},
+    model::{Code, CodeKind, Report, ReportState, RoleName, Sanction, SanctionKind, Status, User},
     store::{Error, MANY, PolicyState},
 };
 
@@ -141,17 +141,21 @@ pub(super) async fn codes(
     limited(find, MANY).await
 }
 
-pub(super) async fn count_role(
-    db: &Collections,
-    role: &RoleName,
-    status: Option<Status>,
-) -> Result<u64, Error> {
-    let mut of = doc! { "role": role.as_str() };
-    if let Some(status) = status {
-        of.insert("status", status.as_str());
-    }
+pub(super) async fn count_role(db: &Collections, role: &RoleName) -> Result<u64, Error> {
+    let of = doc! { "role": role.as_str() };
     let count = db.users.count_documents(of).hint(by(index::USER_ROLE));
     within(count).await.map_err(super::fault::store_error)
+}
+
+pub(super) async fn role_holders(
+    db: &Collections,
+    role: &RoleName,
+    status: Status,
+    limit: usize,
+) -> Result<Vec<User>, Error> {
+    let of = doc! { "role": role.as_str(), "status": status.as_str() };
+    let find = db.users.find(of).hint(by(index::USER_ROLE));
+    limited(find, limit).await
 }
 
 pub(super) async fn report(db: &Collections, id: ReportId) -> Result<Option<Report>, Error> {

@@ -133,7 +133,7 @@ pub(super) async fn apply(
             let report = ReportDoc::from(report);
             let replaced = db
                 .reports
-                .replace_one(doc! { "_id": report.id }, &report)
+                .replace_one(doc! { "_id": report.id, "state": "open" }, &report)
                 .session(session);
             expect_one(within(replaced).await?.matched_count)
         }

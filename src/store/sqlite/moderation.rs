@@ -182,7 +182,7 @@ pub(super) const INSERT_REPORT: &str =
 pub(super) const UPDATE_REPORT: &str =
     "UPDATE report SET room = ?2, seq = ?3, message = ?4, author = ?5,
      made_by = ?6, reason = ?7, at = ?8, state = ?9, resolution = ?10, resolved_by = ?11,
-     resolved_at = ?12 WHERE id = ?1";
+     resolved_at = ?12 WHERE id = ?1 AND state = 'open'";
 
 pub(super) fn put_report(conn: &Connection, r: &Report, sql: &str) -> rusqlite::Result<usize> {
     conn.prepare_cached(sql)?.execute(params![

@@ -55,9 +55,8 @@ pub(super) const ENDED: &str = "SELECT id FROM session WHERE ended_at >= ?1";
 
 pub(super) const CODES: &str = "SELECT * FROM code WHERE kind = ?1 AND room IS ?2
      ORDER BY created_at DESC LIMIT ?3";
-pub(super) const ROLE_COUNT: &str = "SELECT count(*) FROM user WHERE role = ?1 AND ?2 = ''";
-pub(super) const ROLE_STATUS_COUNT: &str =
-    "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2";
+pub(super) const ROLE_COUNT: &str = "SELECT count(*) FROM user WHERE role = ?1";
+pub(super) const ROLE_HOLDERS: &str = "SELECT * FROM user WHERE role = ?1 AND status = ?2 LIMIT ?3";
 
 pub(super) fn user(conn: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
     one(conn, USER, [id.as_bytes()], rows::user)
@@ -249,17 +248,19 @@ pub(super) fn codes(
     all(conn, CODES, of, rows::code)
 }
 
-pub(super) fn count_role(
+pub(super) fn count_role(conn: &Connection, role: &RoleName) -> rusqlite::Result<u64> {
+    conn.prepare_cached(ROLE_COUNT)?
+        .query_row([role.as_str()], |row| rows::number(row, 0))
+}
+
+pub(super) fn role_holders(
     conn: &Connection,
     role: &RoleName,
-    status: Option<Status>,
-) -> rusqlite::Result<u64> {
-    let (sql, status) = match status {
-        Some(status) => (ROLE_STATUS_COUNT, status.as_str()),
-        None => (ROLE_COUNT, ""),
-    };
-    conn.prepare_cached(sql)?
-        .query_row([role.as_str(), status], |row| rows::number(row, 0))
+    status: Status,
+    limit: usize,
+) -> rusqlite::Result<Vec<User>> {
+    let of = params![role.as_str(), status.as_str(), rows::limit(limit)];
+    all(conn, ROLE_HOLDERS, of, rows::user)
 }
 
 pub(super) fn setting(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {

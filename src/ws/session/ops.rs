@@ -98,7 +98,7 @@ impl Session {
                     outbox.push(reply::err(id, &refusal, None));
                     Then::End(Close::refused(match refusal {
                         Refusal::TokenExpired => CloseCode::TokenExpired,
-                        Refusal::Locked => CloseCode::Banned,
+                        Refusal::Locked | Refusal::Banned { .. } => CloseCode::Banned,
                         Refusal::SessionEnded => CloseCode::SessionRevoked,
                         Refusal::Unauthorized(_) => CloseCode::BadToken,
                         _ => CloseCode::ShuttingDown,
