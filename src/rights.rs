@@ -255,13 +255,14 @@ pub fn may_grant(who: &Who<'_>, facts: &Facts, role: RoomRole) -> Result<(), Ref
 pub fn may_moderate(who: &Who<'_>, facts: &Facts, other: UserId) -> Result<(), Refusal> {
     let member = may_in_room(who, facts, InRoom::Moderate)?;
     let theirs = facts.members.get(&other).map(|m| m.role);
-    if theirs == Some(RoomRole::Owner) {
-        let what = "this is the room's owner; pass the room on first, with transfer";
-        return Err(Refusal::Conflict(what.into()));
-    }
     let own = member.map_or(RoomRole::Viewer, |m| m.role);
+    let managed = is_managed(who, facts, InRoom::Moderate);
     match theirs {
-        _ if is_managed(who, facts, InRoom::Moderate) => Ok(()),
+        Some(RoomRole::Owner) if managed || own == RoomRole::Owner => {
+            let what = "this is the room's owner; pass the room on first, with transfer";
+            Err(Refusal::Conflict(what.into()))
+        }
+        _ if managed => Ok(()),
         Some(theirs) if theirs >= own => Err(Refusal::Forbidden(format!(
             "as {own} of this room you may not decide about a {theirs}"
         ))),

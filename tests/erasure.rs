@@ -122,7 +122,7 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
     assert!(done["acts"].as_u64() > Some(0), "{done:#}");
     let name = done["name"].as_str().expect("a name").to_owned();
     assert!(name.starts_with("erased-"), "{name}");
-    assert_eq!(ears.closed().await.code, Some(4503));
+    assert_eq!(ears.closed().await.code, Some(4504));
     assert_eq!(ana.get("/v1/me").await.status, 401);
 
     let room = bob.get(&hall.path("")).await.ok();

@@ -333,7 +333,7 @@ fn the_owner_is_beyond_moderators() {
     add(&equal, RoomRole::Moderator);
     add(&member, RoomRole::Member);
     let may = |other: &Person| may_moderate(&who(&moderator), &here, other.user.id);
-    assert!(matches!(may(&owner), Err(Refusal::Conflict(_))));
+    assert!(matches!(may(&owner), Err(Refusal::Forbidden(_))));
     assert!(matches!(may(&equal), Err(Refusal::Forbidden(_))));
     assert!(may(&member).is_ok());
     assert!(
