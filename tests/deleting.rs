@@ -317,9 +317,9 @@ async fn a_txn_makes_a_delete_safe_to_repeat() {
     assert_eq!(err.expect_err("another request").code, "txn_reused");
     // The send's repeat is still answered with what it made.
     let send = json!({"op": "send", "room": t.room.id, "body": SECRET, "txn": "t-1"});
-    let sent = ws.request(send.clone()).await.expect("a repeat");
-    assert_eq!((&sent["seq"], &sent["dup"]), (&t.said["seq"], &json!(true)));
-    assert_eq!(sent["message"], t.said["message"]);
+    let again = ws.request(send).await.expect("a repeat");
+    assert_eq!((&again["seq"], &again["dup"]), (&t.said["seq"], &json!(true)));
+    assert_eq!(again["message"], t.said["message"]);
 
     t.server.restart().await;
     let ana = User::login(t.server.rest(), "ana", crate::support::PASSWORD).await;

@@ -269,7 +269,7 @@ impl Model {
                 self.settings.insert(name, value);
             }
             Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
-                self.overlay(write.clone())?;
+                self.overlay(write)?;
             }
             Write::PutKey(_)
             | Write::PutRole(_)
@@ -285,9 +285,9 @@ impl Model {
         Ok(())
     }
 
-    fn overlay(&mut self, write: Write) -> Result<(), Outcome> {
+    fn overlay(&mut self, write: &Write) -> Result<(), Outcome> {
         let stale = |ok: bool| if ok { Ok(()) } else { Err(Outcome::Stale) };
-        match write {
+        match *write {
             Write::Delete(deletion) => {
                 let place = (deletion.room, deletion.target);
                 stale(!self.deletions.contains_key(&place))?;

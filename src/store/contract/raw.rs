@@ -54,8 +54,16 @@ const SUMS: [(Table, u64, &str); 14] = [
         2,
         "fd9b152fe63b08fc780d13434255282634e2fa0160b8d48b33fe42adcbc1777e",
     ),
-    (Table::Redactions, 1, ""),
-    (Table::Overlay, 2, ""),
+    (
+        Table::Redactions,
+        1,
+        "07f24ae6e9da073fc2db0721e33363625edb6acf721e3aa63dd78907203a5d3f",
+    ),
+    (
+        Table::Overlay,
+        2,
+        "e6a86ec67a9820f33ad8ac0cceb911cacfb2b6f81170f7e7e3e6dd0600c64d71",
+    ),
     (
         Table::Members,
         4,
@@ -64,7 +72,7 @@ const SUMS: [(Table, u64, &str); 14] = [
     (
         Table::Entries,
         9,
-        "dfb48df5fc5014fab58ba28c2135e4708c1270526d8c2f6f42fe7fe50226a283",
+        "a4a8564204e56320b1182f4035121346b203196c3f3f1d1a068dea49b0a62750",
     ),
     (
         Table::Rooms,
