@@ -347,7 +347,7 @@ async fn every_device_hears_of_it() {
 /// Someone talks without pause and deletes what they said; another comes and goes. However a replay is put
 /// together: once a deletion is acknowledged, no replay asked for after it has the text.
 async fn who_resumes_in_a_flood_sees_no_deleted_text() {
-    const MESSAGES: u64 = 150;
+    const MESSAGES: u64 = 100;
     let t = talk().await;
     let (room, mut mouth) = (t.room.clone(), t.ana.connect().await);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();

@@ -23,7 +23,7 @@ struct Spammed {
     rooms: Vec<Room>,
 }
 
-const EACH: usize = 40;
+const EACH: usize = 20;
 
 async fn spammed(server: Server) -> Spammed {
     let (ana, eve) = (server.user("ana").await, server.user("eve").await);
@@ -379,7 +379,7 @@ async fn what_is_erased_is_not_restored() {
 }
 
 async fn a_redaction_that_was_broken_off_goes_on() {
-    const MANY: usize = 600;
+    const MANY: usize = 240;
     let mut server = Server::start().await;
     let (ana, eve) = (server.user("ana").await, server.user("eve").await);
     let room = ana.room("general", Kind::Public).await;

@@ -152,26 +152,16 @@ pub(super) async fn apply(
     }
 }
 
-/// Marks a message as deleted.
+/// Marks a message as deleted. A document that is there says that it is: nothing else lies over a message yet.
 async fn delete(
     db: &Collections,
     session: &mut ClientSession,
     deletion: &Deletion,
 ) -> Result<(), Halt> {
     let new = OverlayDoc::from(deletion);
-    // A taken key ends a transaction, so it is looked for before.
-    let of = doc! { "room": new.room, "target": new.target };
-    let find = db
-        .overlay
-        .find_one(of)
-        .hint(by(index::OVERLAY_TARGET))
-        .session(&mut *session);
-    if within(find).await?.is_some() {
-        return Err(Halt::Not(Outcome::Stale));
-    }
     match within(db.overlay.insert_one(&new).session(session)).await {
         Ok(_) => Ok(()),
-        Err(fault) if is_duplicate(&fault) => Err(Halt::Again),
+        Err(fault) if is_duplicate(&fault) => Err(Halt::Not(Outcome::Stale)),
         Err(fault) => Err(Halt::Broken(fault)),
     }
 }
