@@ -5,7 +5,9 @@
 //! nothing can be done at one door that the other does not know how to refuse.
 
 pub mod api;
+mod audit;
 mod codes;
+mod import;
 mod people;
 mod redactions;
 mod reports;
@@ -110,6 +112,9 @@ pub fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(redactions::show))
         .routes(routes!(redactions::restore))
         .routes(routes!(server::registration, server::set_registration))
+        .routes(routes!(audit::acts))
+        .routes(routes!(audit::rows))
+        .routes(routes!(audit::position))
 }
 
 /// URLs that only operators have, since members have their own.
@@ -122,6 +127,8 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(redactions::delete))
         .routes(routes!(people::export))
         .routes(routes!(people::erase))
+        .routes(routes!(import::begin))
+        .routes(routes!(import::accounts))
 }
 
 /// On whose authority a request comes; the door has put it there.

@@ -18,6 +18,7 @@ mod memory;
 mod policy;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 use std::{collections::HashMap, sync::Arc};
 

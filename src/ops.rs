@@ -3,9 +3,11 @@
 //! whose role includes it ([`Authority`]), and whether a server runs or the command line works on the store
 //! itself.
 
+mod audit;
 mod check;
 mod erase;
 mod export;
+mod import;
 mod invites;
 mod registration;
 mod roles;
@@ -19,8 +21,10 @@ mod users;
 use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
+    audit::{ActPattern, AuditFilter, AuditPage, Audited, Known},
     check::Finding,
     export::{ExportPart, Piece},
+    import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
     invites::NewInvite,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
@@ -127,4 +131,9 @@ fn touching(by: &Authority, logs: &[LogId]) -> Vec<LogId> {
         }
     }
     touches
+}
+
+/// What everybody else is told.
+fn only_operators() -> Refusal {
+    Refusal::Forbidden("this is for operators".into())
 }

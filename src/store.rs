@@ -14,6 +14,7 @@ pub mod lock;
 pub mod mongo;
 mod overlay;
 mod payload;
+mod plain;
 pub mod raw;
 pub mod sqlite;
 
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
+pub use self::plain::{RawEntry, Span};
 use self::raw::Scan;
 use crate::{
     clock::Millis,
@@ -369,6 +371,15 @@ pub trait Store: Scan {
         limit: usize,
         bytes: usize,
     ) -> Result<Vec<Entry>, Error>;
+    /// Rows of a log as they lie there, readable or not: at most `limit`, and no more once their text is over
+    /// `bytes` (the one that crosses it is the last).
+    async fn raw_entries(
+        &self,
+        log: LogId,
+        span: Span,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<RawEntry>, Error>;
     /// The entry with this `seq`.
     async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error>;
     /// The entry that this sender made in this log under this `txn`.
@@ -413,9 +424,15 @@ pub trait Store: Scan {
     async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Error>;
     /// Users by id; those that do not exist are missing from the answer.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, Error>;
+    /// Users by name; those that do not exist are missing from the answer.
+    async fn users_named(&self, names: &[Username]) -> Result<Vec<User>, Error>;
+    /// Users by an e-mail that may log in; those that do not exist are missing from the answer.
+    async fn users_by_email(&self, emails: &[Email]) -> Result<Vec<User>, Error>;
     /// Users by name, from the first after `after`.
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error>;
 
+    /// Rooms by id, deleted ones too; those that do not exist are missing from the answer.
+    async fn rooms(&self, ids: &[RoomId]) -> Result<Vec<Room>, Error>;
     /// The public room of this name.
     async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error>;
     /// The rooms of this name that this user is in, at most two of them.

@@ -202,10 +202,7 @@ async fn two_who_step_down_at_once_leave_an_admin() {
     }
     let rest = server.rest();
     for name in ["ana", "bob"] {
-        let code = server
-            .cli(&["user", "passwd", name, "--code", "--json"])
-            .await
-            .json();
+        let code = server.cli(&["user", "reset", name, "--json"]).await.json();
         let claim =
             serde_json::json!({"code": code["code"], "password": "Quartz-lemur-91-veranda"});
         rest.post("/v1/claim", claim).await.ok();

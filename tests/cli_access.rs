@@ -193,7 +193,7 @@ async fn a_code_is_printed_alone_for_scripts() {
     let room = ana.room("plans", Kind::Private).await;
     for args in [
         &["user", "add", "bob"][..],
-        &["user", "passwd", "bob", "--code"],
+        &["user", "reset", "bob"],
         &["invite", "create"],
         &["room", "invite", "create", &room.id],
     ] {

@@ -318,7 +318,10 @@ async fn a_txn_makes_a_delete_safe_to_repeat() {
     // The send's repeat is still answered with what it made.
     let send = json!({"op": "send", "room": t.room.id, "body": SECRET, "txn": "t-1"});
     let again = ws.request(send).await.expect("a repeat");
-    assert_eq!((&again["seq"], &again["dup"]), (&t.said["seq"], &json!(true)));
+    assert_eq!(
+        (&again["seq"], &again["dup"]),
+        (&t.said["seq"], &json!(true))
+    );
     assert_eq!(again["message"], t.said["message"]);
 
     t.server.restart().await;

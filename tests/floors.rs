@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mongodb", &["store/mongo"]),
     ("bson", &["store/mongo"]),
     ("argon2", &["auth/password"]),
+    ("bcrypt", &["auth/password"]),
     ("jsonwebtoken", &["auth/keys", "auth/token"]),
     ("ed25519_dalek", &["auth/keys"]),
     ("governor", &["limit"]),

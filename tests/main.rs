@@ -8,6 +8,8 @@
 mod support;
 
 mod accounts;
+mod acts;
+mod audit;
 mod bad_http;
 mod bad_input;
 mod cli;
@@ -26,6 +28,7 @@ mod floors;
 mod generated;
 mod idempotency;
 mod immediate;
+mod import;
 mod limits;
 mod liveness;
 mod mongodb;

@@ -178,18 +178,8 @@ async fn a_new_password_voids_the_codes_before() {
     let server = Server::start().await;
     server.user("eve").await;
     let code = |reply: Value| reply["code"].as_str().expect("a code").to_owned();
-    let first = code(
-        server
-            .cli(&["user", "passwd", "eve", "--code", "--json"])
-            .await
-            .json(),
-    );
-    let second = code(
-        server
-            .cli(&["user", "passwd", "eve", "--code", "--json"])
-            .await
-            .json(),
-    );
+    let first = code(server.cli(&["user", "reset", "eve", "--json"]).await.json());
+    let second = code(server.cli(&["user", "reset", "eve", "--json"]).await.json());
     let claim = |code: &str| json!({"code": code, "password": "Quartz-lemur-91-veranda"});
     let rest = server.rest();
     rest.post("/v1/claim", claim(&first))

@@ -13,12 +13,13 @@ mod proxy;
 mod raw;
 mod rest;
 mod server;
+mod tamper;
 mod user;
 mod ws;
 
 use std::{future::Future, time::Duration};
 
-pub(crate) use admin::Admin;
+pub(crate) use admin::{Admin, COMMAND};
 pub(crate) use cli::{Output, chatd, run};
 pub(crate) use database::Database;
 pub(crate) use fake::{Fake, Kind as FakeKind};
@@ -29,6 +30,7 @@ pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use raw::Raw;
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use server::{Builder, Server};
+pub(crate) use tamper::{Field, Shell};
 pub(crate) use user::{Kind, PASSWORD, Room, User};
 pub(crate) use ws::{End, WireError, Ws};
 

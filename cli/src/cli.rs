@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
-    ban::Ban, completions::Completions, config::Config, health::Health, init::Init, invite::Invite,
-    message::Message, openapi::Openapi, registration::Registration, report::Report, role::Role,
-    room::Room, serve::Serve, session::Session, status::Status, store::Store, token::Token,
-    top::Top, user::User,
+    audit::Audit, ban::Ban, completions::Completions, config::Config, health::Health, init::Init,
+    invite::Invite, message::Message, openapi::Openapi, registration::Registration, report::Report,
+    role::Role, room::Room, serve::Serve, session::Session, status::Status, store::Store,
+    token::Token, top::Top, user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Ban(Ban),
     #[command(subcommand)]
     Report(Report),
+    #[command(subcommand)]
+    Audit(Audit),
     #[command(subcommand)]
     Store(Store),
     Openapi(Openapi),

@@ -1,5 +1,6 @@
 //! The commands, a module each: what can be typed, what is asked, how the answer looks.
 
+pub(crate) mod audit;
 pub(crate) mod ban;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -56,6 +57,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Registration(registration) => registration.run(&asking),
         Command::Ban(ban) => ban.run(&asking),
         Command::Report(report) => report.run(&asking),
+        Command::Audit(audit) => audit.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),

@@ -97,9 +97,17 @@ impl Console {
     pub(crate) fn failed(&self, failure: &Failure) -> Exit {
         if self.json {
             let message = failure.to_string();
-            let mut error = json!({"code": failure.code(), "message": message.trim_end()});
+            let message = match failure.lines() {
+                [] => message.trim_end(),
+                // They follow, each by itself.
+                _ => message.lines().next().unwrap_or_default(),
+            };
+            let mut error = json!({"code": failure.code(), "message": message});
             if let Some(field) = failure.field() {
                 error["field"] = field.into();
+            }
+            if !failure.lines().is_empty() {
+                error["lines"] = json!(failure.lines());
             }
             complain(&escape_json(&json!({ "error": error }).to_string()));
             return failure.exit();

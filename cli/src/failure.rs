@@ -6,6 +6,7 @@ mod hint;
 use std::fmt;
 
 use chatd::{admin, config, server, store};
+use serde::Serialize;
 
 pub(crate) use self::exit::Exit;
 
@@ -37,6 +38,17 @@ pub(crate) enum Failure {
         /// What to do about it.
         hint: &'static str,
     },
+    /// Several things at once, each on a line of its own.
+    Listed {
+        /// What came of it.
+        what: String,
+        /// Each of them.
+        lines: Vec<Flaw>,
+        /// How it ends.
+        exit: Exit,
+        /// What to do next.
+        hint: String,
+    },
     /// Whatever else.
     Other(anyhow::Error),
     /// Any of these, with what it was about.
@@ -50,6 +62,27 @@ pub(crate) enum Failure {
     },
 }
 
+/// One of several things that are wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Flaw {
+    /// On which line of a file.
+    pub(crate) line: u64,
+    /// In which column.
+    pub(crate) column: Option<String>,
+    /// What is wrong, and what would be right.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, column, why } = self;
+        match column {
+            Some(column) => write!(f, "line {line}, {column}: {why}"),
+            None => write!(f, "line {line}: {why}"),
+        }
+    }
+}
+
 impl Failure {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
@@ -61,6 +94,7 @@ impl Failure {
             Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
             Self::Exists(_) | Self::Unconfirmed => Exit::Unconfirmed,
             Self::Problems(_) | Self::Found { .. } => Exit::Problems,
+            Self::Listed { exit, .. } => *exit,
             Self::Other(_) => Exit::Other,
             Self::While { why, .. } => why.exit(),
         }
@@ -83,6 +117,14 @@ impl Failure {
             Self::Admin(admin::Error::Refused(refused)) => refused.field.as_deref(),
             Self::While { why, .. } => why.field(),
             _ => None,
+        }
+    }
+
+    /// Each of several things, where it is several.
+    pub(crate) fn lines(&self) -> &[Flaw] {
+        match self {
+            Self::Listed { lines, .. } => lines,
+            _ => &[],
         }
     }
 
@@ -109,6 +151,7 @@ impl Failure {
             Self::Server(e) if hint::about(e).is_some() => {
                 return hint::about(e).map(str::to_owned);
             }
+            Self::Listed { hint, .. } => hint,
             // clap brings its own advice, and so do these.
             Self::Usage(_)
             | Self::Other(_)
@@ -155,6 +198,10 @@ impl fmt::Display for Failure {
                 f.write_str("it cannot be undone, and was not confirmed — nothing was changed")
             }
             Self::Problems(what) | Self::Found { what, .. } => f.write_str(what),
+            Self::Listed { what, lines, .. } => {
+                f.write_str(what)?;
+                lines.iter().try_for_each(|line| write!(f, "\n{line}"))
+            }
             Self::Other(e) => write!(f, "{e:#}"),
             Self::While { doing, why, .. } => write!(f, "cannot {doing} — {why}"),
         }

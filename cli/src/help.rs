@@ -21,7 +21,7 @@ const LITERAL: Style = AnsiColor::Cyan.on_default();
 /// Which command stands where on the first page.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
-    ("Watch it", &["top", "status", "health"]),
+    ("Watch it", &["top", "status", "health", "audit"]),
     ("People", &["user", "role", "session", "token"]),
     ("Who comes in", &["registration", "invite"]),
     ("Rooms and order", &["room", "message", "ban", "report"]),
@@ -114,6 +114,8 @@ mod tests {
         "init",
         "user add",
         "user passwd",
+        "user reset",
+        "user import",
         "user role",
         "user disable",
         "user enable",
@@ -179,6 +181,9 @@ mod tests {
         "room sanctions",
         "room invite list",
         "invite list",
+        "audit list",
+        "audit verify",
+        "audit export",
         "registration show",
         "ban list",
         "report list",

@@ -9,7 +9,7 @@ pub(crate) use self::{
     escape::{escape, escape_json, escape_lines},
     facts::Facts,
     table::table,
-    time::{ago, moment, span},
+    time::{ago, exact, moment, span},
 };
 
 /// A size as people read it.

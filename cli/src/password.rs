@@ -27,7 +27,11 @@ pub(crate) fn read(source: Source, name: &str, dry_run: bool) -> Result<Option<S
     if source.code || dry_run || !is_interactive() {
         return Ok(None);
     }
-    let prompt = format!("Password for {name} (empty for a one-time code): ");
+    ask(format!("Password for {name} (empty for a one-time code): "))
+}
+
+/// Asks for a password, twice; none when it is left empty.
+fn ask(prompt: String) -> Result<Option<String>, Failure> {
     let first = rpassword::prompt_password(prompt).context("cannot read a password")?;
     if first.is_empty() {
         return Ok(None);
@@ -40,6 +44,22 @@ pub(crate) fn read(source: Source, name: &str, dry_run: bool) -> Result<Option<S
         ));
     }
     Ok(Some(first))
+}
+
+/// A password that has to be given; none only where `dry_run` would not use it.
+pub(crate) fn read_new(stdin: bool, name: &str, dry_run: bool) -> Result<Option<String>, Failure> {
+    let given = match stdin {
+        true => Some(read_line()?),
+        false if dry_run || !is_interactive() => None,
+        false => ask(format!("New password for {name}: "))?,
+    };
+    match given {
+        None if !dry_run => Err(Failure::Usage(format!(
+            "no password was given — nothing was changed; write one to stdin with --stdin, or let its owner \
+             choose: `chatd user reset {name}`"
+        ))),
+        password => Ok(password),
+    }
 }
 
 fn read_line() -> Result<String, Failure> {
@@ -55,8 +75,7 @@ fn read_line() -> Result<String, Failure> {
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
     if line.is_empty() {
-        let why =
-            "stdin holds no password; write one to it, or leave out --stdin for a one-time code";
+        let why = "stdin holds no password; write one to it, or have a one-time code made instead";
         return Err(Failure::Usage(why.into()));
     }
     Ok(line)

@@ -43,14 +43,12 @@ impl Account {
                 if after == before {
                     return Ok(());
                 }
-                let name = after.display_name.as_ref().map_or("", DisplayName::as_str);
-                let email = after.email.as_ref().map_or("", Email::as_str);
-                let personal = [("display_name", name), ("email", email)];
+                let (detail, personal) = difference(&before, &after);
                 draft.act(
                     "user.edit",
                     &by.actor(),
                     Some(me.to_string()),
-                    json!(null),
+                    detail,
                     &personal,
                 );
                 draft.write(Write::UpdateUser(after));
@@ -101,7 +99,7 @@ impl Account {
                     "user.password",
                     &by.actor(),
                     Some(me.to_string()),
-                    json!(null),
+                    json!({"by": "owner"}),
                     &[],
                 );
                 draft.write(Write::UpdateUser(user));
@@ -116,4 +114,26 @@ impl Account {
             });
         done.await.map(drop).map_err(Into::into)
     }
+}
+
+/// What changed between two states of an account: which particulars, and apart from that, what they were and
+/// are.
+fn difference<'a>(
+    before: &'a User,
+    after: &'a User,
+) -> (serde_json::Value, Vec<(&'static str, &'a str)>) {
+    let name = |user: &'a User| user.display_name.as_ref().map_or("", DisplayName::as_str);
+    let email = |user: &'a User| user.email.as_ref().map_or("", Email::as_str);
+    let (mut changed, mut personal) = (Vec::new(), Vec::new());
+    if before.display_name != after.display_name {
+        changed.push("display_name");
+        personal.push(("display_name_before", name(before)));
+        personal.push(("display_name", name(after)));
+    }
+    if before.email != after.email {
+        changed.push("email");
+        personal.push(("email_before", email(before)));
+        personal.push(("email", email(after)));
+    }
+    (json!({"changed": changed}), personal)
 }

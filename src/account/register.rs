@@ -192,9 +192,10 @@ impl Account {
                 if matches!(user.status, Status::Disabled | Status::Erased) {
                     return Err(Refusal::Locked);
                 }
+                let detail = json!({"before": user.status, "after": Status::Active});
                 user.status = Status::Active;
                 user.password = Some(hash.clone());
-                draft.act("user.claim", &actor, Some(id.to_string()), json!(null), &[]);
+                draft.act("user.claim", &actor, Some(id.to_string()), detail, &[]);
                 draft.write(Write::TakeCode(code.hash));
                 draft.write(Write::DeleteCodes(id));
                 draft.write(Write::UpdateUser(user));

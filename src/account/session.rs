@@ -75,10 +75,13 @@ impl Account {
             return Err(Refusal::Unauthorized("wrong user name or password".into()));
         };
         self.check_acting(user.id).await?;
-        let better = if checked.upgrade {
-            self.passwords.hash(login.password).await.ok()
-        } else {
-            None
+        let better = match &stored {
+            Some(stored) if checked.upgrade => self
+                .passwords
+                .renew(login.password, stored.clone())
+                .await
+                .ok(),
+            _ => None,
         };
         self.open(visitor, &user, login.device, stored.zip(better))
             .await
@@ -154,6 +157,8 @@ impl Account {
                     draft.write(Write::UpdateUser(user));
                 }
                 if let Some(old) = &crowded_out {
+                    let reason = json!({"reason": "too many sessions"});
+                    draft.act("session.end", &actor, Some(old.id.to_string()), reason, &[]);
                     draft.write(Write::UpdateSession(ended(old, draft.now())));
                 }
                 draft.act(

@@ -4,6 +4,8 @@
 //! async thread, only a few at a time, and only so many wait; one more is told [`Busy`] at once instead of
 //! making everybody wait longer.
 
+mod stored;
+
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -16,6 +18,8 @@ use argon2::{
 };
 use tokio::sync::oneshot;
 
+pub use self::stored::ImportedHash;
+use self::stored::Stored;
 use super::{Secret, random};
 use crate::{config, model::Invalid};
 
@@ -69,7 +73,8 @@ impl From<&config::Auth> for Cost {
 pub struct Verified {
     /// It is the right one.
     pub ok: bool,
-    /// It is right, but its hash was made at another cost: hash it again and store that.
+    /// It is right, but its hash was made at another cost, or elsewhere: [`Passwords::renew`] it and store
+    /// that.
     pub upgrade: bool,
 }
 
@@ -144,6 +149,7 @@ struct Job {
 #[derive(Debug)]
 enum Work {
     Hash(oneshot::Sender<String>),
+    Renew(String, oneshot::Sender<String>),
     Verify(Option<String>, oneshot::Sender<Verified>),
 }
 
@@ -178,7 +184,17 @@ impl Passwords {
         answer.await.map_err(|_| Busy)
     }
 
-    /// Whether this is the password of the stored PHC string. Without one, for an account that does not
+    /// What to store instead of `stored`, of which this is the password.
+    pub async fn renew(&self, password: Secret, stored: String) -> Result<String, Busy> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job {
+            password,
+            work: Work::Renew(stored, reply),
+        })?;
+        answer.await.map_err(|_| Busy)
+    }
+
+    /// Whether this is the password of what is stored, a PHC string or an imported bcrypt hash. Without one, for an account that does not
     /// exist or has no password, it takes as long and says no.
     pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified, Busy> {
         if check_length(&password).is_err() {
@@ -209,9 +225,15 @@ fn work_off(hasher: &Hasher, jobs: &Mutex<mpsc::Receiver<Job>>) {
         };
         match work {
             // Who asked has gone away: a closed connection, or a request that ran out of time.
-            Work::Hash(reply) if reply.is_closed() => {}
+            Work::Hash(reply) | Work::Renew(_, reply) if reply.is_closed() => {}
             Work::Verify(_, reply) if reply.is_closed() => {}
-            Work::Hash(reply) => match hasher.hash(&password) {
+            Work::Hash(reply) => match hasher.hash(password.expose().as_bytes()) {
+                Ok(hash) => {
+                    let _ = reply.send(hash);
+                }
+                Err(e) => tracing::error!("a password could not be hashed: {e}"),
+            },
+            Work::Renew(stored, reply) => match hasher.renew(&password, &stored) {
                 Ok(hash) => {
                     let _ = reply.send(hash);
                 }
@@ -249,21 +271,36 @@ impl Hasher {
         })
     }
 
-    fn hash(&self, password: &Secret) -> Result<String, argon2::password_hash::Error> {
+    fn hash(&self, password: &[u8]) -> Result<String, argon2::password_hash::Error> {
         let salt = random::<16>();
-        let hash = self
-            .argon2
-            .hash_password_with_salt(password.expose().as_bytes(), &salt)?;
+        let hash = self.argon2.hash_password_with_salt(password, &salt)?;
         Ok(hash.to_string())
     }
 
+    fn renew(
+        &self,
+        password: &Secret,
+        stored: &str,
+    ) -> Result<String, argon2::password_hash::Error> {
+        let (stored, text) = (Stored::parse(stored), password.expose());
+        let hash = self.hash(stored.counted(text))?;
+        Ok(stored.successor(&hash, text))
+    }
+
     fn verify(&self, password: &Secret, stored: Option<&str>) -> Verified {
-        let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
+        let stored = stored.map(Stored::parse);
+        let bytes = match &stored {
+            Some(stored) => stored.counted(password.expose()),
+            None => password.expose().as_bytes(),
+        };
+        if let Some(bcrypt) = stored.as_ref().filter(|s| s.is_bcrypt())
+            && let Ok(ok) = bcrypt::verify(bytes, bcrypt.hash)
+        {
+            return Verified { ok, upgrade: ok };
+        }
+        let parsed = stored.and_then(|stored| stored.argon2());
         let hash = parsed.as_ref().unwrap_or(&self.dummy);
-        let right = self
-            .argon2
-            .verify_password(password.expose().as_bytes(), hash)
-            .is_ok();
+        let right = self.argon2.verify_password(bytes, hash).is_ok();
         if parsed.is_none() || !right {
             return Verified::NO;
         }

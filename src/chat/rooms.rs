@@ -303,8 +303,15 @@ impl Chat {
             let detail = json!({
                 "before": told(&before), "after": told(&after), "reason": changes.reason,
             });
+            let texts = changed_texts(&before, &after);
             draft.entry(id.into(), by.user(), settings);
-            draft.act("room.edit", &by.actor(), Some(id.to_string()), detail, &[]);
+            draft.act(
+                "room.edit",
+                &by.actor(),
+                Some(id.to_string()),
+                detail,
+                &texts,
+            );
             draft.write(Write::UpdateRoom(after));
             Ok(())
         });
@@ -389,6 +396,21 @@ pub(super) fn view(room: &LiveRoom, caller: &Caller) -> RoomView {
         room: facts.room.clone(),
         head: room.head(),
     }
+}
+
+/// A room's title and topic before and after, where they changed: free text, which may name a person, and so
+/// goes where it can be erased.
+fn changed_texts<'a>(before: &'a Room, after: &'a Room) -> Vec<(&'static str, &'a str)> {
+    let title = |room: &'a Room| room.title.as_ref().map_or("", Title::as_str);
+    let topic = |room: &'a Room| room.topic.as_ref().map_or("", Topic::as_str);
+    let mut texts = Vec::new();
+    if before.title != after.title {
+        texts.extend([("title_before", title(before)), ("title", title(after))]);
+    }
+    if before.topic != after.topic {
+        texts.extend([("topic_before", topic(before)), ("topic", topic(after))]);
+    }
+    texts
 }
 
 fn parse_cursor(text: &str) -> Result<(RoomName, RoomId), Refusal> {

@@ -19,8 +19,8 @@ use crate::{
         RoomRole, RoomRules, Sanction, SanctionKind, Session, Status, Txn, User, Username,
     },
     store::{
-        About, Change, ControlState, Info, Outcome, Page, RoomRow, RoomState, Scope, UserState,
-        Write,
+        About, Change, ControlState, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
+        Span, UserState, Write,
         raw::{Row, Scan, Table, Value},
         sqlite::{Options, Sqlite},
     },
@@ -102,6 +102,7 @@ pass_on! {
     load_control() -> ControlState;
     head(log: LogId) -> Head;
     entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
+    raw_entries(log: LogId, span: Span, limit: usize, bytes: usize) -> Vec<RawEntry>;
     entry(log: LogId, seq: u64) -> Option<Entry>;
     messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
     deletion(room: RoomId, target: u64) -> Option<Deletion>;
@@ -122,7 +123,10 @@ pass_on! {
     reports(
         state: ReportState, room: Option<RoomId>, before: Option<ReportId>, limit: usize
     ) -> Vec<Report>;
+    users_named(names: &[Username]) -> Vec<User>;
+    users_by_email(emails: &[Email]) -> Vec<User>;
     list_users(after: Option<&Username>, limit: usize) -> Vec<User>;
+    rooms(ids: &[RoomId]) -> Vec<Room>;
     public_room(name: &RoomName) -> Option<RoomId>;
     rooms_named(user: UserId, name: &RoomName) -> Vec<RoomId>;
     list_rooms(scope: Scope, after: Option<(&RoomName, RoomId)>, limit: usize) -> Vec<RoomRow>;

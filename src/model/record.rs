@@ -122,7 +122,7 @@ pub struct User {
     pub status: Status,
     /// Whether it is a program's: it has no password, but tokens.
     pub bot: bool,
-    /// The password's Argon2id hash in PHC form; none until the account is claimed.
+    /// The password's hash, as `auth::password` writes it; none until the account is claimed.
     pub password: Option<String>,
     /// When it was made.
     pub created_at: Millis,

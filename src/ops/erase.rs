@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::{Ops, only_operators, touching};
 use crate::{
     id::{LogId, UserId},
     log::refuse,
@@ -125,8 +125,4 @@ impl Ops {
 fn nobody(id: UserId) -> Result<Username, Refusal> {
     let random = u64::from_be_bytes(std::array::from_fn(|i| id.as_bytes()[i + 8]));
     Username::parse(&format!("erased-{random:016x}")).map_err(|_| Refusal::Internal)
-}
-
-fn only_operators() -> Refusal {
-    Refusal::Forbidden("this is for operators".into())
 }

@@ -375,7 +375,7 @@ fn check(password: &Secret, name: &Username) -> Result<(), Refusal> {
 }
 
 /// An account that was never claimed is waiting again when it is switched on.
-fn status_for(user: &User, enabled: bool) -> Status {
+pub(super) fn status_for(user: &User, enabled: bool) -> Status {
     match (enabled, &user.password) {
         (false, _) => Status::Disabled,
         (true, None) if !user.bot => Status::Invited,

@@ -8,6 +8,7 @@ pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
+pub(in crate::store) mod plain;
 pub(in crate::store) mod raw;
 pub(in crate::store) mod rooms;
 
@@ -59,6 +60,10 @@ macro_rules! suite {
             logs::undoes_all_of_a_failed_change,
             logs::pages_messages_between_other_entries,
             logs::reads_entries_up_to_a_limit,
+            plain::reads_rows_from_either_end,
+            plain::shows_rows_that_do_not_read,
+            plain::finds_records_in_one_go,
+            plain::makes_many_users_in_one_change,
             logs::keeps_every_kind_and_passes_over_unknown_ones,
             logs::tells_the_hash_of_the_last_act,
             logs::keeps_everything_when_reopened,

@@ -5,6 +5,7 @@
 //! found again by ids that were made before the first try (`settle`). The collections are described in
 //! `docs/mongodb.md`. The driver is named nowhere but here.
 
+mod bulk;
 mod commit;
 mod connect;
 mod documents;
@@ -13,6 +14,7 @@ mod heads;
 mod logs;
 mod moderation;
 mod overlay;
+mod plain;
 mod presence;
 mod raw;
 mod records;
@@ -46,15 +48,15 @@ use self::{
     schema::{Collections, Identity},
 };
 use super::{
-    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
-    UserState, copy, raw::Use,
+    About, Change, ControlState, Error, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
+    Span, Store, UserState, copy, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
+        ReportState, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
         Username,
     },
 };
@@ -190,6 +192,16 @@ impl Store for Mongo {
         logs::entries(self.db()?, log, (after, upto), limit, bytes).await
     }
 
+    async fn raw_entries(
+        &self,
+        log: LogId,
+        span: Span,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<RawEntry>, Error> {
+        plain::entries(self.db()?, log, span, limit, bytes).await
+    }
+
     async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
         logs::entry(self.db()?, log, seq).await
     }
@@ -254,8 +266,20 @@ impl Store for Mongo {
         records::users(self.db()?, ids).await
     }
 
+    async fn users_named(&self, names: &[Username]) -> Result<Vec<User>, Error> {
+        plain::users_named(self.db()?, names).await
+    }
+
+    async fn users_by_email(&self, emails: &[Email]) -> Result<Vec<User>, Error> {
+        plain::users_by_email(self.db()?, emails).await
+    }
+
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
         records::list_users(self.db()?, after, limit).await
+    }
+
+    async fn rooms(&self, ids: &[RoomId]) -> Result<Vec<Room>, Error> {
+        plain::rooms(self.db()?, ids).await
     }
 
     async fn public_room(&self, name: &RoomName) -> Result<Option<RoomId>, Error> {

@@ -9,6 +9,7 @@ mod checkpoint;
 mod logs;
 mod moderation;
 mod overlay;
+mod plain;
 mod raw;
 mod readers;
 mod records;
@@ -38,15 +39,15 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    About, Change, ControlState, Error, Info, Outcome, Page, RoomRow, RoomState, Scope, Store,
-    UserState, lock::Lock, raw::Use,
+    About, Change, ControlState, Error, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
+    Span, Store, UserState, lock::Lock, raw::Use,
 };
 use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
+        ReportState, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
         Username,
     },
 };
@@ -206,6 +207,18 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn raw_entries(
+        &self,
+        log: LogId,
+        span: Span,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<RawEntry>, Error> {
+        self.readers
+            .read(move |conn| plain::entries(conn, log, span, limit, bytes))
+            .await
+    }
+
     async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
         self.readers
             .read(move |conn| logs::entry(conn, log, seq))
@@ -296,10 +309,31 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn users_named(&self, names: &[Username]) -> Result<Vec<User>, Error> {
+        let names = names.to_vec();
+        self.readers
+            .read(move |conn| plain::users_named(conn, &names))
+            .await
+    }
+
+    async fn users_by_email(&self, emails: &[Email]) -> Result<Vec<User>, Error> {
+        let emails = emails.to_vec();
+        self.readers
+            .read(move |conn| plain::users_by_email(conn, &emails))
+            .await
+    }
+
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
         let after = after.cloned();
         self.readers
             .read(move |conn| records::list_users(conn, after.as_ref(), limit))
+            .await
+    }
+
+    async fn rooms(&self, ids: &[RoomId]) -> Result<Vec<Room>, Error> {
+        let ids = ids.to_vec();
+        self.readers
+            .read(move |conn| plain::rooms(conn, &ids))
             .await
     }
 

@@ -10,6 +10,9 @@ use super::{
     rest::{build, exchange},
 };
 
+/// What a test says it ran.
+pub(crate) const COMMAND: &str = "a test";
+
 /// The admin socket of a server.
 #[derive(Clone)]
 pub(crate) struct Admin {
@@ -25,12 +28,20 @@ impl Admin {
         let mut request = build(method, path, None, &body);
         let host = "chatd".parse().expect("a header");
         request.headers_mut().insert("host", host);
+        for (claim, text) in [("x-chatd-command", COMMAND), ("x-chatd-sudo-user", "ben")] {
+            let text = text.parse().expect("a header");
+            request.headers_mut().insert(claim, text);
+        }
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.expect("the admin socket listens");
         match exchange(stream, request).await {
             Ok(reply) => reply,
             Err(err) => panic!("admin socket: {method} {path}: {err}"),
         }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.request("GET", path, Value::Null).await.ok()
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Value {

@@ -74,7 +74,7 @@ impl Builder {
             settings,
             env: self.env,
             args: self.args,
-            _base: base,
+            base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
         }
@@ -97,7 +97,7 @@ pub(crate) struct Server {
     args: Vec<String>,
     address: Arc<Mutex<SocketAddr>>,
     // After the process: its database.
-    _base: Option<Base>,
+    base: Option<Base>,
     // Last: the directory goes after the process.
     dir: TempDir,
 }
@@ -239,6 +239,11 @@ impl Server {
     /// The REST door, which follows the server over restarts.
     pub(crate) fn rest(&self) -> Rest {
         Rest::new(Arc::clone(&self.address))
+    }
+
+    /// The database of a server whose data are in MongoDB; none for SQLite.
+    pub(crate) fn store_url(&self) -> Option<&str> {
+        self.base.as_ref().map(|base| base.url.as_str())
     }
 
     /// A socket that has not said hello yet.

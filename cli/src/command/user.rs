@@ -4,6 +4,7 @@ mod add;
 mod change;
 mod erase;
 mod export;
+mod import;
 mod page;
 mod sanction;
 
@@ -15,9 +16,10 @@ use clap::{Args, Subcommand};
 
 use self::{
     add::Add,
-    change::{Passwd, SetRole, SetStatus},
+    change::{Passwd, Reset, SetRole, SetStatus},
     erase::Erase,
     export::Export,
+    import::Import,
     sanction::{Impose, Lift},
 };
 use crate::{
@@ -32,7 +34,8 @@ Examples:
   chatd user add ana --role admin
   chatd user list
   chatd user mute eve --for 2h
-  chatd user disable bob")]
+  chatd user reset bob
+  chatd user import people.csv --dry-run")]
 pub(crate) enum User {
     Add(Add),
 
@@ -49,6 +52,10 @@ Examples:
     Show(Show),
 
     Passwd(Passwd),
+
+    Reset(Reset),
+
+    Import(Import),
 
     Role(SetRole),
 
@@ -118,6 +125,8 @@ impl User {
             Self::List => list(asking),
             Self::Show(show) => show.run(asking),
             Self::Passwd(passwd) => passwd.run(asking),
+            Self::Reset(reset) => reset.run(asking),
+            Self::Import(import) => import.run(asking),
             Self::Role(role) => role.run(asking),
             Self::Disable(user) => user.run(asking, chatd::model::Status::Disabled),
             Self::Enable(user) => user.run(asking, chatd::model::Status::Active),

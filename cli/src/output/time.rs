@@ -55,7 +55,7 @@ fn rounded(seconds: u64) -> Duration {
 }
 
 /// RFC 3339 to the second.
-fn exact(at: Millis) -> String {
+pub(crate) fn exact(at: Millis) -> String {
     match Timestamp::from_millisecond(at.0) {
         Ok(time) => format!("{time:.0}"),
         Err(_) => format!("{} ms", at.0),

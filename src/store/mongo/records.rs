@@ -365,7 +365,7 @@ pub(super) async fn one<D, T: TryFrom<D, Error = Error>>(
         .transpose()
 }
 
-async fn all<D, T>(find: Find<'_, D>) -> Result<Vec<T>, Error>
+pub(super) async fn all<D, T>(find: Find<'_, D>) -> Result<Vec<T>, Error>
 where
     D: DeserializeOwned + Send + Sync,
     T: TryFrom<D, Error = Error>,

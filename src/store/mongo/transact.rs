@@ -10,6 +10,7 @@ use mongodb::{
 };
 
 use super::{
+    bulk,
     connect::MAJORITY,
     documents::EntryDoc,
     fault::{
@@ -67,7 +68,7 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
     let mut last = String::new();
     for attempt in 0..TRIES {
         begin(&mut session).await.map_err(store_error)?;
-        let halt = match steps(db, &mut session, change, &docs).await {
+        let halt = match steps(db, &mut session, change, &docs, attempt == 0).await {
             Ok(()) => match finish(&mut session).await {
                 Ending::Committed => return Ok(Outcome::Committed),
                 Ending::Undone(fault) => Halt::Broken(fault),
@@ -124,6 +125,7 @@ async fn steps(
     session: &mut ClientSession,
     change: &Change,
     docs: &[EntryDoc],
+    first: bool,
 ) -> Result<(), Halt> {
     if !docs.is_empty() {
         let inserted = within(
@@ -139,6 +141,9 @@ async fn steps(
                 Halt::Broken(fault)
             }
         })?;
+    }
+    if let Some(many) = bulk::of(&change.writes).filter(|_| first) {
+        return bulk::insert(db, session, &many).await;
     }
     for write in &change.writes {
         writes::apply(db, session, write).await?;

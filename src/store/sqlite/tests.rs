@@ -430,6 +430,8 @@ fn hot_queries_scan_no_table() {
         logs::MESSAGES_BEFORE,
         logs::MESSAGES_FROM,
         logs::LAST_ACT,
+        plain::OLDEST,
+        plain::NEWEST,
         records::USER,
         records::USER_BY_NAME,
         records::USER_BY_EMAIL,

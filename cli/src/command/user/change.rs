@@ -1,4 +1,4 @@
-//! `chatd user passwd`, `role`, `disable` and `enable`.
+//! `chatd user passwd`, `reset`, `role`, `disable` and `enable`.
 
 use chatd::{
     admin::api::{self, GiveStatus, NewPassword, PasswordSet},
@@ -17,22 +17,38 @@ use crate::{
     password,
 };
 
-/// Set an account's password, or make a code to set it with
+/// Set an account's password
 ///
-/// Ends every session of the account. On a terminal it asks for the password. Elsewhere, with --code, or
-/// when the password is left empty, it prints a one-time code with which the owner sets a new one.
+/// Ends every session of the account. On a terminal it asks for the password. `chatd user reset` lets the
+/// owner choose one instead, so that nobody else knows it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   chatd user passwd ana
-  chatd user passwd ana --code
   chatd user passwd bot --stdin < password.txt")]
 pub(crate) struct Passwd {
     /// Its name or id
     user: String,
 
+    /// Read the password from stdin, one line
+    #[arg(long)]
+    stdin: bool,
+
     #[command(flatten)]
-    password: password::Source,
+    dry: DryRun,
+}
+
+/// Make a code with which the owner sets a new password
+///
+/// Ends every session of the account, and the old password is no good any more. Earlier codes are void.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chatd user reset ana
+  chatd user reset ana --json | jq -r .code")]
+pub(crate) struct Reset {
+    /// Its name or id
+    user: String,
 
     #[command(flatten)]
     dry: DryRun,
@@ -68,40 +84,51 @@ pub(crate) struct SetStatus {
 }
 
 impl Passwd {
-    pub(super) fn run(self, asking: &Asking<'_>) -> Result<(), Failure> {
-        let Self {
-            user,
-            password,
-            dry: DryRun { dry_run },
-        } = self;
-        let password = password::read(password, &user, dry_run)?;
-        let path = path(&user, "/password");
-        let set: Result<PasswordSet, Failure> = asking.act(dry_run, async |client| {
-            Ok(client
-                .post(&path, &NewPassword { password, dry_run })
-                .await?)
-        });
-        let set = set.explain(|| format!("set the password of `{user}`"), who())?;
-        let code = set.code.as_deref();
-        asking.console.answer_secret(&set, code, |now| {
-            let name = escape(&set.user.name);
-            let sessions = count(set.sessions_ended, "session");
-            if set.dry_run {
-                return format!("Dry run: {sessions} of {name} would end. Nothing was changed.");
-            }
-            let done = if set.code.is_some() {
-                "Made a code for"
-            } else {
-                "Set the password of"
-            };
-            let title = format!("{done} {name}; {sessions} ended.");
-            page::code(&title, set.code.as_deref(), set.code_expires_at, now)
-        })?;
-        if set.code.is_some() && !set.dry_run {
-            asking.console.note(page::CODE_NOTE);
-        }
-        Ok(())
+    pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let password = password::read_new(self.stdin, &self.user, self.dry.dry_run)?;
+        set_password(asking, &self.user, password, self.dry.dry_run)
     }
+}
+
+impl Reset {
+    pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        set_password(asking, &self.user, None, self.dry.dry_run)
+    }
+}
+
+/// Sets a password; without one, makes a code to set it with.
+fn set_password(
+    asking: &Asking<'_>,
+    user: &str,
+    password: Option<String>,
+    dry_run: bool,
+) -> Result<(), Failure> {
+    let path = path(user, "/password");
+    let set: Result<PasswordSet, Failure> = asking.act(dry_run, async |client| {
+        Ok(client
+            .post(&path, &NewPassword { password, dry_run })
+            .await?)
+    });
+    let set = set.explain(|| format!("set the password of `{user}`"), who())?;
+    let code = set.code.as_deref();
+    asking.console.answer_secret(&set, code, |now| {
+        let name = escape(&set.user.name);
+        let sessions = count(set.sessions_ended, "session");
+        if set.dry_run {
+            return format!("Dry run: {sessions} of {name} would end. Nothing was changed.");
+        }
+        let done = if set.code.is_some() {
+            "Made a code for"
+        } else {
+            "Set the password of"
+        };
+        let title = format!("{done} {name}; {sessions} ended.");
+        page::code(&title, code, set.code_expires_at, now)
+    })?;
+    if set.code.is_some() && !set.dry_run {
+        asking.console.note(page::CODE_NOTE);
+    }
+    Ok(())
 }
 
 impl SetRole {

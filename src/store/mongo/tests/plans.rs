@@ -90,6 +90,8 @@ async fn no_query_scans_a_collection() {
         deletions::restores_what_was_deleted_together,
         deletions::erases_the_text_for_good,
         deletions::lists_redactions_and_what_they_deleted,
+        plain::reads_rows_from_either_end,
+        plain::finds_records_in_one_go,
         people::finds_users,
         people::ends_sessions,
         people::notices_stale_sessions,
