@@ -9,6 +9,7 @@
 mod delete;
 mod erase;
 mod find;
+mod forget;
 mod list;
 mod moment;
 mod restore;
@@ -21,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     delete::{Deleted, Removal},
+    forget::Reached,
     list::Listed,
     moment::Moment,
     restore::Restored,

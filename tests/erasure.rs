@@ -9,6 +9,7 @@ use crate::support::{Kind, Server, history, on_both};
 on_both!(
     everything_about_a_person_is_written_out,
     a_person_is_forgotten_and_the_rest_stays_whole,
+    what_a_person_said_is_forgotten_too,
 );
 
 fn lines(dir: &Path, part: &str) -> Vec<Value> {
@@ -156,4 +157,66 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
         audit.contains("\"bob\""),
         "nobody is: this test sees nothing"
     );
+}
+
+async fn what_a_person_said_is_forgotten_too() {
+    let server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let (hall, den, past) = (
+        ana.room("hall", Kind::Public).await,
+        bob.room("den", Kind::Private).await,
+        bob.room("past", Kind::Private).await,
+    );
+    ana.add(&hall, &bob, "member").await;
+    bob.add(&den, &ana, "member").await;
+    bob.add(&past, &ana, "member").await;
+    for room in [&hall, &den, &past] {
+        for user in [&ana, &bob] {
+            let body = format!("{}-said-so", user.name);
+            let said = user
+                .post(&room.path("/messages"), json!({"body": body}))
+                .await;
+            assert_eq!(said.status, 201, "{said:#?}");
+        }
+    }
+    bob.remove(&den, &ana).await;
+    assert_eq!(bob.delete(&past.path("")).await.status, 204);
+    let mut ears = bob.listen(&hall).await;
+
+    let erase = ["user", "erase", "ana", "--messages", "delete", "--json"];
+    let dry = server.cli(&[&erase[..], &["--dry-run"]].concat()).await;
+    assert_eq!(
+        dry.json()["messages"],
+        2,
+        "the deleted room is out of reach"
+    );
+    let done = server.cli(&[&erase[..], &["--yes"]].concat()).await;
+    assert_eq!(done.json()["messages"], 2);
+    let told = ears.next_of("delete").await;
+    assert_eq!(told["room"], hall.id);
+    for room in [&hall, &den] {
+        let said = history(&bob, room).await;
+        let hers: Vec<_> = said.iter().filter(|m| m["from"] == *ana.id).collect();
+        assert_eq!((said.len(), hers.len()), (2, 1));
+        assert_eq!(
+            (&hers[0]["body"], &hers[0]["deleted"]),
+            (&json!(""), &json!(true))
+        );
+    }
+    // Out of the store, also where nobody could have read it any more, and only hers.
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("copy.db");
+    let to = format!("sqlite:{}", copy.display());
+    drop(ears);
+    let mut server = server;
+    server.stop().await;
+    server.cli(&["store", "copy", "--to", &to]).await.ok();
+    let bytes = std::fs::read(&copy).expect("a file");
+    let count = |text: &str| {
+        bytes
+            .windows(text.len())
+            .filter(|w| *w == text.as_bytes())
+            .count()
+    };
+    assert_eq!((count("ana-said-so"), count("bob-said-so")), (0, 3));
 }

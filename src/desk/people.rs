@@ -8,9 +8,12 @@ use serde::Deserialize;
 
 use super::{By, Desk, api, optional, user_ref};
 use crate::{
+    clock::Millis,
     door::{JsonBody, PathOf, Problem, QueryOf},
-    model::{Reason, Refusal},
+    id::UserId,
+    model::{Authority, Reason, Refusal},
     ops::ExportPart,
+    redact::{Reached, Wanted},
 };
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -69,7 +72,25 @@ pub(super) async fn erase(
                 .ops
                 .begin_erasure(&by, &user, how, reason, dry_run)
                 .await?;
-            done.next = Some(format!("rooms:{}", account.id));
+            let step = if delete { "messages" } else { "rooms" };
+            done.next = Some(format!("{step}:{}", account.id));
+        }
+        "messages" => {
+            let id = desk.user(at).await?;
+            done.messages = delete_all(&desk, &by, id, dry_run).await?;
+            done.next = Some(if dry_run {
+                format!("rooms:{id}")
+            } else {
+                "texts:0.0".into()
+            });
+        }
+        "texts" => {
+            let id = desk.ops.find_user(&user).await?.id;
+            let (_, next) = desk.redact.forget_texts(&by, id, reached(at)?).await?;
+            done.next = Some(match next {
+                Some(Reached { room, after }) => format!("texts:{room}.{after}"),
+                None => format!("rooms:{id}"),
+            });
         }
         "rooms" => {
             let id = desk.user(at).await?;
@@ -98,6 +119,46 @@ pub(super) async fn erase(
         _ => return Err(wrong_cursor().into()),
     }
     Ok(Json(done))
+}
+
+/// Deletes all that somebody said, as one redaction, and waits until that is done; answers how many messages
+/// that were.
+async fn delete_all(
+    desk: &Desk,
+    by: &Authority,
+    user: UserId,
+    dry_run: bool,
+) -> Result<u64, Refusal> {
+    let wanted = Wanted {
+        user,
+        since: Millis(0),
+        until: None,
+        rooms: Vec::new(),
+        reason: Reason::parse("erasure of the person").ok(),
+    };
+    if dry_run {
+        return Ok(desk.redact.preview(by, wanted).await?.messages());
+    }
+    let redaction = desk.redact.redact(by, wanted).await?;
+    if redaction.finished_at.is_some() {
+        return Ok(redaction.messages());
+    }
+    Err(Refusal::Conflict(format!(
+        "deleting the messages goes on as redaction {}; run the same command again when \
+         `chatd message redactions` shows it as done",
+        redaction.id
+    )))
+}
+
+fn reached(text: &str) -> Result<Reached, Refusal> {
+    let parsed = text.split_once('.');
+    let parsed = parsed.and_then(|(room, after)| {
+        Some(Reached {
+            room: room.parse().ok()?,
+            after: after.parse().ok()?,
+        })
+    });
+    parsed.ok_or_else(wrong_cursor)
 }
 
 fn wrong_cursor() -> Refusal {

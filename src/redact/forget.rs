@@ -1,0 +1,124 @@
+//! Erasing at once all that somebody ever said: for a person who is forgotten.
+//!
+//! What can be deleted like any other message was deleted before, by a redaction. This goes through every
+//! room that the person was ever in, deleted ones as well, and takes the texts out of the store that are
+//! left there, whoever deleted them and when.
+
+use std::collections::HashSet;
+
+use super::{Redact, SLICE, is_said};
+use crate::{
+    id::{LogId, RoomId, UserId},
+    log::refuse,
+    model::{Authority, Deletion, Payload, Refusal},
+    store::Write,
+};
+
+/// How many entries one step looks at.
+const SCAN: usize = 2000;
+/// How many bytes of them.
+const SCAN_BYTES: usize = 1 << 20;
+
+/// How far it is: in which of the rooms, in the order in which the person first came into them, and after
+/// which entry there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Which room.
+    pub room: usize,
+    /// After which entry.
+    pub after: u64,
+}
+
+impl Redact {
+    /// Takes a step of it; answers how many texts were erased, and from where to go on.
+    pub async fn forget_texts(
+        &self,
+        by: &Authority,
+        user: UserId,
+        reached: Reached,
+    ) -> Result<(u64, Option<Reached>), Refusal> {
+        let rooms = self.rooms_ever(user).await?;
+        let Some(room) = rooms.get(reached.room).copied() else {
+            return Ok((0, None));
+        };
+        let read = self
+            .store
+            .entries(room.into(), reached.after, u64::MAX, SCAN, SCAN_BYTES)
+            .await;
+        let read = read.map_err(|e| refuse(&e))?;
+        let Some(last) = read.last().map(|e| e.seq) else {
+            let next = Reached {
+                room: reached.room + 1,
+                after: 0,
+            };
+            return Ok((0, Some(next)));
+        };
+        let mine = read.iter().filter(|e| e.from == Some(user));
+        let texts = mine.filter(|e| is_said(&e.payload) || e.payload == Payload::Tombstone);
+        let texts: Vec<(u64, bool)> = texts.map(|e| (e.seq, is_said(&e.payload))).collect();
+        for slice in texts.chunks(SLICE) {
+            self.check_stopping()?;
+            self.forget_slice(by, room, slice.to_vec()).await?;
+        }
+        let next = Reached {
+            after: last,
+            ..reached
+        };
+        Ok((texts.len() as u64, Some(next)))
+    }
+
+    /// Erases these texts. One that is still to be read lies in a deleted room, which takes no entry more:
+    /// it counts as deleted by the entry that deleted the room.
+    async fn forget_slice(
+        &self,
+        by: &Authority,
+        room: RoomId,
+        slice: Vec<(u64, bool)>,
+    ) -> Result<(), Refusal> {
+        let head = self.store.head(room.into()).await.map_err(|e| refuse(&e))?;
+        let by = by.clone();
+        let done = self.log.append(&[LogId::Control], None, move |draft| {
+            let only = || Refusal::Forbidden("this is for operators".into());
+            draft.authorise(&by, |_| Err(only()))?;
+            let at = draft.now();
+            for (target, said) in &slice {
+                let target = *target;
+                if *said {
+                    draft.write(Write::Delete(Deletion {
+                        room,
+                        target,
+                        seq: head.seq,
+                        at,
+                        by: by.user(),
+                        redaction: None,
+                        erased_at: None,
+                    }));
+                }
+                draft.write(Write::Erase { room, target, at });
+            }
+            Ok(())
+        });
+        done.await.map(drop).map_err(Into::into)
+    }
+
+    /// Every room that somebody was ever in, as their own log tells, in that order.
+    async fn rooms_ever(&self, user: UserId) -> Result<Vec<RoomId>, Refusal> {
+        let (mut rooms, mut known, mut after) = (Vec::new(), HashSet::new(), 0);
+        loop {
+            let log = LogId::User(user);
+            let read = self.store.entries(log, after, u64::MAX, SCAN, SCAN_BYTES);
+            let read = read.await.map_err(|e| refuse(&e))?;
+            let Some(last) = read.last() else {
+                return Ok(rooms);
+            };
+            after = last.seq;
+            for entry in &read {
+                if let Payload::Added { target, .. } = entry.payload
+                    && known.insert(target)
+                {
+                    rooms.push(target);
+                }
+            }
+        }
+    }
+}
