@@ -55,14 +55,14 @@ const SUMS: [(Table, u64, &str); 14] = [
         "fd9b152fe63b08fc780d13434255282634e2fa0160b8d48b33fe42adcbc1777e",
     ),
     (
-        Table::Redactions,
-        1,
-        "07f24ae6e9da073fc2db0721e33363625edb6acf721e3aa63dd78907203a5d3f",
-    ),
-    (
         Table::Overlay,
         2,
         "e6a86ec67a9820f33ad8ac0cceb911cacfb2b6f81170f7e7e3e6dd0600c64d71",
+    ),
+    (
+        Table::Redactions,
+        1,
+        "07f24ae6e9da073fc2db0721e33363625edb6acf721e3aa63dd78907203a5d3f",
     ),
     (
         Table::Members,

@@ -35,10 +35,10 @@ pub enum Table {
     Sanctions,
     /// Reports of messages.
     Reports,
-    /// Messages that were deleted together.
-    Redactions,
     /// What lies over messages: that they are deleted.
     Overlay,
+    /// Messages that were deleted together.
+    Redactions,
     /// Who is in which room.
     Members,
     /// Entries of all logs.
@@ -61,8 +61,8 @@ impl Table {
         Self::Sessions,
         Self::Sanctions,
         Self::Reports,
-        Self::Redactions,
         Self::Overlay,
+        Self::Redactions,
         Self::Members,
         Self::Entries,
         Self::Rooms,
