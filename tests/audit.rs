@@ -16,6 +16,7 @@ on_both!(
     acts_are_listed_and_filtered,
     long_lists_come_in_pages,
     whatever_is_changed_by_hand_is_found,
+    a_broken_last_act_keeps_nobody_out,
     a_cut_off_or_rewritten_log_is_found_by_a_noted_hash,
     an_export_is_checked_by_a_stranger,
 );
@@ -264,6 +265,23 @@ async fn whatever_is_changed_by_hand_is_found() {
     shell.set(2, Field::At(1)).await;
     let found = server.cli(&["audit", "verify"]).await;
     assert!(found.failed(PROBLEMS).contains("act 2"), "{found}");
+    shell.close().await;
+}
+
+/// Whoever breaks the last row keeps nobody from looking, nor the server from starting.
+async fn a_broken_last_act_keeps_nobody_out() {
+    let (mut server, shell) = server_and_shell().await;
+    server.stop().await;
+    shell.set(6, Field::Data("{")).await;
+    let found = server.cli(&["audit", "verify"]).await;
+    assert!(found.failed(PROBLEMS).contains("act 6"), "{found}");
+    server.boot().await;
+    server.cli(&["user", "add", "fay"]).await.ok();
+    let found = server.cli(&["audit", "verify", "--json"]).await;
+    found.failed(PROBLEMS);
+    let report: Value = serde_json::from_str(&found.stdout).expect("a report");
+    let named = &report["wrong"];
+    assert_eq!((&named["seq"], &named["following"]), (&json!(6), &json!(1)));
     shell.close().await;
 }
 

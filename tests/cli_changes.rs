@@ -10,7 +10,7 @@ on_both!(with_the_server_up);
 /// A command that changes something, and the one that shows it. `{id}` is the id of the first item shown.
 const CHANGES: &[(&str, &str)] = &[
     ("user add carl --role guest", "user list"),
-    ("user passwd carl --code", "user list"),
+    ("user reset carl", "user list"),
     ("user disable carl --reason gone", "user show carl"),
     ("user enable carl", "user show carl"),
     ("user mute eve --for 2h --reason loud", "user show eve"),
@@ -91,7 +91,7 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 /// Setting a password does not show in any list.
-const UNSEEN: &[&str] = &["user passwd carl --code"];
+const UNSEEN: &[&str] = &["user reset carl"];
 
 async fn prepared() -> Server {
     let server = Server::start().await;

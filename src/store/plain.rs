@@ -1,7 +1,11 @@
 //! Rows of a log as they lie in the store, for whoever checks them: nothing here trusts that it was chatd
 //! who wrote them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Entry, Payload};
 
 /// A row of a log, not decoded. What cannot be read as what it should be is told as well as it can be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -51,6 +55,21 @@ impl Span {
             newest_first: true,
         }
     }
+}
+
+/// The hash that the control log's next act follows, by its last one.
+pub(super) fn hash_of(last: Option<Entry>) -> String {
+    match last.map(|entry| entry.payload) {
+        Some(Payload::Act(act)) => act.hash,
+        _ => String::new(),
+    }
+}
+
+/// The same when the last one does not read: none. Whoever broke that row must not have stopped the server by
+/// it; checking the log names the row, and what follows it does not hide it.
+pub(super) fn hash_of_damaged(why: &impl fmt::Display) -> String {
+    tracing::error!(%why, "the last act of the control log does not read; see `chatd audit verify`");
+    String::new()
 }
 
 /// Bytes that should have been something else.

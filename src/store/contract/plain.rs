@@ -60,6 +60,9 @@ pub(in crate::store) async fn shows_rows_that_do_not_read(place: &impl Place) {
         data: "{\"act\": no JSON \u{e9}".into(),
     };
     assert_eq!(found, [expected]);
+    // A server starts all the same, so that somebody can look.
+    let state = store.load_control().await.unwrap();
+    assert_eq!((state.head.seq, state.hash.as_str()), (1, ""));
 }
 
 pub(in crate::store) async fn finds_records_in_one_go(place: &impl Place) {

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     id::{LogId, RoomId, UserId},
-    model::{Entry, Head, Payload, Txn},
-    store::{ControlState, Error, Page, RoomState, UserState},
+    model::{Entry, Head, Txn},
+    store::{ControlState, Error, Page, RoomState, UserState, plain},
 };
 
 /// How often a read of one moment is tried that ran into something.
@@ -298,10 +298,9 @@ async fn user_then(
 pub(super) async fn load_control(db: &Collections) -> Result<ControlState, Error> {
     let (head, act, policy) = snapshot!(db, session => control_then(db, session));
     let head = head.map_or(Ok(Head::default()), |doc| doc.head())?;
-    let act = act.map(|doc| doc.entry(LogId::Control)).transpose()?;
-    let hash = match act.map(|entry| entry.payload) {
-        Some(Payload::Act(act)) => act.hash,
-        _ => String::new(),
+    let hash = match act.map(|doc| doc.entry(LogId::Control)).transpose() {
+        Ok(last) => plain::hash_of(last),
+        Err(e) => plain::hash_of_damaged(&e),
     };
     let policy = moderation::policy(policy)?;
     Ok(ControlState { head, hash, policy })

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     id::{LogId, RoomId, UserId},
-    model::{Entry, Head, Payload, Txn},
-    store::{ControlState, Page, RoomState, UserState},
+    model::{Entry, Head, Txn},
+    store::{ControlState, Page, RoomState, UserState, plain},
 };
 
 pub(super) const HEAD: &str =
@@ -194,10 +194,10 @@ pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> 
     let log = LogId::Control;
     let snapshot = conn.unchecked_transaction()?;
     let head = head(&snapshot, log)?;
-    let last = one(&snapshot, LAST_ACT, log, [log_key(log).as_bytes()])?;
-    let hash = match last.map(|entry| entry.payload) {
-        Some(Payload::Act(act)) => act.hash,
-        _ => String::new(),
+    let hash = match one(&snapshot, LAST_ACT, log, [log_key(log).as_bytes()]) {
+        Ok(last) => plain::hash_of(last),
+        Err(e @ rusqlite::Error::FromSqlConversionFailure(..)) => plain::hash_of_damaged(&e),
+        Err(e) => return Err(e),
     };
     let policy = moderation::policy(&snapshot)?;
     Ok(ControlState { head, hash, policy })
