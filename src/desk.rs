@@ -1,7 +1,7 @@
 //! Administering and moderating over HTTP: one set of URLs and types, mounted by two doors.
 //!
 //! REST mounts it for people whose role includes what they ask for, the admin socket for operators. The door
-//! says on whose [`Authority`] a request comes ([`By`]); everything from there on is the same, so that
+//! says on whose [`Authority`] a request comes (`By`); everything from there on is the same, so that
 //! nothing can be done at one door that the other does not know how to refuse.
 
 pub mod api;

@@ -543,7 +543,7 @@ async fn a_ban_from_a_room_holds_whatever_door_one_takes() {
     let owner = room.path(&format!("/bans/{}", ana.id));
     mo.request("PUT", &owner, json!({}))
         .await
-        .refused(409, "conflict");
+        .refused(403, "forbidden");
     denied(
         "self",
         &mo.request("PUT", &room.path(&format!("/bans/{}", mo.id)), json!({}))

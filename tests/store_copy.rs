@@ -218,11 +218,20 @@ async fn a_chat_goes_on_where_it_was() {
     let before = history(&yard.ana, &yard.room).await;
     yard.server.stop().await;
 
+    let here = format!("sqlite:{}", yard.here().display());
     let file = yard.file("store-url");
     std::fs::write(&file, format!("{}\n", yard.base.url)).expect("a file");
     let file = file.to_str().expect("text");
     yard.server
-        .cli(&["store", "copy", "--to-file", file, "--verify"])
+        .cli(&[
+            "store",
+            "copy",
+            "--from",
+            &here,
+            "--to-file",
+            file,
+            "--verify",
+        ])
         .await
         .ok();
     yard.server.set("store.url_file", file);

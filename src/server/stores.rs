@@ -267,7 +267,7 @@ fn refuse_if_held(path: &Path) -> Result<(), Error> {
 fn at(argument: &str, error: Error) -> Error {
     match error {
         Error::Config(why) => Error::Argument(why.replace("store.url", argument)),
-        Error::Store(store::Error::Open { path, why }) if path == "store.url" => {
+        Error::Store(store::Error::Unfit { what, why }) if what == "store.url" => {
             Error::Argument(format!("{argument}: {why}"))
         }
         other => other,

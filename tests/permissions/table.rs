@@ -49,7 +49,7 @@ const CONFIGURE: Right = right(3, "room.edit", Some("room.own"));
 pub(super) const OWN: Right = right(3, "room.edit", Some("room.own"));
 
 /// Permissions that no route asks for yet.
-pub(super) const UNUSED: &[&str] = &["audit.read"];
+pub(super) const UNUSED: &[&str] = &[];
 
 const fn row(
     method: &'static str,
@@ -151,6 +151,9 @@ pub(super) const SERVER: &[Row] = &[
     row("GET", "/v1/users/nemo/sessions", "", &["user.read"]),
     row("GET", "/v1/users/robot/tokens", "", &["user.read"]),
     row("GET", "/v1/sanctions", "", &["user.read"]),
+    row("GET", "/v1/audit", "", &["audit.read"]),
+    row("GET", "/v1/audit/rows", "", &["audit.read"]),
+    row("GET", "/v1/audit/position", "", &["audit.read"]),
     row(
         "POST",
         "/v1/users",
