@@ -254,7 +254,15 @@ async fn a_chat_goes_on_where_it_was() {
     // What was said since is what the two differ by.
     let differs = yard
         .server
-        .cli(&["store", "copy", "--to-file", file, "--verify"])
+        .cli(&[
+            "store",
+            "copy",
+            "--from",
+            &here,
+            "--to-file",
+            file,
+            "--verify",
+        ])
         .await;
     let complaint = differs.failed(PROBLEMS);
     assert!(

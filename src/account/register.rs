@@ -134,12 +134,24 @@ impl Account {
             created_at: self.clock.now(),
         };
         let made = user.clone();
-        let taken = invite.map(|i| i.hash);
+        let taken = invite.map(|i| (i.hash, i.expires_at));
         let done = self
             .log
             .append(&[LogId::Control], Some(id.into()), move |draft| {
-                // By who may register, and by the code, which is used up here.
+                // By who may register, also as of now, and by the code, which is used up here.
                 draft.by_itself();
+                let narrowed = match draft.policy().registration {
+                    Some(Registering::Closed) => true,
+                    Some(Registering::Invite) => taken.is_none(),
+                    Some(Registering::Open) | None => false,
+                };
+                if narrowed {
+                    let why = "this server has just stopped taking new members like this";
+                    return Err(Refusal::Forbidden(why.into()));
+                }
+                if taken.is_some_and(|(_, until)| until <= draft.now()) {
+                    return Err(wrong_code());
+                }
                 if draft.policy().known(&user.role).is_none() {
                     let why = "the role that this invitation gives is gone; ask for another one";
                     return Err(Refusal::Forbidden(why.into()));
@@ -155,7 +167,7 @@ impl Account {
                     &personal,
                 );
                 draft.write(Write::InsertUser(user.clone()));
-                if let Some(code) = taken {
+                if let Some((code, _)) = taken {
                     draft.write(Write::TakeCode(code));
                 }
                 Ok(())

@@ -119,8 +119,12 @@ impl Chat {
             let room = draft.room(id)?;
             let member = {
                 let facts = room.facts();
-                if facts.room.owner != user || facts.room.deleted_at.is_some() {
+                if facts.room.deleted_at.is_some() {
                     return Err(Refusal::NotFound("room"));
+                }
+                if facts.room.owner != user {
+                    // Passed on by somebody else at the same time: look again.
+                    return Err(Refusal::Busy);
                 }
                 let member = facts.members.get(&heir).copied();
                 member.ok_or_else(|| Refusal::Conflict("they have left".into()))?

@@ -105,7 +105,8 @@ impl Chat {
             let digest = self.digest(&["send", body.as_str(), &to]);
             (txn, digest)
         });
-        let mut body = Some(String::from(body));
+        let body = String::from(body);
+        let mut noted = false;
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
             {
@@ -119,24 +120,23 @@ impl Chat {
                         return Err(Refusal::field("reply_to", why));
                     }
                     let wait = Duration::from_secs(facts.room.rules.slow_mode.into());
-                    if wait.is_zero() || rights::may_in_room(who, &facts, InRoom::Lock).is_ok() {
+                    let exempt = rights::may_in_room(who, &facts, InRoom::Lock).is_ok();
+                    if wait.is_zero() || noted || exempt {
                         return Ok(());
                     }
                     let txn = once.as_ref().map(|(txn, _)| txn);
                     live.note_said(me, txn, who.now, wait).map_err(|since| {
                         let retry_after = wait.saturating_sub(who.now.since(since));
                         Refusal::RateLimited { retry_after }
-                    })
+                    })?;
+                    noted = true;
+                    Ok(())
                 })?;
             }
-            // Kept for the rare second turn only when there may be one: under a txn.
-            let body = if once.is_some() {
-                body.clone()
-            } else {
-                body.take()
-            };
+            // Kept for a second turn: a change before it in the batch, that does not happen, takes this one's
+            // number with it.
             let said = Payload::Message {
-                body: body.unwrap_or_default(),
+                body: body.clone(),
                 reply_to,
             };
             draft.entry_once(room.into(), Some(me), once.clone(), said);

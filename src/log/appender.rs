@@ -204,7 +204,10 @@ impl Appender {
 
     fn on_tick(&mut self, sweep: bool) {
         for log in std::mem::take(&mut self.unsettled) {
-            self.park_nothing(log);
+            // What was read meanwhile moves on with every commit; an older reading must not replace it.
+            if self.memory.head(log).is_none() {
+                self.park_nothing(log);
+            }
         }
         if sweep {
             let (hub, ready) = (&self.hub, &self.ready);
@@ -263,6 +266,7 @@ impl Appender {
         let parked = self.parked.remove(&log).unwrap_or_default();
         let refusal = match found {
             Ok(Some(loaded)) => {
+                self.unsettled.remove(&log);
                 self.memory.insert(loaded);
                 self.settle(log);
                 self.tell_again(untold).await;

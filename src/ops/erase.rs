@@ -8,12 +8,17 @@ use serde_json::json;
 
 use super::{Ops, only_operators, touching};
 use crate::{
+    clock::Millis,
     id::{LogId, UserId},
     log::refuse,
     model::{Authority, Builtin, Payload, Reason, Refusal, Status, User, UserRef, Username},
     store::Write,
 };
 
+/// How often another name is tried.
+const TRIES: u8 = 4;
+/// How the appender says that a name is taken.
+const NAME_TAKEN: &str = "this username is taken";
 /// How many acts are looked at at a time.
 const SCAN: usize = 500;
 /// How many bytes of them.
@@ -43,6 +48,9 @@ impl Ops {
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
                 draft.authorise(&by, |_| Err(only_operators()))?;
                 let mut user = draft.user(id)?.user();
+                if user.status == Status::Erased {
+                    return Err(Refusal::Conflict("this account was erased already".into()));
+                }
                 let detail = json!({"messages": messages, "reason": reason});
                 let target = Some(id.to_string());
                 draft.act("user.erase", &by.actor(), target, detail, &[]);
@@ -101,11 +109,26 @@ impl Ops {
 
     /// Ends it: the account loses its name, and what else it says of the person.
     pub async fn finish_erasure(&self, by: &Authority, id: UserId) -> Result<User, Refusal> {
+        for _ in 0..TRIES {
+            match self.lose_name(by, id, nobody(self.clock.now())?).await {
+                // Somebody is called so already.
+                Err(Refusal::Conflict(what)) if what == NAME_TAKEN => {}
+                done => return done,
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    async fn lose_name(&self, by: &Authority, id: UserId, name: Username) -> Result<User, Refusal> {
         let (touches, by) = (touching(by, &[id.into()]), by.clone());
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let mut user = draft.user(id)?.user();
-            user.name = nobody(id)?;
+            if user.status != Status::Disabled || user.password.is_some() {
+                let what = "this account was switched on meanwhile; begin again";
+                return Err(Refusal::Conflict(what.into()));
+            }
+            user.name = name.clone();
             user.display_name = None;
             user.email = None;
             user.email_login = false;
@@ -121,8 +144,9 @@ impl Ops {
     }
 }
 
-/// The name that an erased account has: unique, since it is made of what is random in the id.
-fn nobody(id: UserId) -> Result<Username, Refusal> {
+/// A name for an erased account, made of what is random in a new id: nobody can have taken it on purpose.
+fn nobody(now: Millis) -> Result<Username, Refusal> {
+    let id = UserId::new(now);
     let random = u64::from_be_bytes(std::array::from_fn(|i| id.as_bytes()[i + 8]));
     Username::parse(&format!("erased-{random:016x}")).map_err(|_| Refusal::Internal)
 }

@@ -192,6 +192,8 @@ impl Ops {
     ) -> Result<RoleRow, Refusal> {
         // No account is given a role while one is deleted.
         let _one_at_a_time = self.admins.lock().await;
+        // Read before the accounts are counted: who registers meanwhile is seen by one or the other.
+        let codes = self.store.codes(CodeKind::Invite, None).await;
         let row = self.role(&name).await?;
         if row.users > 0 {
             let have = match row.users {
@@ -202,7 +204,6 @@ impl Ops {
             return Err(Refusal::Conflict(what));
         }
         // Else whoever has such a code would get what a later role of that name gives.
-        let codes = self.store.codes(CodeKind::Invite, None).await;
         let now = self.clock.now();
         let gives = |c: &Code| c.role == name && now < c.expires_at;
         let gives = codes.map_err(|e| refuse(&e))?.into_iter().filter(gives);

@@ -67,27 +67,33 @@ impl Redact {
         Ok((texts.len() as u64, Some(next)))
     }
 
-    /// Erases these texts. One that is still to be read lies in a deleted room, which takes no entry more:
-    /// it counts as deleted by the entry that deleted the room.
+    /// Erases these texts. One that is still to be read is deleted first: by an entry, as any other, or, in a
+    /// deleted room, which takes no entry more, by the one that deleted the room.
     async fn forget_slice(
         &self,
         by: &Authority,
         room: RoomId,
         slice: Vec<(u64, bool)>,
     ) -> Result<(), Refusal> {
-        let head = self.store.head(room.into()).await.map_err(|e| refuse(&e))?;
         let by = by.clone();
-        let done = self.log.append(&[LogId::Control], None, move |draft| {
+        let touches = [LogId::Control, room.into()];
+        let done = self.log.append(&touches, None, move |draft| {
             let only = || Refusal::Forbidden("this is for operators".into());
             draft.authorise(&by, |_| Err(only()))?;
-            let at = draft.now();
+            let (live, at) = (draft.room(room)?, draft.now());
+            let gone = live.facts().room.deleted_at.is_some();
             for (target, said) in &slice {
                 let target = *target;
                 if *said {
+                    let seq = if gone {
+                        live.head().seq
+                    } else {
+                        draft.entry(room.into(), by.user(), Payload::Delete { target })
+                    };
                     draft.write(Write::Delete(Deletion {
                         room,
                         target,
-                        seq: head.seq,
+                        seq,
                         at,
                         by: by.user(),
                         redaction: None,

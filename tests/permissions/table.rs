@@ -153,7 +153,7 @@ pub(super) const SERVER: &[Row] = &[
     row("GET", "/v1/sanctions", "", &["user.read"]),
     row("GET", "/v1/audit", "", &["audit.read"]),
     row("GET", "/v1/audit/rows", "", &["audit.read"]),
-    row("GET", "/v1/audit/position", "", &["audit.read"]),
+    row("GET", "/v1/audit/position?since=0", "", &["audit.read"]),
     row(
         "POST",
         "/v1/users",

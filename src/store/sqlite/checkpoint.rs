@@ -57,7 +57,8 @@ impl Checkpointer {
         let (wake, wakes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&restart);
-        let empty = Arc::new(AtomicBool::new(false));
+        // A process that was killed may have erased texts and left their pages in the log.
+        let empty = Arc::new(AtomicBool::new(true));
         let full = Arc::clone(&empty);
         let thread = thread::Builder::new()
             .name("store-wal".into())

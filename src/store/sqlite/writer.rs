@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     id::LogId,
+    model::Status,
     store::{Change, Error, Outcome, Write},
 };
 
@@ -123,7 +124,7 @@ impl Writer {
 
     fn tend_wal(&mut self, batch: &[Change]) {
         let mut writes = batch.iter().flat_map(|change| &change.writes);
-        if writes.any(|write| matches!(write, Write::Erase { .. })) {
+        if writes.any(erases) {
             self.checkpointer.empty();
         }
         // Before the thread is woken: two do not copy at once, and it would come first.
@@ -136,6 +137,15 @@ impl Writer {
             self.pages = 0;
             self.checkpointer.wake();
         }
+    }
+}
+
+/// Whether what a write takes out of the database must not stay in the write-ahead log.
+fn erases(write: &Write) -> bool {
+    match write {
+        Write::Erase { .. } | Write::ErasePersonal(_) | Write::DeleteSessions(_) => true,
+        Write::UpdateUser(user) => user.status == Status::Erased,
+        _ => false,
     }
 }
 
