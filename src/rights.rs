@@ -155,6 +155,15 @@ pub fn may_speak(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
     }
 }
 
+/// Whether somebody may make a room: its name, title and topic are words, so nobody who is muted everywhere.
+pub fn may_create_room(who: &Who<'_>) -> Result<(), Refusal> {
+    may(who, Permission::RoomCreate)?;
+    match who.sanction(SanctionKind::Mute, who.now) {
+        Some(mute) => Err(Refusal::sanctioned(mute)),
+        None => Ok(()),
+    }
+}
+
 /// Whether somebody may go out of a room: whoever may act, but a token only that is good for coming in.
 pub fn may_leave(who: &Who<'_>) -> Result<(), Refusal> {
     may_act(who)?;

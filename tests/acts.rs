@@ -116,6 +116,9 @@ impl Tour {
                         "pid": std::process::id(), "command": COMMAND, "sudo_user": "ben",
                     });
                     for (field, value) in us.as_object().expect("an object") {
+                        // Nothing may say the name that has just been forgotten.
+                        let forgot = field == "command" && act["act"] == "user.erased";
+                        let value = if forgot { &Value::Null } else { value };
                         assert_eq!(&actor[field], value, "{}", told(field));
                     }
                 }

@@ -7,11 +7,12 @@ use crate::{
     auth::{OneTimeCode, Secret, password},
     config::Registration as Mode,
     id::{LogId, UserId},
-    log::{Error, refuse},
+    log::{Draft, Error, refuse},
     model::{
-        Actor, Builtin, Code, CodeKind, DisplayName, Email, Refusal, Registration as Registering,
-        Status, User, Username,
+        Actor, Builtin, Code, CodeKind, DisplayName, Email, Permission, Permissions, Refusal,
+        Registration as Registering, Status, User, Username, Who,
     },
+    rights,
     store::Write,
 };
 
@@ -134,44 +135,40 @@ impl Account {
             created_at: self.clock.now(),
         };
         let made = user.clone();
+        let maker = invite.as_ref().and_then(|i| i.by);
         let taken = invite.map(|i| (i.hash, i.expires_at));
-        let done = self
-            .log
-            .append(&[LogId::Control], Some(id.into()), move |draft| {
-                // By who may register, also as of now, and by the code, which is used up here.
-                draft.by_itself();
-                let narrowed = match draft.policy().registration {
-                    Some(Registering::Closed) => true,
-                    Some(Registering::Invite) => taken.is_none(),
-                    Some(Registering::Open) | None => false,
-                };
-                if narrowed {
-                    let why = "this server has just stopped taking new members like this";
-                    return Err(Refusal::Forbidden(why.into()));
-                }
-                if taken.is_some_and(|(_, until)| until <= draft.now()) {
-                    return Err(wrong_code());
-                }
-                if draft.policy().known(&user.role).is_none() {
-                    let why = "the role that this invitation gives is gone; ask for another one";
-                    return Err(Refusal::Forbidden(why.into()));
-                }
-                let email = user.email.as_ref().map_or("", Email::as_str);
-                let personal = [("username", user.name.as_str()), ("email", email)];
-                let detail = json!({"role": user.role, "by": "registration"});
-                draft.act(
-                    "user.create",
-                    &actor,
-                    Some(id.to_string()),
-                    detail,
-                    &personal,
-                );
-                draft.write(Write::InsertUser(user.clone()));
-                if let Some((code, _)) = taken {
-                    draft.write(Write::TakeCode(code));
-                }
-                Ok(())
-            });
+        let mut touches = vec![LogId::Control];
+        touches.extend(maker.map(LogId::from));
+        let done = self.log.append(&touches, Some(id.into()), move |draft| {
+            // By who may register, also as of now, and by the code, which is used up here.
+            draft.by_itself();
+            still_open(draft, taken.is_some())?;
+            if taken.is_some_and(|(_, until)| until <= draft.now()) {
+                return Err(wrong_code());
+            }
+            let Some(role) = draft.policy().known(&user.role) else {
+                let why = "the role that this invitation gives is gone; ask for another one";
+                return Err(Refusal::Forbidden(why.into()));
+            };
+            if let Some(maker) = maker {
+                stands(draft, maker, role)?;
+            }
+            let email = user.email.as_ref().map_or("", Email::as_str);
+            let personal = [("username", user.name.as_str()), ("email", email)];
+            let detail = json!({"role": user.role, "by": "registration"});
+            draft.act(
+                "user.create",
+                &actor,
+                Some(id.to_string()),
+                detail,
+                &personal,
+            );
+            draft.write(Write::InsertUser(user.clone()));
+            if let Some((code, _)) = taken {
+                draft.write(Write::TakeCode(code));
+            }
+            Ok(())
+        });
         match done.await {
             // Used up between the look and this turn, by somebody else.
             Err(Error::Stale) => Err(wrong_code()),
@@ -245,6 +242,31 @@ impl Account {
             Err(wrong_code())
         }
     }
+}
+
+/// Refuses whom the registration that was decided while the server runs leaves out by now.
+fn still_open(draft: &Draft<'_>, invited: bool) -> Result<(), Refusal> {
+    let narrowed = match draft.policy().registration {
+        Some(Registering::Closed) => true,
+        Some(Registering::Invite) => !invited,
+        Some(Registering::Open) | None => false,
+    };
+    if narrowed {
+        let why = "this server has just stopped taking new members like this";
+        return Err(Refusal::Forbidden(why.into()));
+    }
+    Ok(())
+}
+
+/// An invitation is good for as long as whoever made it might make it again.
+fn stands(draft: &Draft<'_>, maker: UserId, role: Permissions) -> Result<(), Refusal> {
+    let may = |who: &Who<'_>| {
+        rights::may(who, Permission::InviteManage)?;
+        rights::may_give(who, role)
+    };
+    let maker = draft.user(maker)?;
+    let may = maker.with(|person| may(&person.who(Permissions::ALL, draft.now())));
+    may.map_err(|_| wrong_code())
 }
 
 fn wrong_code() -> Refusal {

@@ -9,13 +9,16 @@ use crate::{
     id::{LogId, RoomId, UserId},
     log::{Draft, Error, LiveRoom, refuse},
     model::{
-        Authority, Caller, Code, CodeHash, CodeKind, DisplayName, Facts, Member, Payload,
-        Permission, Permissions, Person, Reason, Refusal, RoomKind, RoomRole, SanctionKind,
-        Username,
+        Authority, Caller, Code, CodeKind, DisplayName, Facts, Member, Payload, Permission,
+        Permissions, Person, Reason, Refusal, RoomKind, RoomRole, SanctionKind, Username, Who,
     },
     rights::{self, InRoom},
     store::Write,
 };
+
+fn wrong_code() -> Refusal {
+    Refusal::Forbidden("this code is not valid, was used up, or is too old".into())
+}
 
 /// A member as others in the room see them.
 #[derive(Clone, Debug)]
@@ -44,16 +47,17 @@ impl Chat {
     /// leaves the code as it is.
     pub async fn join_with_code(&self, caller: &Caller, code: &str) -> Result<RoomView, Refusal> {
         self.limits.check_login(caller.address)?;
-        let wrong =
-            || Refusal::Forbidden("this code is not valid, was used up, or is too old".into());
-        let hash = code.parse::<OneTimeCode>().map_err(|_| wrong())?.hash();
+        let hash = code
+            .parse::<OneTimeCode>()
+            .map_err(|_| wrong_code())?
+            .hash();
         let found = self.store.code(&hash).await.map_err(|e| refuse(&e))?;
         let good = |c: &Code| c.kind == CodeKind::Room && self.clock.now() < c.expires_at;
-        let code = found.filter(good).ok_or_else(wrong)?;
-        let room = code.room.ok_or_else(wrong)?;
-        match self.come_in(caller, room, Some(code.hash)).await {
+        let code = found.filter(good).ok_or_else(wrong_code)?;
+        let room = code.room.ok_or_else(wrong_code)?;
+        match self.come_in(caller, room, Some(&code)).await {
             // A deleted room's code is no good, and so is one that somebody used up at the same time.
-            Err(Refusal::NotFound("room")) => Err(wrong()),
+            Err(Refusal::NotFound("room")) => Err(wrong_code()),
             done => done,
         }
     }
@@ -62,7 +66,7 @@ impl Chat {
         &self,
         caller: &Caller,
         id: RoomId,
-        code: Option<CodeHash>,
+        code: Option<&Code>,
     ) -> Result<RoomView, Refusal> {
         self.user(caller.user).await?;
         let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
@@ -74,8 +78,11 @@ impl Chat {
         }
         let (by, me, most) = (Authority::from(caller), caller.user, self.most_members());
         let mut touches = vec![id.into(), me.into()];
+        let maker = code.and_then(|code| code.by);
+        let code = code.map(|code| code.hash);
         if code.is_some() {
             touches.push(LogId::Control);
+            touches.extend(maker.map(LogId::from));
         }
         let done = self.log.append(&touches, None, move |draft| {
             let room = draft.room(id)?;
@@ -98,6 +105,13 @@ impl Chat {
                     }
                     Ok(())
                 })?;
+                if let Some(maker) = maker {
+                    // A code is good for as long as whoever made it might add somebody themselves.
+                    let maker = draft.user(maker)?;
+                    let may = |who: &Who<'_>| rights::may_grant(who, &facts, RoomRole::Member);
+                    let may = maker.with(|person| may(&person.who(Permissions::ALL, draft.now())));
+                    may.map_err(|_| wrong_code())?;
+                }
                 check_size(&facts, most)?;
                 facts.room.name.clone()
             };

@@ -7,8 +7,8 @@ use crate::{
     id::{LogId, RoomId},
     log::{LiveRoom, refuse},
     model::{
-        Authority, Caller, Head, History, Member, Payload, Permission, Reason, Refusal, Room,
-        RoomKind, RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
+        Authority, Caller, Head, History, Member, Payload, Reason, Refusal, Room, RoomKind,
+        RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
     },
     rights::{self, InRoom},
     store::{RoomRow, Scope, Write},
@@ -145,7 +145,7 @@ impl Chat {
     pub async fn create_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomView, Refusal> {
         let (now, scopes) = (self.clock.now(), caller.scopes);
         let user = self.user(caller.user).await?;
-        user.with(|p| rights::may(&p.who(scopes, now), Permission::RoomCreate))?;
+        user.with(|p| rights::may_create_room(&p.who(scopes, now)))?;
         self.limits.check_room(caller.user)?;
         self.check_room_count(caller.user).await?;
         if new.kind == RoomKind::Public && new.txn.is_none() {
@@ -167,7 +167,7 @@ impl Chat {
         let id = RoomId::new(self.clock.now());
         let touches = [me.into(), LogId::Control];
         let done = self.log.append(&touches, Some(id.into()), move |draft| {
-            draft.authorise(&by, |who| rights::may(who, Permission::RoomCreate))?;
+            draft.authorise(&by, rights::may_create_room)?;
             let at = draft.now();
             let role = RoomRole::Owner;
             let (name, target) = (new.name.clone(), id);

@@ -156,12 +156,15 @@ fn body(row: &RawEntry, act: Option<&model::Act>, found: &Audited) -> audit::Act
         .collect();
     let fields = act.and_then(|act| act.personal.as_ref());
     let mut personal = fields.map_or_else(BTreeMap::new, |p| p.fields.clone());
-    let address = personal.remove("address");
+    let claims = Claims {
+        address: personal.remove("address"),
+        command: personal.remove("command"),
+    };
     audit::Act {
         seq: row.seq,
         at: row.at.map(Millis),
         act: act.map(|act| act.act.clone()),
-        actor: act.map(|act| actor(&act.actor, address, target)),
+        actor: act.map(|act| actor(&act.actor, claims, target)),
         target: act.and_then(|act| act.target.clone()).map(target),
         detail: act.map(|act| act.detail.clone()).unwrap_or_default(),
         erased: act.is_some_and(|act| act.personal.is_none() && act.personal_digest.is_some()),
@@ -171,21 +174,27 @@ fn body(row: &RawEntry, act: Option<&model::Act>, found: &Audited) -> audit::Act
     }
 }
 
+/// What an actor's particulars say of them.
+struct Claims {
+    address: Option<String>,
+    command: Option<String>,
+}
+
 fn actor(
     actor: &model::Actor,
-    address: Option<String>,
+    claims: Claims,
     target: impl Fn(String) -> audit::Target,
 ) -> audit::Actor {
     let mut shown = audit::Actor {
         door: String::new(),
         user: actor.user.map(|id| target(id.to_string())),
         session: actor.session.map(|id| id.to_string()),
-        address,
+        address: claims.address,
         request: actor.request.clone(),
         uid: None,
         gid: None,
         pid: None,
-        command: None,
+        command: claims.command,
         sudo_user: None,
     };
     let door = match &actor.origin {
@@ -196,11 +205,10 @@ fn actor(
             uid,
             gid,
             pid,
-            command,
             sudo_user,
+            ..
         } => {
             (shown.uid, shown.gid, shown.pid) = (Some(*uid), Some(*gid), *pid);
-            shown.command.clone_from(command);
             shown.sudo_user.clone_from(sudo_user);
             "admin"
         }

@@ -10,8 +10,8 @@ use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
     model::{
-        Act, Actor, Authority, Digest, Entry, Head, Pass, Payload, Personal, Policy, Refusal, Txn,
-        Who,
+        Act, Actor, Authority, Digest, Entry, Head, Origin, Pass, Payload, Personal, Policy,
+        Refusal, Txn, Who,
     },
     store::{Change, Write},
 };
@@ -157,6 +157,9 @@ impl<'a> Draft<'a> {
             .collect();
         if let Some(address) = actor.address {
             fields.insert("address".into(), address.to_string());
+        }
+        if let Origin::Admin { command, .. } = &actor.origin {
+            fields.extend(command.clone().map(|command| ("command".into(), command)));
         }
         let personal = (!fields.is_empty()).then(|| Personal {
             salt: salt(),

@@ -285,8 +285,9 @@ pub enum Origin {
         /// The process.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pid: Option<i32>,
-        /// What the client says it ran; a claim.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// What the client says it ran; a claim. Never serialised: it may name people, and goes into
+        /// `personal`.
+        #[serde(skip)]
         command: Option<String>,
         /// Who it says ran `sudo`; a claim.
         #[serde(default, skip_serializing_if = "Option::is_none")]

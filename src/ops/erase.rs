@@ -11,7 +11,10 @@ use crate::{
     clock::Millis,
     id::{LogId, UserId},
     log::refuse,
-    model::{Authority, Builtin, Payload, Reason, Refusal, Status, User, UserRef, Username},
+    model::{
+        Act, Authority, Builtin, Email, Origin, Payload, Reason, Refusal, Status, User, UserRef,
+        Username,
+    },
     store::Write,
 };
 
@@ -81,12 +84,9 @@ impl Ops {
             .await;
         let read = read.map_err(|e| refuse(&e))?;
         let next = read.last().map(|e| e.seq);
-        let target = id.to_string();
+        let user = self.find_user(&UserRef::Id(id)).await?;
         let about = read.iter().filter(|entry| match &entry.payload {
-            Payload::Act(act) => {
-                act.personal.is_some()
-                    && (act.actor.user == Some(id) || act.target.as_ref() == Some(&target))
-            }
+            Payload::Act(act) => names(act, &user),
             _ => false,
         });
         let seqs: Vec<u64> = about.map(|e| e.seq).collect();
@@ -136,12 +136,35 @@ impl Ops {
             user.status = Status::Erased;
             draft.write(Write::UpdateUser(user));
             let target = Some(id.to_string());
-            draft.act("user.erased", &by.actor(), target, json!(null), &[]);
+            // What the operator typed says the name that goes.
+            let mut actor = by.actor();
+            if let Origin::Admin { command, .. } = &mut actor.origin {
+                *command = None;
+            }
+            draft.act("user.erased", &actor, target, json!(null), &[]);
             Ok(())
         });
         done.await?;
         self.find_user(&UserRef::Id(id)).await
     }
+}
+
+/// Whether an act has particulars that may name somebody: it is by them or about them, or what somebody typed
+/// says their name.
+fn names(act: &Act, user: &User) -> bool {
+    let Some(personal) = &act.personal else {
+        return false;
+    };
+    let id = user.id.to_string();
+    let email = user.email.as_ref().map(Email::as_str);
+    let told = |text: &String| {
+        let mut words = text.split(|c: char| c.is_whitespace() || "=,'\"".contains(c));
+        words.any(|word| word.eq_ignore_ascii_case(user.name.as_str()) || Some(word) == email)
+    };
+    act.actor.user == Some(user.id)
+        || act.target.as_ref() == Some(&id)
+        || act.detail.to_string().contains(&id)
+        || personal.fields.values().any(told)
 }
 
 /// A name for an erased account, made of what is random in a new id: nobody can have taken it on purpose.

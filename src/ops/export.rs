@@ -94,7 +94,11 @@ impl Ops {
                     }
                     _ => false,
                 };
-                self.export_log(LogId::Control, cursor, about).await
+                let (mut rows, next) = self.export_log(LogId::Control, cursor, about).await?;
+                for row in &mut rows {
+                    leave_out_others(row, &id);
+                }
+                Ok((rows, next))
             }
             ExportPart::Reports => self.export_reports(user.id, cursor).await,
         }
@@ -267,6 +271,23 @@ impl Ops {
             })
         });
         Ok((rows.collect(), next))
+    }
+}
+
+/// Takes out of an act by somebody else where they were and what they typed: that is theirs.
+fn leave_out_others(row: &mut Value, id: &str) {
+    if row["actor"]["user"] == id {
+        return;
+    }
+    if let Some(actor) = row.pointer_mut("/actor").and_then(Value::as_object_mut) {
+        actor.remove("session");
+    }
+    if let Some(fields) = row
+        .pointer_mut("/personal/fields")
+        .and_then(Value::as_object_mut)
+    {
+        fields.remove("address");
+        fields.remove("command");
     }
 }
 

@@ -233,6 +233,9 @@ impl Ops {
                     rights::may_give(who, given)
                 })?;
                 let mut user = live.user();
+                if user.status == Status::Erased {
+                    return Err(Refusal::Conflict("this account was erased".into()));
+                }
                 if user.role == role {
                     return Ok(());
                 }

@@ -364,7 +364,7 @@ fn act(hash: &str) -> Act {
                 uid: 1000,
                 gid: 100,
                 pid: Some(7),
-                command: Some("chatd room add".into()),
+                command: None,
                 sudo_user: None,
             },
             user: Some(UserId::new(NOW)),
