@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::Config,
     hub::Hub,
-    id::{LogId, RoomId, UserId},
+    id::{RoomId, UserId},
     limit::Limits,
     log::{LiveRoom, LiveUser, Log, refuse, request_digest},
     model::{Authority, Caller, Digest, Person, Refusal, RoomRef, UserRef},
@@ -118,16 +118,6 @@ impl Chat {
 
     async fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {
         self.log.user(id).await?.ok_or(Refusal::NotFound("user"))
-    }
-
-    /// The logs that an act touches: these, and that of whoever acts.
-    fn touching<const N: usize>(by: &Authority, logs: [LogId; N]) -> Vec<LogId> {
-        let mut touches: Vec<LogId> = by.user().map(LogId::from).into_iter().collect();
-        touches.extend(
-            logs.into_iter()
-                .filter(|log| Some(*log) != by.user().map(LogId::from)),
-        );
-        touches
     }
 
     /// A keyed digest of a request, so that another request under the same `txn` is noticed without the

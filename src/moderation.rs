@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::sanctions::NewSanction;
 use crate::{
     clock::Clock,
-    id::{LogId, RoomId},
+    id::RoomId,
     limit::Limits,
     log::{LiveRoom, Log},
     model::{Authority, Permission, Refusal, Who},
@@ -72,16 +72,4 @@ impl Moderation {
     async fn check_permission(&self, by: &Authority, what: Permission) -> Result<(), Refusal> {
         self.check(by, |who| rights::may(who, what)).await
     }
-}
-
-/// The logs that an act touches: these, the control log, and that of whoever acts.
-fn touching(by: &Authority, logs: &[LogId]) -> Vec<LogId> {
-    let mut touches = vec![LogId::Control];
-    let me = by.user().map(LogId::from);
-    for log in logs.iter().copied().chain(me) {
-        if !touches.contains(&log) {
-            touches.push(log);
-        }
-    }
-    touches
 }

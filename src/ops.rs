@@ -38,7 +38,7 @@ use crate::{
     clock::{Clock, Millis},
     config::Config,
     hub::Hub,
-    id::{LogId, UserId},
+    id::UserId,
     log::{Log, refuse},
     model::{Authority, Code, CodeKind, Permission, Refusal, RoleName, User, UserRef},
     rights,
@@ -119,18 +119,6 @@ impl Ops {
         let now = self.clock.now();
         live.with(|p| rights::may(&p.who(caller.scopes, now), permission))
     }
-}
-
-/// The logs that an act touches: these, the control log, and that of whoever acts.
-fn touching(by: &Authority, logs: &[LogId]) -> Vec<LogId> {
-    let mut touches = vec![LogId::Control];
-    let me = by.user().map(LogId::from);
-    for log in logs.iter().copied().chain(me) {
-        if !touches.contains(&log) {
-            touches.push(log);
-        }
-    }
-    touches
 }
 
 /// What everybody else is told.

@@ -31,7 +31,7 @@ pub use self::{
 use crate::{
     clock::{Clock, Millis},
     config::Config,
-    id::{LogId, RoomId, UserId},
+    id::{RoomId, UserId},
     limit::Limits,
     log::Log,
     model::{Authority, Member, Payload, Permission, Person, Refusal},
@@ -183,12 +183,6 @@ fn authorise(draft: &crate::log::Draft<'_>, by: Option<&Authority>) -> Result<()
     }
     draft.by_itself();
     Ok(())
-}
-
-/// The logs that an act about a redaction touches.
-fn touching(by: Option<&Authority>) -> Vec<LogId> {
-    let me = by.and_then(Authority::user).map(LogId::from);
-    [LogId::Control].into_iter().chain(me).collect()
 }
 
 /// Whether an entry is a message that has a text.

@@ -12,7 +12,7 @@ use super::{
     members::{exit, hand_over},
 };
 use crate::{
-    id::{LogId, RoomId, UserId},
+    id::{RoomId, UserId},
     log::{Draft, refuse},
     model::{Authority, Facts, Member, Permissions, Refusal, RoomRole},
     rights,
@@ -86,7 +86,7 @@ impl Chat {
             self.delete_room(by, id, dry_run).await?;
             return Ok(Fate::Deleted);
         }
-        let touches = Self::touching(by, [id.into(), user.into(), LogId::Control]);
+        let touches = by.touching(&[id.into(), user.into()]);
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -112,8 +112,8 @@ impl Chat {
         heir: UserId,
         dry_run: bool,
     ) -> Result<(), Refusal> {
-        let logs = [id.into(), user.into(), heir.into(), LogId::Control];
-        let (touches, by) = (Self::touching(by, logs), by.clone());
+        let logs = [id.into(), user.into(), heir.into()];
+        let (touches, by) = (by.touching(&logs), by.clone());
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
             let room = draft.room(id)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Chat;
 use crate::{
     auth::OneTimeCode,
-    id::{LogId, RoomId},
+    id::RoomId,
     log::{Error, refuse},
     model::{Authority, Builtin, Code, CodeKind, Refusal, RoomRole},
     rights::{self, InRoom},
@@ -67,7 +67,7 @@ impl Chat {
             created_at,
             expires_at: created_at.plus(lifetime),
         };
-        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let touches = by.touching(&[id.into()]);
         let (by, made) = (by.clone(), code.clone());
         let done = self
             .log
@@ -118,7 +118,7 @@ impl Chat {
         let codes = self.room_codes(by, id).await?;
         let found = codes.into_iter().find(|c| c.id() == code);
         let hash = found.ok_or(Refusal::NotFound("code"))?.hash;
-        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let touches = by.touching(&[id.into()]);
         let (by, code) = (by.clone(), code.to_owned());
         let done = self
             .log

@@ -212,7 +212,7 @@ impl Chat {
         if !known.facts().members.contains_key(&user) {
             self.check_room_count(user).await?;
         }
-        let touches = Self::touching(by, [id.into(), user.into(), LogId::Control]);
+        let touches = by.touching(&[id.into(), user.into()]);
         let (by, most) = (by.clone(), self.most_members());
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -284,7 +284,7 @@ impl Chat {
             return self.leave(caller, id).await;
         }
         self.seen_by(by, id).await?;
-        let touches = Self::touching(by, [id.into(), user.into(), LogId::Control]);
+        let touches = by.touching(&[id.into(), user.into()]);
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -322,7 +322,7 @@ impl Chat {
         dry_run: bool,
     ) -> Result<(), Refusal> {
         self.seen_by(by, id).await?;
-        let touches = Self::touching(by, [id.into(), to.into(), LogId::Control]);
+        let touches = by.touching(&[id.into(), to.into()]);
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -263,7 +263,7 @@ impl Chat {
             let why = format!("seconds, 0 (off) to {slowest} (six hours)");
             return Err(Refusal::field("slow_mode", why));
         }
-        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let touches = by.touching(&[id.into()]);
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -326,7 +326,7 @@ impl Chat {
         dry_run: bool,
     ) -> Result<(), Refusal> {
         let room = self.seen_by(by, id).await?;
-        let touches = Self::touching(by, [id.into(), LogId::Control]);
+        let touches = by.touching(&[id.into()]);
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -8,7 +8,7 @@ use super::{
     refusal::Refusal,
     text::{RoomName, Username},
 };
-use crate::id::{RoomId, SessionId, UserId};
+use crate::id::{LogId, RoomId, SessionId, UserId};
 
 /// Somebody whose access token was found good.
 #[derive(Clone, Debug)]
@@ -88,6 +88,17 @@ impl Authority {
             Self::Caller(caller) => caller.actor(),
             Self::Operator(actor) => actor.clone(),
         }
+    }
+
+    /// The logs that an act by it touches: these, the control log, which tells of it, and that of whoever acts.
+    pub fn touching(&self, logs: &[LogId]) -> Vec<LogId> {
+        let mut touches = vec![LogId::Control];
+        for log in logs.iter().copied().chain(self.user().map(LogId::from)) {
+            if !touches.contains(&log) {
+                touches.push(log);
+            }
+        }
+        touches
     }
 
     /// The account, if it is one's.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use ipnet::{IpNet, Ipv4Net};
 use serde_json::json;
 
-use super::{Moderation, touching};
+use super::Moderation;
 use crate::{
     model::{AddressBan, Authority, Permission, Reason, Refusal},
     rights,
@@ -61,7 +61,7 @@ impl Moderation {
             by: by.user(),
             at,
         };
-        let (touches, by, made) = (touching(by, &[]), by.clone(), ban.clone());
+        let (touches, by, made) = (by.touching(&[]), by.clone(), ban.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -92,7 +92,7 @@ impl Moderation {
     ) -> Result<(), Refusal> {
         self.check_permission(by, Permission::ServerManage).await?;
         let network = canonical(network);
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

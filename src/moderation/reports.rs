@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Moderation, touching};
+use super::Moderation;
 use crate::{
     id::{ReportId, RoomId},
     log::refuse,
@@ -48,7 +48,7 @@ impl Moderation {
             resolved_by: None,
             resolved_at: None,
         };
-        let (touches, made) = (touching(&by, &[room.into()]), report.clone());
+        let (touches, made) = (by.touching(&[room.into()]), report.clone());
         let done = self.log.append(&touches, None, move |draft| {
             let live = draft.room(room)?;
             let facts = live.facts();
@@ -133,7 +133,7 @@ impl Moderation {
             resolved_at: Some(self.clock.now()),
             ..report
         };
-        let (touches, by, made) = (touching(by, &[room.into()]), by.clone(), resolved.clone());
+        let (touches, by, made) = (by.touching(&[room.into()]), by.clone(), resolved.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

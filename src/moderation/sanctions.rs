@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Moderation, touching};
+use super::Moderation;
 use crate::{
     id::{LogId, RoomId, UserId},
     log::{Draft, refuse},
@@ -88,7 +88,7 @@ impl Moderation {
             by: by.user(),
             at,
         };
-        let (touches, by, made) = (touching(by, &logs), by.clone(), sanction.clone());
+        let (touches, by, made) = (by.touching(&logs), by.clone(), sanction.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -128,7 +128,7 @@ impl Moderation {
         } else {
             self.check_permission(by, permission(kind)).await?;
         }
-        let (touches, by) = (touching(by, &logs), by.clone());
+        let (touches, by) = (by.touching(&logs), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{Ops, only_operators, touching};
+use super::{Ops, only_operators};
 use crate::{
     clock::Millis,
     id::{LogId, UserId},
@@ -45,7 +45,7 @@ impl Ops {
         if user.role == Builtin::Admin {
             self.keep_an_admin(&user).await?;
         }
-        let (id, touches, by) = (user.id, touching(by, &[user.id.into()]), by.clone());
+        let (id, touches, by) = (user.id, by.touching(&[user.id.into()]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -92,7 +92,7 @@ impl Ops {
         let seqs: Vec<u64> = about.map(|e| e.seq).collect();
         let count = seqs.len() as u64;
         if count > 0 {
-            let (touches, by) = (touching(by, &[id.into()]), by.clone());
+            let (touches, by) = (by.touching(&[id.into()]), by.clone());
             let done = self
                 .log
                 .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -120,7 +120,7 @@ impl Ops {
     }
 
     async fn lose_name(&self, by: &Authority, id: UserId, name: Username) -> Result<User, Refusal> {
-        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let (touches, by) = (by.touching(&[id.into()]), by.clone());
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let mut user = draft.user(id)?.user();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Fresh, Ops, touching};
+use super::{Fresh, Ops};
 use crate::{
     log::{Error, refuse},
     model::{Authority, Code, CodeKind, Permission, Refusal, RoleName},
@@ -44,7 +44,7 @@ impl Ops {
         }
         // No role is deleted while an invitation gives it.
         let _one_at_a_time = self.admins.lock().await;
-        let (touches, by, code) = (touching(by, &[]), by.clone(), fresh.code.clone());
+        let (touches, by, code) = (by.touching(&[]), by.clone(), fresh.code.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -85,7 +85,7 @@ impl Ops {
     ) -> Result<Code, Refusal> {
         let found = self.invites(by).await?.into_iter().find(|c| c.id() == id);
         let code = found.ok_or(Refusal::NotFound("invitation"))?;
-        let (touches, by, hash) = (touching(by, &[]), by.clone(), code.hash);
+        let (touches, by, hash) = (by.touching(&[]), by.clone(), code.hash);
         let target = code.id();
         let done = self
             .log

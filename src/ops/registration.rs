@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::Ops;
 use crate::{
     log::REGISTRATION,
     model::{Authority, Permission, Reason, Refusal, Registration},
@@ -26,7 +26,7 @@ impl Ops {
         dry_run: bool,
     ) -> Result<(), Refusal> {
         let value = serde_json::to_string(&mode).map_err(|_| Refusal::Internal)?;
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::Ops;
 use crate::{
     log::refuse,
     model::{
@@ -87,7 +87,7 @@ impl Ops {
         new: NewRole,
         dry_run: bool,
     ) -> Result<RoleRow, Refusal> {
-        let (touches, author, role) = (touching(by, &[]), by.clone(), name.clone());
+        let (touches, author, role) = (by.touching(&[]), by.clone(), name.clone());
         let permissions = new
             .permissions
             .unwrap_or_default()
@@ -148,7 +148,7 @@ impl Ops {
         if let Some(text) = &changes.description {
             row.description = text.clone().map(Into::into);
         }
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -214,7 +214,7 @@ impl Ops {
                 "invitations give the role {name}; revoke them first: {ids}"
             )));
         }
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::Ops;
 use crate::{
     id::SessionId,
     log::{Error, refuse},
@@ -35,7 +35,7 @@ impl Ops {
     ) -> Result<Session, Refusal> {
         self.check(by, Permission::UserManage).await?;
         let user = self.find_user(user).await?.id;
-        let touches = touching(by, &[user.into()]);
+        let touches = by.touching(&[user.into()]);
         for _ in 0..TRIES {
             let found = self.store.session(id).await.map_err(|e| refuse(&e))?;
             let open = found.filter(|s| s.user == user && s.ended_at.is_none());
@@ -79,7 +79,7 @@ impl Ops {
         let user = self.find_user(user).await?.id;
         let sessions = self.store.sessions_of(user, self.clock.now()).await;
         let count = sessions.map_err(|e| refuse(&e))?.len() as u64;
-        let (touches, by) = (touching(by, &[user.into()]), by.clone());
+        let (touches, by) = (by.touching(&[user.into()]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

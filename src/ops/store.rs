@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::Ops;
 use crate::{
     id::Epoch,
     log::refuse,
@@ -44,7 +44,7 @@ impl Ops {
             return Err(Refusal::Conflict(why.into()));
         }
         let (before, after) = (self.store.epoch(), Epoch::new(self.clock.now()));
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

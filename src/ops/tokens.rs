@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ops, touching};
+use super::Ops;
 use crate::{
     auth::{Secret, bot},
     clock::Millis,
@@ -91,7 +91,7 @@ impl Ops {
             version: 1,
             scopes: Some(new.scopes),
         };
-        let (touches, by) = (touching(by, &[user.id.into()]), by.clone());
+        let (touches, by) = (by.touching(&[user.id.into()]), by.clone());
         let made = session.clone();
         let done = self
             .log

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Fresh, Ops, touching};
+use super::{Fresh, Ops};
 use crate::{
     auth::{Secret, password},
     id::UserId,
@@ -109,7 +109,7 @@ impl Ops {
             code: claim.clone(),
             sessions_ended: 0,
         };
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, Some(id.into()), move |draft| {
@@ -163,7 +163,7 @@ impl Ops {
             _ => None,
         };
         let is_set = claim.is_none();
-        let (id, touches, by) = (user.id, touching(by, &[user.id.into()]), by.clone());
+        let (id, touches, by) = (user.id, by.touching(&[user.id.into()]), by.clone());
         let code = claim.as_ref().map(|fresh| fresh.code.clone());
         let done = self
             .log
@@ -221,7 +221,7 @@ impl Ops {
         }
         let id = found.id;
         found.role = role.clone();
-        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let (touches, by) = (by.touching(&[id.into()]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -270,7 +270,7 @@ impl Ops {
             self.keep_an_admin(&found).await?;
         }
         let id = found.id;
-        let (touches, by) = (touching(by, &[id.into()]), by.clone());
+        let (touches, by) = (by.touching(&[id.into()]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{Redact, SLICE, TRIES, authorise, check_turn, find::Period, touching};
+use super::{Redact, SLICE, TRIES, authorise, check_turn, find::Period};
 use crate::{
     clock::Millis,
     id::{LogId, RedactionId, RoomId, UserId},
@@ -254,7 +254,8 @@ impl Redact {
             "reason": detail.reason,
             "messages": record.messages(),
         });
-        let touches = touching(by.as_ref());
+        let control = || vec![LogId::Control];
+        let touches = by.as_ref().map_or_else(control, |by| by.touching(&[]));
         let done = self.log.append(&touches, None, move |draft| {
             authorise(draft, by.as_ref())?;
             let (id, actor) = (record.id.to_string(), &record.detail.actor);

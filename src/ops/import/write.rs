@@ -12,7 +12,7 @@ use crate::{
     id::LogId,
     log::refuse,
     model::{Authority, Builtin, Code, Email, Payload, Refusal, Status, User},
-    ops::{Ops, only_operators, touching},
+    ops::{Ops, only_operators},
     store::Write,
 };
 
@@ -22,7 +22,7 @@ const SLICE: usize = 100;
 impl Ops {
     /// Begins a run: an act, whose number the accounts' acts name.
     pub async fn begin_import(&self, by: &Authority, run: ImportRun) -> Result<u64, Refusal> {
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let detail = json!({
@@ -90,7 +90,7 @@ impl Ops {
             (user.clone(), code)
         });
         let new: Arc<[(User, Option<Code>)]> = new.collect();
-        let (touches, by) = (touching(by, &[]), by.clone());
+        let (touches, by) = (by.touching(&[]), by.clone());
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let policy = draft.policy();
@@ -127,7 +127,7 @@ impl Ops {
         if is_admin(user) && !is_admin(&after) {
             self.keep_an_admin(user).await?;
         }
-        let (touches, by, account) = (touching(by, &[id.into()]), by.clone(), account.clone());
+        let (touches, by, account) = (by.touching(&[id.into()]), by.clone(), account.clone());
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let before = draft.user(id)?.user();
