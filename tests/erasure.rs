@@ -40,6 +40,11 @@ async fn everything_about_a_person_is_written_out() {
     ana.remove(&hall, &bob).await;
     ana.add(&hall, &bob, "member").await;
 
+    let mona = server.person("mona", "moderator").await;
+    let mute = json!({"expires_in": 60, "reason": "too loud"});
+    mona.request("PUT", "/v1/users/ana/mute", mute).await.ok();
+    server.cli(&["user", "role", "ana", "auditor"]).await.ok();
+
     let dir = tempfile::tempdir().expect("a directory");
     let to = dir.path().join("out");
     let path = to.to_str().expect("text");
@@ -61,6 +66,19 @@ async fn everything_about_a_person_is_written_out() {
     for row in &acts {
         let mine = row["actor"]["user"] == *ana.id || row["target"] == *ana.id;
         assert!(mine, "of somebody else: {row:#}");
+        if row["actor"]["user"] != *ana.id {
+            // That it was done is hers to know; from where, and by which words, is theirs.
+            let fields = &row["personal"]["fields"];
+            let theirs = [
+                &row["actor"]["session"],
+                &fields["address"],
+                &fields["command"],
+            ];
+            assert!(theirs.iter().all(|told| told.is_null()), "{row:#}");
+        }
+    }
+    for act in ["user.mute", "user.role"] {
+        assert!(acts.iter().any(|row| row["act"] == act), "{acts:#?}");
     }
     let again = server.cli(&["user", "export", "ana", path]).await;
     again.failed(10);
@@ -95,6 +113,12 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
     let said = ana.post(&path, json!({"body": "remember me"}));
     assert_eq!(said.await.status, 201);
     let mut ears = ana.listen(&hall).await;
+
+    // What operators type says her name, too.
+    server.cli(&["user", "role", "ana", "moderator"]).await.ok();
+    let put = ["room", "add", "hall", "dora"];
+    server.user("dora").await;
+    server.cli(&put).await.ok();
 
     let erase = ["user", "erase", "ana", "--messages", "keep"];
     server.cli(&erase).await.failed(8);
@@ -148,6 +172,8 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
         .cli(&["user", "erase", &ana.id, "--messages", "keep", "--yes"])
         .await;
     again.failed(4);
+    let role = server.cli(&["user", "role", &ana.id, "member"]).await;
+    role.failed(4);
     server.restart().await;
     server.cli(&["audit", "verify"]).await.ok();
     let audit = server.cli(&["audit", "export"]).await;
@@ -156,6 +182,12 @@ async fn a_person_is_forgotten_and_the_rest_stays_whole() {
     assert!(
         audit.contains("\"bob\""),
         "nobody is: this test sees nothing"
+    );
+    let mut words = audit.split(|c: char| !c.is_ascii_alphanumeric());
+    assert!(!words.any(|word| word == "ana"), "what was typed names her");
+    assert!(
+        audit.contains(" dora"),
+        "what else was typed is gone: {audit}"
     );
 }
 

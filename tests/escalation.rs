@@ -494,6 +494,19 @@ async fn a_mute_holds_whatever_door_one_takes() {
 }
 
 #[tokio::test]
+async fn who_is_muted_everywhere_makes_no_room() {
+    let server = Server::start().await;
+    let bob = server.user("bob").await;
+    let asked = json!({"name": "loud", "kind": "public", "topic": "hear me"});
+    server.admin().put("/v1/users/bob/mute", json!({})).await;
+    bob.post("/v1/rooms", asked.clone())
+        .await
+        .refused(403, "muted");
+    server.admin().delete("/v1/users/bob/mute").await;
+    bob.post("/v1/rooms", asked).await.ok();
+}
+
+#[tokio::test]
 async fn a_ban_from_a_room_holds_whatever_door_one_takes() {
     let server = Server::start().await;
     let (ana, bob) = (server.user("ana").await, server.user("bob").await);

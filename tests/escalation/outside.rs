@@ -186,6 +186,52 @@ async fn a_code_is_good_for_what_it_was_made_for() {
 }
 
 #[tokio::test]
+async fn a_code_ends_with_the_rights_of_its_maker() {
+    let server = Server::builder()
+        .set("auth.registration", "open")
+        .start()
+        .await;
+    let (ana, bob, eve) = (
+        server.user("ana").await,
+        server.user("bob").await,
+        server.user("eve").await,
+    );
+    let room = ana.room("den", Kind::Private).await;
+    ana.add(&room, &bob, "moderator").await;
+    let invites = room.path("/invites");
+    let hers = ana.post(&invites, json!({})).await.ok();
+    let his = bob.post(&invites, json!({})).await.ok();
+    ana.remove(&room, &bob).await;
+    for user in [&bob, &eve] {
+        user.post("/v1/join", json!({"code": his["code"]}))
+            .await
+            .refused(403, "forbidden");
+    }
+    eve.post("/v1/join", json!({"code": hers["code"]}))
+        .await
+        .ok();
+
+    // So that chief is not the last one.
+    let boss = json!({"name": "boss", "role": "admin", "password": PASSWORD});
+    server.admin().post("/v1/users", boss).await;
+    let chief = server.person("chief", "admin").await;
+    let asked = json!({"role": "moderator", "uses": 3});
+    let invite = chief.post("/v1/invites", asked).await.ok();
+    let come = async |name: &str| {
+        let asked = json!({"username": name, "password": PASSWORD, "invite": invite["code"]});
+        server.rest().post("/v1/register", asked).await
+    };
+    assert_eq!(come("first").await.status, 201);
+    // Less than the code gives is not enough to go on giving it, and nor is an account that is off.
+    server.admin().give("chief", "member").await;
+    come("second").await.refused(403, "forbidden");
+    server.admin().give("chief", "admin").await;
+    assert_eq!(come("third").await.status, 201);
+    server.admin().set_status("chief", "disabled").await.ok();
+    come("fourth").await.refused(403, "forbidden");
+}
+
+#[tokio::test]
 async fn a_role_that_an_invitation_gives_stays_what_it_is() {
     let server = Server::builder()
         .set("auth.registration", "invite")
