@@ -3,6 +3,7 @@
 
 mod departure;
 mod invites;
+mod joining;
 mod members;
 mod messages;
 mod rooms;

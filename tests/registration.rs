@@ -78,6 +78,22 @@ async fn closed_is_closed() {
 }
 
 #[tokio::test]
+async fn no_decision_about_registration_is_taken_by_leaving_it_out() {
+    let server = Server::start().await;
+    let admin = server.admin();
+    admin
+        .put("/v1/registration", json!({"mode": "closed"}))
+        .await;
+    for body in [json!({}), json!({"reason": "why not"})] {
+        let reply = admin.request("PUT", "/v1/registration", body).await;
+        assert_eq!(reply.status, 400, "{reply:#?}");
+    }
+    assert_eq!(admin.get("/v1/registration").await["mode"], "closed");
+    admin.put("/v1/registration", json!({"mode": null})).await;
+    assert_eq!(admin.get("/v1/registration").await["mode"], Value::Null);
+}
+
+#[tokio::test]
 async fn open_is_for_the_neighbours_only() {
     let server = Server::start().await;
     assert_eq!(

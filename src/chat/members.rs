@@ -1,24 +1,22 @@
-//! Who is in a room: joining, leaving, adding, removing, roles, passing it on.
+//! Who is in a room: leaving, adding, removing, roles, passing it on.
 
 use serde_json::json;
 
-use super::{Chat, Listed, rooms::RoomView};
+use super::{
+    Chat, Listed,
+    joining::{check_size, enter, may_be_added},
+};
 use crate::{
-    auth::OneTimeCode,
     clock::Millis,
-    id::{LogId, RoomId, UserId},
-    log::{Draft, Error, LiveRoom, refuse},
+    id::{RoomId, UserId},
+    log::{Draft, LiveRoom, refuse},
     model::{
-        Authority, Caller, Code, CodeKind, DisplayName, Facts, Member, Payload, Permission,
-        Permissions, Person, Reason, Refusal, RoomKind, RoomRole, SanctionKind, Username, Who,
+        Authority, Caller, DisplayName, Member, Payload, Permissions, Person, Reason, Refusal,
+        RoomRole, Username,
     },
     rights::{self, InRoom},
     store::Write,
 };
-
-fn wrong_code() -> Refusal {
-    Refusal::Forbidden("this code is not valid, was used up, or is too old".into())
-}
 
 /// A member as others in the room see them.
 #[derive(Clone, Debug)]
@@ -38,99 +36,6 @@ pub struct MemberView {
 }
 
 impl Chat {
-    /// Comes into a public room; being in already is fine.
-    pub async fn join(&self, caller: &Caller, id: RoomId) -> Result<RoomView, Refusal> {
-        self.come_in(caller, id, None).await
-    }
-
-    /// Comes into the room that a code is for, whatever kind of room it is; being in already is fine, and
-    /// leaves the code as it is.
-    pub async fn join_with_code(&self, caller: &Caller, code: &str) -> Result<RoomView, Refusal> {
-        self.limits.check_login(caller.address)?;
-        let hash = code
-            .parse::<OneTimeCode>()
-            .map_err(|_| wrong_code())?
-            .hash();
-        let found = self.store.code(&hash).await.map_err(|e| refuse(&e))?;
-        let good = |c: &Code| c.kind == CodeKind::Room && self.clock.now() < c.expires_at;
-        let code = found.filter(good).ok_or_else(wrong_code)?;
-        let room = code.room.ok_or_else(wrong_code)?;
-        match self.come_in(caller, room, Some(&code)).await {
-            // A deleted room's code is no good, and so is one that somebody used up at the same time.
-            Err(Refusal::NotFound("room")) => Err(wrong_code()),
-            done => done,
-        }
-    }
-
-    async fn come_in(
-        &self,
-        caller: &Caller,
-        id: RoomId,
-        code: Option<&Code>,
-    ) -> Result<RoomView, Refusal> {
-        self.user(caller.user).await?;
-        let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
-        if code.is_none() {
-            rights::may_see(caller.user, &room.facts())?;
-        }
-        if !room.facts().members.contains_key(&caller.user) {
-            self.check_room_count(caller.user).await?;
-        }
-        let (by, me, most) = (Authority::from(caller), caller.user, self.most_members());
-        let mut touches = vec![id.into(), me.into()];
-        let maker = code.and_then(|code| code.by);
-        let code = code.map(|code| code.hash);
-        if code.is_some() {
-            touches.push(LogId::Control);
-            touches.extend(maker.map(LogId::from));
-        }
-        let done = self.log.append(&touches, None, move |draft| {
-            let room = draft.room(id)?;
-            let mut role = RoomRole::Viewer;
-            let name = {
-                let facts = room.facts();
-                if facts.members.contains_key(&me) {
-                    return Ok(());
-                }
-                if facts.room.deleted_at.is_some()
-                    || (code.is_none() && facts.room.kind == RoomKind::Private)
-                {
-                    return Err(Refusal::NotFound("room"));
-                }
-                draft.authorise(&by, |who| {
-                    rights::may(who, Permission::RoomJoin)?;
-                    rights::not_banned(who, &facts)?;
-                    if who.permissions.has(Permission::MessageSend) {
-                        role = RoomRole::Member;
-                    }
-                    Ok(())
-                })?;
-                if let Some(maker) = maker {
-                    // A code is good for as long as whoever made it might add somebody themselves.
-                    let maker = draft.user(maker)?;
-                    let may = |who: &Who<'_>| rights::may_grant(who, &facts, RoomRole::Member);
-                    let may = maker.with(|person| may(&person.who(Permissions::ALL, draft.now())));
-                    may.map_err(|_| wrong_code())?;
-                }
-                check_size(&facts, most)?;
-                facts.room.name.clone()
-            };
-            enter(draft, id, me, Some(me), role, name);
-            if let Some(hash) = code {
-                let detail = json!({"user": me, "after": role});
-                draft.act("room.join", &by.actor(), Some(id.to_string()), detail, &[]);
-                draft.write(Write::TakeCode(hash));
-            }
-            Ok(())
-        });
-        match done.await {
-            // The code was used up between the look and this turn.
-            Err(Error::Stale) => return Err(Refusal::NotFound("room")),
-            done => done?,
-        };
-        self.room(caller, id).await
-    }
-
     /// Leaves a room. Its owner passes it on or deletes it first.
     pub async fn leave(&self, caller: &Caller, id: RoomId) -> Result<(), Refusal> {
         self.seen(caller, id).await?;
@@ -362,20 +267,6 @@ impl Chat {
     }
 }
 
-/// Whether somebody can be put into a room: their account can be used, and they are not banned from it.
-fn may_be_added(draft: &Draft<'_>, facts: &Facts, user: UserId) -> Result<(), Refusal> {
-    let now = draft.now();
-    let ban = facts.sanction(user, SanctionKind::Ban, now).is_some();
-    let able = draft
-        .user(user)?
-        .with(|p| rights::may_act(&p.who(Permissions::ALL, now)));
-    if ban || matches!(able, Err(Refusal::Banned { .. })) {
-        let what = "this person is banned; lift the ban first";
-        return Err(Refusal::Conflict(what.into()));
-    }
-    able.map_err(|_| Refusal::Conflict("this account cannot be used".into()))
-}
-
 /// Makes another member the owner; who was it becomes a moderator.
 pub(super) fn hand_over(draft: &mut Draft<'_>, room: &LiveRoom, heir: Member, by: Option<UserId>) {
     let (after, old) = {
@@ -399,47 +290,6 @@ pub(super) fn hand_over(draft: &mut Draft<'_>, room: &LiveRoom, heir: Member, by
     draft.write(Write::UpdateRoom(after));
     let owner = heir.user;
     draft.entry(id.into(), by, Payload::Owner { owner, previous });
-}
-
-fn check_size(facts: &Facts, most: usize) -> Result<(), Refusal> {
-    if facts.members.len() >= most {
-        return Err(Refusal::Conflict(format!(
-            "this room is full: it has {most} members"
-        )));
-    }
-    Ok(())
-}
-
-fn enter(
-    draft: &mut Draft<'_>,
-    room: RoomId,
-    user: UserId,
-    by: Option<UserId>,
-    role: RoomRole,
-    name: crate::model::RoomName,
-) {
-    let at = draft.now();
-    let came = Payload::Membership {
-        user,
-        role: Some(role),
-    };
-    let since = draft.entry(room.into(), by, came);
-    draft.entry(
-        user.into(),
-        by,
-        Payload::Added {
-            target: room,
-            name,
-            role,
-        },
-    );
-    draft.write(Write::PutMember(Member {
-        room,
-        user,
-        role,
-        since,
-        at,
-    }));
 }
 
 /// Takes somebody out; `why` is what their own log says.

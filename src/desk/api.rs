@@ -3,19 +3,23 @@
 
 pub mod audit;
 pub mod import;
+mod moderation;
 mod redactions;
+mod roles;
+mod rooms;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::moderation::{AddressBan, NewAddressBan, NewSanction, Report, Resolve, Sanction};
 pub use self::redactions::{
     DeletedMessage, Moment, NewRedaction, RedactedRoom, Redaction, RestoreRedaction, Restored,
 };
+pub use self::roles::{GiveRole, PermissionInfo, Role, RoleChange};
+pub use self::rooms::{GiveMember, Room, RoomChange, RoomDetail, RoomMember, Transfer};
 use crate::{
     clock::Millis,
-    model::{
-        History, Permissions, RoomKind, RoomRole, RoomRules, SanctionKind, Status as UserStatus,
-    },
+    model::{Permissions, RoomRole, Status as UserStatus},
 };
 
 /// A page of a list.
@@ -164,127 +168,6 @@ pub struct PasswordSet {
     pub dry_run: bool,
 }
 
-/// A room.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Room {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Who can find it.
-    pub kind: RoomKind,
-    /// A title.
-    pub title: Option<String>,
-    /// What it is about.
-    pub topic: Option<String>,
-    /// How much of the past members may read.
-    pub history: History,
-    /// Who may do what in it.
-    #[serde(default)]
-    pub rules: RoomRules,
-    /// The owner's name, or id when there is no such account.
-    pub owner: String,
-    /// When it was made.
-    #[schema(value_type = i64)]
-    pub created_at: Millis,
-    /// How many are in it.
-    pub members: u64,
-    /// The `seq` of its last entry.
-    pub head: u64,
-    /// How many messages it has.
-    pub n: u64,
-    /// When the last entry was written.
-    #[schema(value_type = i64)]
-    pub last_at: Millis,
-}
-
-/// A room with its members.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RoomDetail {
-    /// The room.
-    #[serde(flatten)]
-    pub room: Room,
-    /// The first of its members by name, at most 200.
-    pub people: Vec<RoomMember>,
-}
-
-/// A member of a room.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RoomMember {
-    /// The user's id.
-    pub id: String,
-    /// The user's name.
-    pub name: String,
-    /// The role in the room.
-    pub role: RoomRole,
-    /// Since when.
-    #[schema(value_type = i64)]
-    pub at: Millis,
-}
-
-/// A role.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Role {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// What it lets one do.
-    #[schema(value_type = Vec<crate::model::Permission>)]
-    pub permissions: Permissions,
-    /// Whether it is always there and always the same.
-    pub builtin: bool,
-    /// How many accounts have it.
-    pub users: u64,
-}
-
-/// A role to be made, or what of one is to be changed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct RoleChange {
-    /// Its name; only for one to be made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// What it is for; the empty text takes it away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// All that it lets one do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<crate::model::Permission>>)]
-    pub permissions: Option<Permissions>,
-    /// What it lets one do besides.
-    #[serde(default)]
-    #[schema(value_type = Vec<crate::model::Permission>)]
-    pub add: Permissions,
-    /// What it no longer lets one do.
-    #[serde(default)]
-    #[schema(value_type = Vec<crate::model::Permission>)]
-    pub remove: Permissions,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// One of the things that can be done.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct PermissionInfo {
-    /// Its name.
-    pub name: String,
-    /// What it lets one do.
-    pub what: String,
-    /// The built-in roles that include it.
-    pub roles: Vec<String>,
-}
-
-/// A role to be given.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct GiveRole {
-    /// Its name.
-    pub role: String,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
 /// An account to be switched on or off.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GiveStatus {
@@ -335,76 +218,6 @@ pub struct TokenIssued {
     pub dry_run: bool,
 }
 
-/// That somebody is muted or banned.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Sanction {
-    /// What it takes away.
-    pub kind: SanctionKind,
-    /// The person's id.
-    pub user: String,
-    /// Their name.
-    pub name: Option<String>,
-    /// The room's id; none for everywhere.
-    pub room: Option<String>,
-    /// Until when; none for good.
-    #[schema(value_type = Option<i64>)]
-    pub until: Option<Millis>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The name of who decided, or their id; none when an operator did.
-    pub by: Option<String>,
-    /// When.
-    #[schema(value_type = i64)]
-    pub at: Millis,
-}
-
-/// A sanction to be imposed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct NewSanction {
-    /// For how many seconds; for good when not said.
-    #[serde(default)]
-    pub expires_in: Option<u64>,
-    /// Why; the person is told.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// Addresses that are banned.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct AddressBan {
-    /// The range, such as `198.51.100.0/24`.
-    pub network: String,
-    /// Until when; none for good.
-    #[schema(value_type = Option<i64>)]
-    pub until: Option<Millis>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The name of who decided, or their id; none when an operator did.
-    pub by: Option<String>,
-    /// When.
-    #[schema(value_type = i64)]
-    pub at: Millis,
-}
-
-/// Addresses to be banned.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct NewAddressBan {
-    /// The range, or one address.
-    pub network: String,
-    /// For how many seconds; for good when not said.
-    #[serde(default)]
-    pub expires_in: Option<u64>,
-    /// Why.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
 /// A code with which people register or come into a room. The code itself is in it only once, when it is
 /// made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -451,49 +264,6 @@ pub struct NewInvite {
     pub dry_run: bool,
 }
 
-/// A report of a message.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Report {
-    /// Its id.
-    pub id: String,
-    /// The room's id.
-    pub room: String,
-    /// The room's name, if it is there.
-    pub room_name: Option<String>,
-    /// The message's number.
-    pub seq: u64,
-    /// The message's id.
-    pub message: String,
-    /// The name of who said it, or their id.
-    pub author: Option<String>,
-    /// The name of who reported it, or their id.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// When.
-    #[schema(value_type = i64)]
-    pub at: Millis,
-    /// `open` or `resolved`.
-    pub state: crate::model::ReportState,
-    /// What came of it.
-    pub resolution: Option<String>,
-    /// The name of who resolved it, or their id; none when an operator did.
-    pub resolved_by: Option<String>,
-    /// When.
-    #[schema(value_type = Option<i64>)]
-    pub resolved_at: Option<Millis>,
-}
-
-/// What came of a report.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Resolve {
-    /// In a few words.
-    pub resolution: String,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
 /// Who may register.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Registration {
@@ -507,70 +277,14 @@ pub struct Registration {
 /// Who shall register.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewRegistration {
-    /// `open`, `invite` or `closed`; null for what the settings say.
+    /// `open`, `invite` or `closed`; null for what the settings say. Has to be said: leaving it out is no
+    /// decision.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true)]
     pub mode: Option<crate::model::Registration>,
     /// Why; kept in the audit log.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// What of a room is to be changed, by an operator; what is not there stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct RoomChange {
-    /// The name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The title; the empty text takes it away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// The topic; the empty text takes it away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
-    /// How much of the past members may read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub history: Option<History>,
-    /// The lowest role that may say something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub post: Option<RoomRole>,
-    /// The lowest role that may add people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub invite: Option<RoomRole>,
-    /// The lowest role that may change title and topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic_role: Option<RoomRole>,
-    /// How many seconds a member has to wait between two messages; 0 for none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slow_mode: Option<u32>,
-    /// Whether only moderators may say something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub locked: Option<bool>,
-    /// Why; kept in the audit log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// Somebody to be put into a room, or made its owner.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct GiveMember {
-    /// The role there; `member` when not said.
-    #[serde(default)]
-    pub role: Option<RoomRole>,
-    /// Check everything and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// Whom a room passes to.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Transfer {
-    /// A member: id or name.
-    pub user: String,
     /// Check everything and change nothing.
     #[serde(default)]
     pub dry_run: bool,

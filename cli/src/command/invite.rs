@@ -11,6 +11,7 @@ use crate::{
     args::seconds,
     asking::{Asking, quote},
     cli::DryRun,
+    console::Console,
     failure::{Exit, Explain as _, Failure},
     output::{Facts, ago, escape, moment, number, table},
 };
@@ -119,15 +120,22 @@ impl Create {
 fn list(asking: &Asking<'_>) -> Result<(), Failure> {
     let codes: List<api::Invite> =
         asking.look(async |client| Ok(client.get("/v1/invites").await?))?;
-    if codes.items.is_empty() && !asking.console.is_json() {
-        asking
-            .console
-            .note("There is none that could be used: `chatd invite create` makes one.");
+    show(asking.console, &codes, "chatd invite create")
+}
+
+/// Shows codes, or says what makes one.
+pub(super) fn show(
+    console: &Console,
+    codes: &List<api::Invite>,
+    create: &str,
+) -> Result<(), Failure> {
+    if codes.items.is_empty() && !console.is_json() {
+        console.note(&format!(
+            "There is none that could be used: `{create}` makes one."
+        ));
         return Ok(());
     }
-    asking
-        .console
-        .answer(&codes, |now| table_of(&codes.items, now))
+    console.answer(codes, |now| table_of(&codes.items, now))
 }
 
 impl Revoke {
@@ -153,7 +161,7 @@ impl Revoke {
 }
 
 /// Codes, a line each.
-pub(super) fn table_of(codes: &[api::Invite], now: Millis) -> String {
+fn table_of(codes: &[api::Invite], now: Millis) -> String {
     let rows = codes.iter().map(|code| {
         vec![
             escape(&code.id).into_owned(),

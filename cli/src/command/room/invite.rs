@@ -11,7 +11,7 @@ use crate::{
     args::seconds,
     asking::{Asking, quote},
     cli::DryRun,
-    command::invite::table_of,
+    command::invite::show,
     failure::{Exit, Explain as _, Failure},
     output::{Facts, escape, moment, number},
 };
@@ -141,15 +141,7 @@ impl ListOf {
             asking.look(async |client| Ok(client.get(&path).await?));
         let doing = || format!("list the codes of room `{}`", self.room);
         let codes = codes.explain(doing, which())?;
-        if codes.items.is_empty() && !asking.console.is_json() {
-            asking
-                .console
-                .note("There is none that could be used: `chatd room invite create` makes one.");
-            return Ok(());
-        }
-        asking
-            .console
-            .answer(&codes, |now| table_of(&codes.items, now))
+        show(asking.console, &codes, "chatd room invite create")
     }
 }
 

@@ -1,0 +1,180 @@
+//! What a committed write changes of what is in memory, and who has to wait for it.
+
+use std::sync::Arc;
+
+use super::{super::policy, Memory};
+use crate::{
+    id::LogId,
+    model::{Head, Sanction},
+    store::{RoomState, UserState, Write},
+};
+
+impl Memory {
+    /// A write was committed.
+    pub(in crate::log) fn apply(&self, write: Write) {
+        match write {
+            Write::InsertUser(user) => self.insert_user(
+                UserState {
+                    user,
+                    sanctions: Vec::new(),
+                    head: Head::default(),
+                },
+                Vec::new(),
+            ),
+            Write::UpdateUser(user) => {
+                if let Some(live) = self.user(user.id) {
+                    let permissions = self.policy().permissions(&user.role);
+                    let mut facts = live.facts.write();
+                    facts.0.permissions = permissions;
+                    facts.0.user = user;
+                }
+            }
+            Write::InsertRoom(room) => self.insert_room(RoomState {
+                room,
+                members: Vec::new(),
+                sanctions: Vec::new(),
+                head: Head::default(),
+            }),
+            Write::UpdateRoom(room) => {
+                if let Some(live) = self.room(room.id) {
+                    live.facts.write().room = room;
+                }
+            }
+            Write::PutMember(member) => {
+                if let Some(live) = self.room(member.room) {
+                    live.facts.write().members.insert(member.user, member);
+                }
+            }
+            Write::DeleteMember(room, user) => {
+                if let Some(live) = self.room(room) {
+                    live.facts.write().members.remove(&user);
+                }
+            }
+            Write::InsertSession(session) => {
+                if let Some(live) = self.user(session.user) {
+                    live.facts.write().1.push((&session).into());
+                }
+            }
+            Write::UpdateSession(session) => {
+                if let Some(live) = self.user(session.user) {
+                    let sessions = &mut live.facts.write().1;
+                    sessions.retain(|s| s.id != session.id);
+                    if session.ended_at.is_none() {
+                        sessions.push((&session).into());
+                    }
+                }
+            }
+            Write::EndSessions { user, except, .. } => {
+                if let Some(live) = self.user(user) {
+                    live.facts.write().1.retain(|s| Some(s.id) == except);
+                }
+            }
+            Write::DeleteSessions(user) => {
+                if let Some(live) = self.user(user) {
+                    live.facts.write().1.clear();
+                }
+            }
+            Write::PutSanction(sanction) => self.sanction(sanction),
+            Write::DeleteSanction { kind, user, room } => match room {
+                Some(room) => {
+                    if let Some(live) = self.room(room) {
+                        live.facts.write().sanctions.remove(&(user, kind));
+                    }
+                }
+                None => {
+                    if let Some(live) = self.user(user) {
+                        live.facts.write().0.sanctions.retain(|s| s.kind != kind);
+                    }
+                }
+            },
+            Write::PutRole(_)
+            | Write::DeleteRole(_)
+            | Write::PutSetting(..)
+            | Write::PutAddressBan(_)
+            | Write::DeleteAddressBan(_) => self.change_policy(write),
+            Write::InsertCode(_)
+            | Write::TakeCode(_)
+            | Write::DeleteCode(_)
+            | Write::DeleteCodes(_)
+            | Write::InsertReport(_)
+            | Write::UpdateReport(_)
+            | Write::ErasePersonal(_)
+            | Write::Delete(_)
+            | Write::Restore { .. }
+            | Write::Erase { .. }
+            | Write::PutRedaction(_)
+            | Write::PutKey(_)
+            | Write::SetEpoch(_) => {}
+        }
+    }
+
+    fn sanction(&self, sanction: Sanction) {
+        match sanction.room {
+            Some(room) => {
+                if let Some(live) = self.room(room) {
+                    let key = (sanction.user, sanction.kind);
+                    live.facts.write().sanctions.insert(key, sanction);
+                }
+            }
+            None => {
+                if let Some(live) = self.user(sanction.user) {
+                    let sanctions = &mut live.facts.write().0.sanctions;
+                    sanctions.retain(|s| s.kind != sanction.kind);
+                    sanctions.push(sanction);
+                }
+            }
+        }
+    }
+
+    /// Takes in a change to what holds for the whole server, and gives those who have a role that changed
+    /// what it gives now.
+    fn change_policy(&self, write: Write) {
+        let mut policy = (*self.policy()).clone();
+        let role = policy::apply(&mut policy, write);
+        *self.policy.write() = Arc::new(policy);
+        if let Some(role) = role {
+            let permissions = self.policy().permissions(&role);
+            for live in self.users_of(&role) {
+                live.facts.write().0.permissions = permissions;
+            }
+        }
+    }
+}
+
+/// The log whose later decisions must wait until this write is committed, because they decide by what it
+/// changes.
+pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
+    match write {
+        Write::InsertUser(user) | Write::UpdateUser(user) => Some(user.id.into()),
+        Write::InsertRoom(room) | Write::UpdateRoom(room) => Some(room.id.into()),
+        Write::PutMember(member) => Some(member.room.into()),
+        Write::DeleteMember(room, _) => Some((*room).into()),
+        Write::EndSessions { user, .. } | Write::DeleteSessions(user) => Some((*user).into()),
+        Write::PutSanction(Sanction { user, room, .. })
+        | Write::DeleteSanction { user, room, .. } => {
+            Some(room.map_or_else(|| (*user).into(), LogId::Room))
+        }
+        Write::UpdateSession(session) if session.ended_at.is_some() => Some(session.user.into()),
+        // Whoever decides by these touches the control log.
+        Write::PutRole(_)
+        | Write::DeleteRole(_)
+        | Write::PutSetting(..)
+        | Write::PutAddressBan(_)
+        | Write::DeleteAddressBan(_) => Some(LogId::Control),
+        Write::InsertSession(_)
+        | Write::UpdateSession(_)
+        | Write::InsertCode(_)
+        | Write::TakeCode(_)
+        | Write::DeleteCode(_)
+        | Write::DeleteCodes(_)
+        | Write::InsertReport(_)
+        | Write::UpdateReport(_)
+        | Write::ErasePersonal(_)
+        | Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::PutRedaction(_)
+        | Write::PutKey(_)
+        | Write::SetEpoch(_) => None,
+    }
+}
