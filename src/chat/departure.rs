@@ -116,12 +116,9 @@ impl Chat {
         let (touches, by) = (by.touching(&logs), by.clone());
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let member = {
                 let facts = room.facts();
-                if facts.room.deleted_at.is_some() {
-                    return Err(Refusal::NotFound("room"));
-                }
                 if facts.room.owner != user {
                     // Passed on by somebody else at the same time: look again.
                     return Err(Refusal::Busy);

@@ -72,7 +72,7 @@ impl Chat {
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
-                let room = draft.room(id)?;
+                let room = draft.open_room(id)?;
                 draft.authorise(&by, |who| {
                     // It makes members: a viewer who may add viewers does not make themselves one by it.
                     rights::may_grant(who, &room.facts(), RoomRole::Member)

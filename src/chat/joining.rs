@@ -63,16 +63,14 @@ impl Chat {
             touches.extend(maker.map(LogId::from));
         }
         let done = self.log.append(&touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let mut role = RoomRole::Viewer;
             let name = {
                 let facts = room.facts();
                 if facts.members.contains_key(&me) {
                     return Ok(());
                 }
-                if facts.room.deleted_at.is_some()
-                    || (code.is_none() && facts.room.kind == RoomKind::Private)
-                {
+                if code.is_none() && facts.room.kind == RoomKind::Private {
                     return Err(Refusal::NotFound("room"));
                 }
                 draft.authorise(&by, |who| {

@@ -121,7 +121,7 @@ impl Chat {
         let (by, most) = (by.clone(), self.most_members());
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let facts = room.facts();
             let now = facts.members.get(&user).copied();
             let name = facts.room.name.clone();
@@ -193,7 +193,7 @@ impl Chat {
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let before = {
                 let facts = room.facts();
                 draft.authorise(&by, |who| rights::may_moderate(who, &facts, user))?;
@@ -231,7 +231,7 @@ impl Chat {
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             {
                 let facts = room.facts();
                 draft.authorise(&by, |who| {

@@ -267,12 +267,9 @@ impl Chat {
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let before = {
                 let facts = room.facts();
-                if facts.room.deleted_at.is_some() {
-                    return Err(Refusal::NotFound("room"));
-                }
                 draft.authorise(&by, |who| {
                     for what in changes.needs() {
                         rights::may_in_room(who, &facts, what)?;
@@ -330,12 +327,9 @@ impl Chat {
         let by = by.clone();
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
-            let room = draft.room(id)?;
+            let room = draft.open_room(id)?;
             let mut gone = {
                 let facts = room.facts();
-                if facts.room.deleted_at.is_some() {
-                    return Err(Refusal::NotFound("room"));
-                }
                 draft.authorise(&by, |who| {
                     rights::may_in_room(who, &facts, InRoom::Own).map(drop)
                 })?;

@@ -70,6 +70,15 @@ impl<'a> Draft<'a> {
         self.memory.room(id).ok_or(Refusal::NotFound("room"))
     }
 
+    /// The same, unless it was deleted meanwhile: what nobody may change any more, an operator neither.
+    pub fn open_room(&self, id: RoomId) -> Result<Arc<LiveRoom>, Refusal> {
+        let room = self.room(id)?;
+        if room.facts().room.deleted_at.is_some() {
+            return Err(Refusal::NotFound("room"));
+        }
+        Ok(room)
+    }
+
     /// A user among those the request touches.
     pub fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {
         self.memory.user(id).ok_or(Refusal::NotFound("user"))

@@ -205,11 +205,8 @@ fn may_decide(
         let live = draft.user(user)?;
         return draft.authorise(by, |who| live.with(|p| rights::may_sanction(who, p, kind)));
     };
-    let room = draft.room(room)?;
+    let room = draft.open_room(room)?;
     let facts = room.facts();
-    if facts.room.deleted_at.is_some() {
-        return Err(Refusal::NotFound("room"));
-    }
     draft.authorise(by, |who| rights::may_moderate(who, &facts, user))?;
     if facts.room.owner == user && facts.members.contains_key(&user) {
         let what = "this is the room's owner; pass the room on first, with transfer";
