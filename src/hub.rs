@@ -54,6 +54,19 @@ pub struct Hub {
     stats: Arc<Stats>,
 }
 
+/// A log is remembered for as long as this lives, see [`Hub::keep`].
+#[derive(Debug)]
+pub struct Kept<'a> {
+    hub: &'a Hub,
+    log: LogId,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.hub.with_channel(self.log, |c| c.kept -= 1);
+    }
+}
+
 impl Hub {
     /// A hub nobody listens to yet.
     pub fn new(stats: Arc<Stats>) -> Self {
@@ -115,6 +128,18 @@ impl Hub {
                 admitted.map(|position| channel.attach(connection, after, position, welcome));
             self.drop_idle(log, &mut channel);
             return answer;
+        }
+    }
+
+    /// Lets a log remember what comes from now on, though nobody may listen yet: for whoever reads up to it.
+    pub fn keep(&self, log: LogId) -> Kept<'_> {
+        loop {
+            let channel = self.channel(log);
+            let mut channel = channel.lock();
+            if !channel.closed {
+                channel.kept += 1;
+                return Kept { hub: self, log };
+            }
         }
     }
 

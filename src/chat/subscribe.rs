@@ -17,8 +17,8 @@ use crate::{
     rights::{self, InRoom},
 };
 
-/// How often a replay reads on before it gives up catching up with a room. Many: a remote store takes as long
-/// to read as a busy room to move on, and what is replayed is bounded by entries and bytes anyway.
+/// How often a replay reads on before it gives up catching up with a room. More than once only where more came
+/// during a read than the hub remembers; what is replayed is bounded by entries and bytes anyway.
 const ROUNDS: usize = 64;
 
 /// Where a client left off.
@@ -93,6 +93,8 @@ impl Chat {
             self.config.ws.replay_entries,
             self.config.ws.replay_bytes.as_u64(),
         );
+        // Without it a busy room with no other listener would have to be overtaken by reading alone.
+        let _kept = self.hub.keep(log);
         let mut reached = after;
         let mut events: Vec<Bytes> = Vec::new();
         let mut bytes = 0_u64;

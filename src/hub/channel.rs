@@ -59,6 +59,8 @@ pub(super) struct Channel {
     /// Set when the hub has dropped it; whoever still holds it looks again.
     pub(super) closed: bool,
     subscribers: Vec<Arc<Connection>>,
+    /// How many read up to it just now, and are to find what comes meanwhile.
+    pub(super) kept: usize,
     recent: VecDeque<(u64, Bytes)>,
     recent_bytes: usize,
 }
@@ -112,7 +114,7 @@ impl Channel {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.subscribers.is_empty()
+        self.subscribers.is_empty() && self.kept == 0
     }
 
     /// Gives every listener the frame; answers how many took it.
@@ -122,7 +124,10 @@ impl Channel {
         position: Position,
         frame: &Frame,
     ) -> Result<u64, Gap> {
-        let last = self.position.unwrap_or_default().seq;
+        let Some(Position { seq: last, .. }) = self.position else {
+            // Nobody was told anything: the first who comes begins at the head.
+            return Ok(0);
+        };
         if position.seq <= last {
             return Ok(0);
         }

@@ -263,6 +263,14 @@ impl House {
     }
 
     fn listen(&self, position: u64) -> Arc<Connection> {
+        let (connection, attached, _) = self.resume(None, position);
+        assert_eq!(attached, Attached::Live);
+        connection
+    }
+
+    /// Somebody resumes after an entry, in a room that memory says stands at `position`; answers with how many
+    /// events they were welcomed.
+    fn resume(&self, after: Option<u64>, position: u64) -> (Arc<Connection>, Attached, usize) {
         let connection = Arc::new(Connection {
             id: ConnId::new(Millis(1)),
             user: self.ana,
@@ -278,11 +286,13 @@ impl House {
                 n: position,
             })
         };
+        let mut welcomed = 0;
+        let mut welcome = |_, events: Vec<bytes::Bytes>| welcomed = events.len();
+        let room = self.room.into();
         let attached = self
             .hub
-            .attach(self.room.into(), &connection, None, admit, &mut |_, _| {});
-        assert_eq!(attached, Ok(Attached::Live));
-        connection
+            .attach(room, &connection, after, admit, &mut welcome);
+        (connection, attached.unwrap(), welcomed)
     }
 }
 
@@ -315,6 +325,37 @@ async fn an_answer_lost_after_the_commit_is_told_all_the_same() {
     let next = house.say("three", None).await.unwrap();
     assert_eq!(next.entries[0].seq, 3);
     assert_eq!(told(&listener, 1).await, ["three"]);
+}
+
+#[tokio::test]
+async fn who_reads_up_to_a_busy_room_finds_there_what_came_meanwhile() {
+    let house = house().await;
+    for body in ["one", "two", "three"] {
+        house.say(body, None).await.unwrap();
+    }
+    let kept = house.hub.keep(house.room.into());
+    let (_, attached, _) = house.resume(Some(1), 3);
+    let reached = Position { seq: 3, n: 3 };
+    assert_eq!(attached, Attached::Behind(reached));
+    // They read up to there, and the room goes on, with nobody else in it.
+    for body in ["four", "five"] {
+        house.say(body, None).await.unwrap();
+    }
+    let (listener, attached, welcomed) = house.resume(Some(3), 5);
+    assert_eq!((attached, welcomed), (Attached::Live, 2));
+    drop(kept);
+    house.say("six", None).await.unwrap();
+    assert_eq!(told(&listener, 1).await, ["six"]);
+
+    // Nothing is kept for nobody.
+    assert!(house.hub.detach(house.room.into(), &listener));
+    assert_eq!(house.hub.channels(), 0);
+    drop(house.hub.keep(house.room.into()));
+    assert_eq!(house.hub.channels(), 0);
+    // And one that is only kept does not take what comes for a gap.
+    let _kept = house.hub.keep(house.room.into());
+    house.say("seven", None).await.unwrap();
+    assert_eq!(house.hub.position(house.room.into()), None);
 }
 
 #[tokio::test]
