@@ -5,8 +5,10 @@
 //! nothing can be done at one door that the other does not know how to refuse.
 
 pub mod api;
+mod archive;
 mod audit;
 mod codes;
+mod holds;
 mod import;
 mod people;
 mod redactions;
@@ -30,6 +32,7 @@ use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    archive::Archive,
     chat::Chat,
     door::Problem,
     id::{RoomId, UserId},
@@ -53,6 +56,8 @@ pub struct Desk {
     pub chat: Chat,
     /// Taking back what was said.
     pub redact: Redact,
+    /// Old messages.
+    pub archive: Archive,
 }
 
 impl Desk {
@@ -112,6 +117,16 @@ pub fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(redactions::show))
         .routes(routes!(redactions::restore))
         .routes(routes!(server::registration, server::set_registration))
+        .routes(routes!(archive::list, archive::create))
+        .routes(routes!(archive::show))
+        .routes(routes!(archive::stop))
+        .routes(routes!(archive::restore))
+        .routes(routes!(archive::prune))
+        .routes(routes!(archive::verify))
+        .routes(routes!(archive::schedule, archive::set_schedule))
+        .routes(routes!(archive::run_now))
+        .routes(routes!(holds::list, holds::add))
+        .routes(routes!(holds::release))
         .routes(routes!(audit::acts))
         .routes(routes!(audit::rows))
         .routes(routes!(audit::position))
@@ -129,6 +144,10 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(people::erase))
         .routes(routes!(import::begin))
         .routes(routes!(import::accounts))
+        .routes(routes!(archive::segments))
+        .routes(routes!(archive::segment))
+        .routes(routes!(archive::ranges))
+        .routes(routes!(archive::entries))
 }
 
 /// On whose authority a request comes; the door has put it there.

@@ -79,6 +79,14 @@ id!(
     RedactionId
 );
 id!(
+    /// A run of the archive: one act of sealing, restoring, pruning or rewriting.
+    RunId
+);
+id!(
+    /// A legal hold on a room or a person.
+    HoldId
+);
+id!(
     /// One WebSocket connection.
     ConnId
 );

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod id;
 pub mod model;
+pub mod segment;
 pub mod stats;
 
 // Floor 1: each keeps one thing from the rest of the house.
@@ -22,6 +23,7 @@ pub mod rights;
 
 // Floor 3: each use case once.
 pub mod account;
+pub mod archive;
 pub mod chat;
 pub mod moderation;
 pub mod ops;

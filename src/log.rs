@@ -32,7 +32,7 @@ pub use self::{
     draft::Draft,
     event::{bury, encode},
     memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory},
-    policy::REGISTRATION,
+    policy::{ARCHIVE, REGISTRATION},
 };
 use crate::{
     clock::Clock,

@@ -1,10 +1,11 @@
 //! The values everything else speaks in: validated at the door, valid inside.
 //!
 //! Names and texts parse from strings and refuse with a reason ([`text`]); records are what the store
-//! keeps besides logs ([`record`], [`role`], [`sanction`], [`report`]); entries are what logs are made of
+//! keeps besides logs ([`record`], [`role`], [`sanction`], [`report`], [`archive`]); entries are what logs are made of
 //! ([`entry`]); a person is who rights are decided about ([`person`], [`permission`]); a refusal is the one
 //! answer to "no", whatever the door ([`refusal`]).
 
+pub mod archive;
 pub mod caller;
 pub mod deletion;
 pub mod entry;
@@ -17,6 +18,9 @@ pub mod role;
 pub mod sanction;
 pub mod text;
 
+pub use archive::{
+    Age, ArchivePolicy, Hold, HoldOn, Purge, Run, RunDetail, RunKind, RunRoom, RunState, Segment,
+};
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};

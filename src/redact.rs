@@ -7,6 +7,7 @@
 //! log behind what people say; who asked waits for it a while, and may come back to look.
 
 mod delete;
+mod empty;
 mod erase;
 mod find;
 mod forget;

@@ -164,6 +164,7 @@ fn open_doors(
         .spawn(listen::run(Arc::clone(app), socket, router));
     app.tasks.spawn(upkeep(core.app.clone()));
     app.tasks.spawn(erase::run(app.redact.clone()));
+    app.tasks.spawn(core.archive.clone().keep_schedule());
     let data_dir = config.server.data_dir.clone();
     tracing::info!(%address, data_dir = %data_dir.display(), epoch = %app.store.epoch(), "listening");
     ready(Listening {

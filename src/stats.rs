@@ -46,6 +46,8 @@ pub struct Stats {
     pub deletions: Count,
     /// Texts of deleted messages that were taken out of the store.
     pub erased: Count,
+    /// Entries sealed into segments.
+    pub archived: Count,
     /// Entries made durable, of every log.
     pub entries: Count,
     /// Batches committed; entries ÷ batches tells how well commits are shared.

@@ -9,6 +9,7 @@
 //!
 //! The contract's tests are `store::contract`; each backend runs them.
 
+mod archived;
 pub mod copy;
 pub mod lock;
 pub mod mongo;
@@ -21,21 +22,27 @@ pub mod sqlite;
 #[cfg(test)]
 mod contract;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use ipnet::IpNet;
 
-pub use self::plain::{RawEntry, Span};
 use self::raw::Scan;
+pub use self::{
+    archived::{Gap, Lack, Messages, open_segment},
+    payload::{erased, is_erased},
+    plain::{RawEntry, Span},
+};
 use crate::{
     clock::Millis,
-    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction,
-        Report, ReportState, Role, RoleName, Room, RoomName, Sanction, SanctionKind, Session,
-        Status, Txn, User, Username,
+        AddressBan, Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Hold, Key, Member,
+        Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
+    segment::Line,
 };
 
 /// What went wrong with the store as a whole.
@@ -198,7 +205,8 @@ pub enum Write {
         redaction: Option<RedactionId>,
     },
     /// The text of a deleted message, and the digest made of it, leave the store for good. Nothing happens
-    /// to a message that is not deleted (any more), or was erased before.
+    /// to a message that is not deleted (any more), or was erased before. [`Outcome::Stale`] when a segment
+    /// has the message, and is not of this generation: its text would stay there.
     Erase {
         /// Where.
         room: RoomId,
@@ -206,9 +214,45 @@ pub enum Write {
         target: u64,
         /// When.
         at: Millis,
+        /// The generation of the segment that has the message, from which the text is gone; none when it is
+        /// live only.
+        generation: Option<u32>,
     },
     /// A mass redaction as it is from now on, new or not.
     PutRedaction(Redaction),
+    /// A new segment, with its bytes. [`Outcome::Stale`] when it does not follow the room's last one, or when
+    /// texts of its messages were erased since it was made.
+    InsertSegment(Segment, Bytes),
+    /// A segment as it is from now on, with other bytes. [`Outcome::Stale`] when the stored one is not of the
+    /// generation before.
+    RewriteSegment(Segment, Bytes),
+    /// A segment as it is from now on, with the bytes it has; when it is purged, with none.
+    /// [`Outcome::Stale`] when the stored one is of another generation, or purged.
+    UpdateSegment(Segment),
+    /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
+    /// restored.
+    DeleteSegment {
+        /// Whose.
+        room: RoomId,
+        /// The `seq` of its last entry.
+        last: u64,
+    },
+    /// Live entries of a room that are in a segment, too, are gone, up to and with `upto`.
+    /// [`Outcome::Stale`] when no segment has the entry `upto`, or that one was restored or purged.
+    DeleteLive {
+        /// Whose.
+        room: RoomId,
+        /// The `seq` of the last of them.
+        upto: u64,
+    },
+    /// Entries of a room are live again, as they were. Fine for those that are.
+    InsertLive(RoomId, Vec<Line>),
+    /// A run of the archive as it is from now on, new or not.
+    PutRun(Run),
+    /// A hold.
+    PutHold(Hold),
+    /// A hold is over; fine when there is none.
+    DeleteHold(HoldId),
 }
 
 /// What became of one change of a batch.
@@ -272,6 +316,8 @@ pub struct PolicyState {
     pub settings: Vec<(String, String)>,
     /// The addresses that are banned.
     pub address_bans: Vec<AddressBan>,
+    /// What must not be taken out of the store.
+    pub holds: Vec<Hold>,
 }
 
 /// Which part of a room's messages to read.
@@ -343,7 +389,10 @@ pub struct Info {
 /// The storage contract.
 ///
 /// Whoever reads an entry, in whichever way, gets a deleted message as a tombstone: the text of one is in no
-/// answer of a store.
+/// answer of a store, but for [`Store::lines`] and the bytes of segments, which are for the archive.
+///
+/// Old entries of rooms are in segments. [`Store::entries`], [`Store::entry`] and [`Store::messages`] read
+/// across; a backend says what is live, and what segments there are.
 #[async_trait]
 pub trait Store: Scan {
     /// Makes a batch durable. The answers are in the batch's order. Changes are taken in order; after a
@@ -362,7 +411,8 @@ pub trait Store: Scan {
     /// Where a log stands; zeros for one without entries.
     async fn head(&self, log: LogId) -> Result<Head, Error>;
     /// The entries of a log with `after < seq <= upto`, in order: at most `limit`, and no more once their
-    /// text is over `bytes` (the one that crosses it is the last).
+    /// text is over `bytes` (the one that crosses it is the last). What was purged, or is in a segment that is
+    /// damaged, is passed over.
     async fn entries(
         &self,
         log: LogId,
@@ -370,7 +420,27 @@ pub trait Store: Scan {
         upto: u64,
         limit: usize,
         bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        archived::entries(self, log, (after, upto), limit, bytes).await
+    }
+    /// The same, of what is live.
+    async fn live_entries(
+        &self,
+        log: LogId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
     ) -> Result<Vec<Entry>, Error>;
+    /// Live entries of a room as they lie there, deleted messages with their texts: for sealing them.
+    async fn lines(
+        &self,
+        room: RoomId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Line>, Error>;
     /// Rows of a log as they lie there, readable or not: at most `limit`, and no more once their text is over
     /// `bytes` (the one that crosses it is the last).
     async fn raw_entries(
@@ -380,9 +450,13 @@ pub trait Store: Scan {
         limit: usize,
         bytes: usize,
     ) -> Result<Vec<RawEntry>, Error>;
-    /// The entry with this `seq`.
-    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error>;
-    /// The entry that this sender made in this log under this `txn`.
+    /// The entry with this `seq`. [`Error::Damaged`] when it is in a segment that does not read.
+    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
+        archived::entry(self, log, seq).await
+    }
+    /// The same, if it is live.
+    async fn live_entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error>;
+    /// The live entry that this sender made in this log under this `txn`.
     async fn entry_by_txn(
         &self,
         log: LogId,
@@ -396,12 +470,47 @@ pub trait Store: Scan {
         page: Page,
         floor: u64,
         limit: usize,
+    ) -> Result<Messages, Error> {
+        archived::messages(self, room, page, floor, limit).await
+    }
+    /// The same, of what is live.
+    async fn live_messages(
+        &self,
+        room: RoomId,
+        page: Page,
+        floor: u64,
+        limit: usize,
     ) -> Result<Vec<Entry>, Error>;
+
+    /// The first segment of a room that has an entry with this or a higher `seq`.
+    async fn segment_from(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error>;
+    /// The last segment of a room that has only entries with a lower `seq`.
+    async fn segment_before(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error>;
+    /// A segment as it is at this moment, with its bytes.
+    async fn segment(&self, room: RoomId, last: u64) -> Result<Option<(Segment, Bytes)>, Error>;
+    /// Segments by room and `last`, from the first after `after`.
+    async fn segments(
+        &self,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Error>;
+    /// Which messages of a room, from `first` up to and with `last`, are deleted.
+    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error>;
+    /// A run of the archive.
+    async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
+    /// Runs, the newest first, from the first that is older than `before`.
+    async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error>;
 
     /// That this message is deleted, if it is.
     async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error>;
-    /// Messages deleted at or before `upto` whose text is still there, the longest deleted first.
-    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error>;
+    /// Messages deleted from `since` on, up to and with `upto`, whose text is still there, the longest deleted
+    /// first.
+    async fn unerased(
+        &self,
+        since: Millis,
+        upto: Millis,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error>;
     /// What a redaction deleted and is not restored, by room and `seq`, from the first after `after`.
     async fn deletions_of(
         &self,
@@ -431,6 +540,8 @@ pub trait Store: Scan {
     /// Users by name, from the first after `after`.
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error>;
 
+    /// Ids of all rooms, deleted ones too, in their order, from the first after `after`.
+    async fn room_ids(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<RoomId>, Error>;
     /// Rooms by id, deleted ones too; those that do not exist are missing from the answer.
     async fn rooms(&self, ids: &[RoomId]) -> Result<Vec<Room>, Error>;
     /// The public room of this name.
@@ -507,6 +618,11 @@ pub trait Store: Scan {
     fn secret(&self) -> [u8; 32];
     /// This incarnation.
     fn epoch(&self) -> Epoch;
+    /// Gives back some of the space that was freed, where that does not happen by itself; answers how many
+    /// bytes are left to give back. To be called again while something is.
+    async fn reclaim(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
     /// Whether it answers; what readiness asks.
     async fn ping(&self) -> Result<(), Error>;
     /// Closes it: waits for what is under way, leaves it tidy for the next start. Later calls fail.

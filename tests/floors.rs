@@ -8,10 +8,10 @@ use std::{
 
 /// The floors, lowest first; modules on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "config", "id", "model", "stats"],
+    &["clock", "config", "id", "model", "segment", "stats"],
     &["auth", "hub", "limit", "store"],
     &["log", "rights"],
-    &["account", "chat", "moderation", "ops", "redact"],
+    &["account", "archive", "chat", "moderation", "ops", "redact"],
     &["door"],
     &["desk"],
     &["admin", "http", "ws"],
@@ -25,6 +25,7 @@ const GROUND: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("id", &["clock"]),
     ("model", &["clock", "id"]),
+    ("segment", &["clock", "id"]),
     ("stats", &[]),
 ];
 
@@ -33,6 +34,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/sqlite"]),
     ("mongodb", &["store/mongo"]),
     ("bson", &["store/mongo"]),
+    ("zstd", &["segment"]),
+    ("tokio_cron_scheduler", &["archive/schedule"]),
+    ("croner", &["archive/schedule"]),
+    ("chrono", &["archive/schedule"]),
     ("argon2", &["auth/password"]),
     ("bcrypt", &["auth/password"]),
     ("jsonwebtoken", &["auth/keys", "auth/token"]),

@@ -47,6 +47,9 @@ pub enum Error {
     Odd(String),
 }
 
+/// What a client of this process itself calls the other end.
+const HERE: &str = "this process";
+
 /// Speaks to one server, over one connection.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -76,7 +79,7 @@ impl Client {
     pub async fn local(router: Router, peer: Peer) -> Result<Self, Error> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(serve_connection(TokioIo::new(theirs), router, peer));
-        Self::over(TokioIo::new(ours), "this process").await
+        Self::over(TokioIo::new(ours), HERE).await
     }
 
     async fn over<T>(io: TokioIo<T>, path: &str) -> Result<Self, Error>
@@ -106,9 +109,19 @@ impl Client {
         self
     }
 
+    /// Whether it is this process that answers, and not a server.
+    pub fn is_local(&self) -> bool {
+        &*self.path == HERE
+    }
+
     /// Asks for something.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.request(Method::GET, path, Body::empty()).await
+    }
+
+    /// Asks for something that is not JSON.
+    pub async fn get_bytes(&self, path: &str) -> Result<Bytes, Error> {
+        self.answer(Method::GET, path, Body::empty()).await
     }
 
     /// Asks for something to be done.
@@ -152,11 +165,16 @@ impl Client {
         path: &str,
         body: Body,
     ) -> Result<T, Error> {
+        let bytes = self.answer(method, path, body).await?;
+        serde_json::from_slice(&bytes).map_err(|e| Error::Odd(e.to_string()))
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Body) -> Result<Bytes, Error> {
         let answered = tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await;
         let late = || self.unreachable(format!("no answer within {} s", PATIENCE.as_secs()));
         let (ok, bytes) = answered.map_err(|_| late())??;
         if ok {
-            return serde_json::from_slice(&bytes).map_err(|e| Error::Odd(e.to_string()));
+            return Ok(bytes);
         }
         match serde_json::from_slice(&bytes) {
             Ok(refused) => Err(Error::Refused(refused)),

@@ -9,7 +9,7 @@ use crate::{
     log::{Done, Error, refuse},
     model::{Body, Caller, Entry, Payload, Refusal, Txn, Username},
     rights::{self, InRoom},
-    store::Page,
+    store::{Gap, Messages, Page},
 };
 
 /// The most messages in one page, by the wire contract.
@@ -73,6 +73,8 @@ pub struct MessageView {
 pub struct HistoryPage {
     /// The messages, in order.
     pub items: Vec<MessageView>,
+    /// What there was and cannot be read any more.
+    pub gaps: Vec<Gap>,
     /// Where the room's log stands.
     pub head: u64,
     /// How many messages it has.
@@ -169,11 +171,12 @@ impl Chat {
             .store
             .messages(id, page, floor, limit.min(PAGE_MOST))
             .await;
-        let entries = read.map_err(|e| refuse(&e))?;
+        let Messages { entries, gaps } = read.map_err(|e| refuse(&e))?;
         let items = self.views(caller, entries).await?;
         // Whoever was taken out meanwhile does not get to see it.
         let floor_now = self.may_read(caller, id).await?;
         let items = items.into_iter().filter(|m| m.seq >= floor_now).collect();
+        let gaps = gaps.into_iter().filter(|g| g.last >= floor_now).collect();
         let head = self
             .log
             .room(id)
@@ -182,6 +185,7 @@ impl Chat {
             .head();
         Ok(HistoryPage {
             items,
+            gaps,
             head: head.seq,
             n: head.n,
             epoch: self.store.epoch(),

@@ -131,6 +131,10 @@ impl Chat {
             let Some(last) = entries.last().map(|e| e.seq) else {
                 return Ok(false);
             };
+            // Some of it was purged, or is in a segment that does not read.
+            if last - reached != entries.len() as u64 {
+                return Ok(false);
+            }
             for event in self.events(&entries).await? {
                 bytes += event.len() as u64;
                 events.push(event);

@@ -157,6 +157,27 @@ sections! {
         erase_within: Period = "7d", "0s" to "3650d";
     }
 
+    /// When old messages are archived, and when what is archived is deleted for good. What is decided with
+    /// `chatd archive schedule` and `chatd archive policy` goes before.
+    archive: Archive {
+        /// When the archive runs by itself: a cron expression in UTC, such as `30 3 * * *` for every day at
+        /// 3:30. Empty for never. What was missed while no server ran, runs once at the next start.
+        schedule: String = "";
+        /// From which age on the schedule archives messages; a room may have its own. 0 for none.
+        older_than: Period = "30d", "0s" to "36500d";
+        /// The age below which nothing is archived, whoever asks: while a message is live, repeating it under
+        /// its `txn` is safe.
+        min_age: Period = "1d", "0s" to "3650d";
+        /// How many entries a second a run moves beside live traffic, unless it says another rate. 0 for as
+        /// many as it can.
+        rate: u32 = 5000, "0" to "1000000";
+        /// From which age on the schedule prunes what is archived: deletes it for good, after the time of
+        /// grace. 0 for never.
+        prune_older_than: Period = "0s", "0s" to "36500d";
+        /// How long pruning can be taken back with `chatd archive restore`.
+        grace: Period = "7d", "0s" to "3650d";
+    }
+
     /// What is logged.
     log: Log {
         /// The least level that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module, as

@@ -1,6 +1,7 @@
 //! What goes over these URLs: the same types for both doors, the client and `--json`. Times are
 //! milliseconds since 1970, names of roles and permissions are words.
 
+pub mod archive;
 pub mod audit;
 pub mod import;
 mod moderation;

@@ -68,6 +68,8 @@ pub(super) async fn erase(
         "begin" => {
             let how = if delete { "delete" } else { "keep" };
             let reason = optional(body.reason.as_deref(), "reason", Reason::parse)?;
+            let id = desk.ops.find_user(&user).await?.id;
+            desk.redact.check_forget(id, delete).await?;
             let account = desk
                 .ops
                 .begin_erasure(&by, &user, how, reason, dry_run)

@@ -17,7 +17,7 @@ use crate::{
     clock::Millis,
     door::{App, JsonBody, PathOf, Problem, QueryOf},
     model::{Body, Reason, Refusal, Txn},
-    store::Page,
+    store::{Gap, Lack, Page},
 };
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -58,10 +58,34 @@ pub(super) struct HistoryBody {
     n: u64,
     /// The store's incarnation; positions of another one mean nothing.
     epoch: String,
-    /// Ranges of `seq` whose messages were purged or damaged.
-    gaps: Vec<[u64; 2]>,
+    /// Ranges of `seq` whose messages cannot be read any more.
+    gaps: Vec<GapBody>,
     /// Always null: pages follow by `before` and `after`.
     next: Option<String>,
+}
+
+/// A range of a room's log.
+#[derive(Debug, Serialize, ToSchema)]
+struct GapBody {
+    /// The first `seq`.
+    first: u64,
+    /// The last `seq`.
+    last: u64,
+    /// `purged`, or `damaged` when the archive of it does not read.
+    why: &'static str,
+}
+
+impl From<Gap> for GapBody {
+    fn from(gap: Gap) -> Self {
+        Self {
+            first: gap.first,
+            last: gap.last,
+            why: match gap.why {
+                Lack::Purged => "purged",
+                Lack::Damaged => "damaged",
+            },
+        }
+    }
 }
 
 /// Messages of a room; empty only at the end.
@@ -84,7 +108,7 @@ pub(super) async fn history(
         head: page.head,
         n: page.n,
         epoch: page.epoch.to_string(),
-        gaps: Vec::new(),
+        gaps: page.gaps.into_iter().map(Into::into).collect(),
         next: None,
     }))
 }

@@ -1,12 +1,14 @@
 //! What holds for the whole server, out of what the store has of it, and how a write changes it.
 
 use crate::{
-    model::{Policy, Registration, RoleName},
+    model::{ArchivePolicy, Policy, RoleName},
     store::{PolicyState, Write},
 };
 
 /// The setting under which it is kept who may register.
 pub const REGISTRATION: &str = "registration";
+/// The setting under which it is kept how the archive runs.
+pub const ARCHIVE: &str = "archive";
 
 /// From what the store has.
 pub(super) fn of(state: PolicyState) -> Policy {
@@ -14,11 +16,14 @@ pub(super) fn of(state: PolicyState) -> Policy {
         roles,
         settings,
         address_bans,
+        holds,
     } = state;
     let mut policy = Policy {
         roles: roles.into_iter().map(|r| (r.name.clone(), r)).collect(),
         registration: None,
         address_bans,
+        holds,
+        archive: ArchivePolicy::default(),
     };
     for (name, value) in settings {
         set(&mut policy, &name, &value);
@@ -51,13 +56,24 @@ pub(super) fn apply(policy: &mut Policy, write: Write) -> Option<RoleName> {
             policy.address_bans.retain(|b| b.network != network);
             None
         }
+        Write::PutHold(hold) => {
+            policy.holds.retain(|h| h.id != hold.id);
+            policy.holds.push(hold);
+            None
+        }
+        Write::DeleteHold(id) => {
+            policy.holds.retain(|h| h.id != id);
+            None
+        }
         _ => None,
     }
 }
 
 /// A setting that does not read, or that this version does not know, is as if it were not set.
 fn set(policy: &mut Policy, name: &str, value: &str) {
-    if name == REGISTRATION {
-        policy.registration = serde_json::from_str::<Option<Registration>>(value).unwrap_or(None);
+    match name {
+        REGISTRATION => policy.registration = serde_json::from_str(value).unwrap_or(None),
+        ARCHIVE => policy.archive = serde_json::from_str(value).unwrap_or_default(),
+        _ => {}
     }
 }

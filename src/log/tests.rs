@@ -12,12 +12,14 @@ use super::*;
 use crate::{
     clock::Millis,
     hub::{Attached, Connection, Outbox, Position},
-    id::{ConnId, Epoch, RedactionId, ReportId, SessionId},
+    id::{ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
     model::{
         Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Member,
         Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind, RoomName,
-        RoomRole, RoomRules, Sanction, SanctionKind, Session, Status, Txn, User, Username,
+        RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User,
+        Username,
     },
+    segment::Line,
     store::{
         About, Change, ControlState, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
         Span, UserState, Write,
@@ -101,12 +103,21 @@ pass_on! {
     load_user(id: UserId) -> Option<UserState>;
     load_control() -> ControlState;
     head(log: LogId) -> Head;
-    entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
+    live_entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
     raw_entries(log: LogId, span: Span, limit: usize, bytes: usize) -> Vec<RawEntry>;
-    entry(log: LogId, seq: u64) -> Option<Entry>;
-    messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
+    live_entry(log: LogId, seq: u64) -> Option<Entry>;
+    live_messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
+    lines(room: RoomId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Line>;
+    segment_from(room: RoomId, seq: u64) -> Option<Segment>;
+    segment_before(room: RoomId, seq: u64) -> Option<Segment>;
+    segment(room: RoomId, last: u64) -> Option<(Segment, bytes::Bytes)>;
+    segments(after: Option<(RoomId, u64)>, limit: usize) -> Vec<Segment>;
+    deleted(room: RoomId, first: u64, last: u64) -> std::collections::HashSet<u64>;
+    run(id: RunId) -> Option<Run>;
+    runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
+    room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;
     deletion(room: RoomId, target: u64) -> Option<Deletion>;
-    unerased(upto: Millis, limit: usize) -> Vec<Deletion>;
+    unerased(since: Millis, upto: Millis, limit: usize) -> Vec<Deletion>;
     deletions_of(redaction: RedactionId, after: Option<(RoomId, u64)>, limit: usize) -> Vec<Deletion>;
     redaction(id: RedactionId) -> Option<Redaction>;
     redactions(before: Option<RedactionId>, limit: usize) -> Vec<Redaction>;

@@ -81,6 +81,13 @@ pub enum Payload {
         /// The `seq` of the message.
         target: u64,
     },
+    /// Entries of this room were purged: they cannot be read any more.
+    Purged {
+        /// The `seq` of the first of them.
+        first: u64,
+        /// The `seq` of the last of them.
+        last: u64,
+    },
     /// A room came to be.
     Created {
         /// Its name then.
@@ -195,6 +202,7 @@ impl Payload {
             Self::Message { .. } | Self::Tombstone => "message",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
+            Self::Purged { .. } => "purged",
             Self::Created { .. } => "created",
             Self::Membership { .. } => "membership",
             Self::Owner { .. } => "owner",

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, ops::Deref};
 
 use super::{
+    archive::{ArchivePolicy, Hold},
     permission::Permissions,
     record::{Registration, Status, User},
     role::{Builtin, Role},
@@ -72,7 +73,8 @@ impl Deref for Who<'_> {
     }
 }
 
-/// What holds for the whole server, kept in memory: roles, who may register, banned addresses.
+/// What holds for the whole server, kept in memory: roles, who may register, banned addresses,
+/// holds, how the archive runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     /// The roles that operators made.
@@ -81,6 +83,10 @@ pub struct Policy {
     pub registration: Option<Registration>,
     /// Whose addresses are not let in.
     pub address_bans: Vec<AddressBan>,
+    /// What must not be taken out of the store.
+    pub holds: Vec<Hold>,
+    /// How the archive runs, where it was decided at run time; else the settings say.
+    pub archive: ArchivePolicy,
 }
 
 impl Policy {

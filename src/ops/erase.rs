@@ -54,6 +54,9 @@ impl Ops {
                 if user.status == Status::Erased {
                     return Err(Refusal::Conflict("this account was erased already".into()));
                 }
+                if let Some(hold) = draft.policy().hold_on_user(id) {
+                    return Err(hold.refusal("this person"));
+                }
                 let detail = json!({"messages": messages, "reason": reason});
                 let target = Some(id.to_string());
                 draft.act("user.erase", &by.actor(), target, detail, &[]);

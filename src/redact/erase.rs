@@ -1,52 +1,66 @@
 //! Erasing: the texts of deleted messages leave the store.
 
-use super::{Redact, SLICE};
+use super::{Redact, SLICE, TRIES};
 use crate::{
-    log::refuse,
-    model::Refusal,
-    store::{self, Write},
+    clock::Millis,
+    id::{LogId, RoomId},
+    log::{Error, refuse},
+    model::{Actor, Refusal},
 };
 
 impl Redact {
     /// Erases every text whose time is over, slice by slice; answers how many. Runs until nothing is due or
     /// the server stops; what is left is found by the next run.
     pub async fn erase(&self) -> Result<u64, Refusal> {
-        let mut erased = 0;
-        loop {
-            let done = self.erase_slice().await?;
-            if done == 0 {
-                return Ok(erased);
-            }
-            erased += done;
-            self.stats.erased.add(done);
-        }
-    }
-
-    async fn erase_slice(&self) -> Result<u64, Refusal> {
-        if self.stopping.is_cancelled() {
-            return Ok(0);
-        }
         let now = self.clock.now();
         let due = now.minus(self.config.messages.erase_within.into());
-        let found = self.store.unerased(due, SLICE).await;
-        let found = found.map_err(|e: store::Error| refuse(&e))?;
-        if found.is_empty() {
-            return Ok(0);
-        }
-        let count = found.len() as u64;
-        // Through the log like every change, and so behind what waits there; no log is touched by it.
-        let done = self.log.append(&[], None, move |draft| {
-            draft.by_itself();
-            for deletion in &found {
-                draft.write(Write::Erase {
-                    room: deletion.room,
-                    target: deletion.target,
-                    at: now,
-                });
+        let (mut erased, mut since, mut limit) = (0, Millis(0), SLICE);
+        while !self.stopping.is_cancelled() {
+            let found = self.store.unerased(since, due, limit).await;
+            let found = found.map_err(|e| refuse(&e))?;
+            let Some(last) = found.last().map(|d| d.at) else {
+                break;
+            };
+            let targets: Vec<_> = found.iter().map(|d| (d.room, d.target)).collect();
+            let done = self.erase_these(&targets).await?;
+            erased += done;
+            self.stats.erased.add(done);
+            if done > 0 {
+                continue;
             }
-            Ok(())
-        });
-        done.await.map_err(Refusal::from)?;
-        Ok(count)
+            // All of these stay, as they are held: on to those that were deleted later. Where as many were
+            // deleted in one moment, more of them are asked for at a time.
+            if found.len() < limit {
+                break;
+            }
+            if last == since {
+                limit *= 2;
+            }
+            since = last;
+        }
+        Ok(erased)
+    }
+
+    async fn erase_these(&self, targets: &[(RoomId, u64)]) -> Result<u64, Refusal> {
+        for _ in 0..TRIES {
+            let emptied = self.empty(targets).await?;
+            let count = emptied.count();
+            if count == 0 {
+                return Ok(0);
+            }
+            // Through the log like every change, and so behind what waits there.
+            let touches = [LogId::Control];
+            let done = self.log.append(&touches, None, move |draft| {
+                draft.by_itself();
+                emptied.write(draft, &Actor::server())
+            });
+            match done.await {
+                Ok(_) => return Ok(count),
+                // One of them was archived or restored meanwhile.
+                Err(Error::Stale) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(Refusal::Busy)
     }
 }

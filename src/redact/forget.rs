@@ -6,10 +6,10 @@
 
 use std::collections::HashSet;
 
-use super::{Redact, SLICE, is_said};
+use super::{Redact, SLICE, TRIES, is_said};
 use crate::{
     id::{LogId, RoomId, UserId},
-    log::refuse,
+    log::{Error, refuse},
     model::{Authority, Deletion, Payload, Refusal},
     store::Write,
 };
@@ -58,7 +58,7 @@ impl Redact {
         let texts: Vec<(u64, bool)> = texts.map(|e| (e.seq, is_said(&e.payload))).collect();
         for slice in texts.chunks(SLICE) {
             self.check_stopping()?;
-            self.forget_slice(by, room, slice.to_vec()).await?;
+            self.forget_slice(by, user, room, slice).await?;
         }
         let next = Reached {
             after: last,
@@ -67,24 +67,49 @@ impl Redact {
         Ok((texts.len() as u64, Some(next)))
     }
 
+    /// Refuses to forget somebody who, or a room of whom, is under a hold.
+    pub async fn check_forget(&self, user: UserId, texts: bool) -> Result<(), Refusal> {
+        let policy = self.log.policy();
+        if let Some(hold) = policy.hold_on_user(user) {
+            return Err(hold.refusal("this person"));
+        }
+        if texts && !policy.holds.is_empty() {
+            for room in self.rooms_ever(user).await? {
+                if let Some(hold) = policy.hold_on_room(room) {
+                    return Err(hold.refusal("a room that they were in"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Erases these texts. One that is still to be read is deleted first: by an entry, as any other, or, in a
     /// deleted room, which takes no entry more, by the one that deleted the room.
     async fn forget_slice(
         &self,
         by: &Authority,
+        user: UserId,
         room: RoomId,
-        slice: Vec<(u64, bool)>,
+        slice: &[(u64, bool)],
     ) -> Result<(), Refusal> {
-        let by = by.clone();
-        let touches = [LogId::Control, room.into()];
-        let done = self.log.append(&touches, None, move |draft| {
-            let only = || Refusal::Forbidden("this is for operators".into());
-            draft.authorise(&by, |_| Err(only()))?;
-            let (live, at) = (draft.room(room)?, draft.now());
-            let gone = live.facts().room.deleted_at.is_some();
-            for (target, said) in &slice {
-                let target = *target;
-                if *said {
+        let targets: Vec<_> = slice.iter().map(|(target, _)| (room, *target)).collect();
+        for _ in 0..TRIES {
+            let emptied = self.empty(&targets).await?;
+            if emptied.kept > 0 {
+                self.check_forget(user, true).await?;
+                let why = "some of the texts lie in archived messages that do not read; see: \
+                           chatd archive verify";
+                return Err(Refusal::Conflict(why.into()));
+            }
+            let (by, slice) = (by.clone(), slice.to_vec());
+            let touches = [LogId::Control, room.into()];
+            let done = self.log.append(&touches, None, move |draft| {
+                let only = || Refusal::Forbidden("this is for operators".into());
+                draft.authorise(&by, |_| Err(only()))?;
+                let (live, at) = (draft.room(room)?, draft.now());
+                let gone = live.facts().room.deleted_at.is_some();
+                for (target, _) in slice.iter().filter(|(_, said)| *said) {
+                    let target = *target;
                     let seq = if gone {
                         live.head().seq
                     } else {
@@ -100,11 +125,15 @@ impl Redact {
                         erased_at: None,
                     }));
                 }
-                draft.write(Write::Erase { room, target, at });
+                emptied.write(draft, &by.actor())
+            });
+            match done.await {
+                Ok(_) => return Ok(()),
+                Err(Error::Stale) => {}
+                Err(e) => return Err(e.into()),
             }
-            Ok(())
-        });
-        done.await.map(drop).map_err(Into::into)
+        }
+        Err(Refusal::Busy)
     }
 
     /// Every room that somebody was ever in, as their own log tells, in that order.

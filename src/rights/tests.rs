@@ -105,6 +105,8 @@ fn every_builtin_role_and_permission() {
         (P::InviteManage, [false, false, false, false, true]),
         (P::RoleManage, [false, false, false, false, true]),
         (P::ServerManage, [false, false, false, false, true]),
+        (P::ArchiveRun, [false, false, false, false, true]),
+        (P::HoldManage, [false, false, false, false, true]),
         (P::AuditRead, [false, true, false, false, true]),
     ];
     let named: Vec<_> = rows.iter().map(|(p, _)| *p).collect();

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     account::Account,
+    archive::Archive,
     auth::{Keys, Passwords, keys::Realm, password::Cost},
     chat::Chat,
     clock::{Clock, Millis},
@@ -35,6 +36,7 @@ pub(super) struct Core {
     pub(super) backend: Backend,
     /// Where the store is, without credentials.
     pub(super) location: String,
+    pub(super) archive: Archive,
     passwords: Arc<Passwords>,
     started_at: Millis,
     /// The appender; waited for after the doors' tasks.
@@ -42,6 +44,7 @@ pub(super) struct Core {
 }
 
 impl Core {
+    #[expect(clippy::too_many_lines, reason = "one part after the other")]
     pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
         let clock = Clock::system();
         let location = Location::of(config)?;
@@ -92,6 +95,17 @@ impl Core {
             stopping: stopping.clone(),
             turn: Arc::default(),
         };
+        let archive = Archive {
+            log: log.clone(),
+            store: Arc::clone(&store),
+            config: Arc::clone(config),
+            clock: clock.clone(),
+            stats: Arc::clone(&stats),
+            tasks: doors.clone(),
+            stopping: stopping.clone(),
+            current: Arc::default(),
+            rescheduled: Arc::default(),
+        };
         let account = Account {
             log,
             store: Arc::clone(&store),
@@ -135,6 +149,7 @@ impl Core {
             app,
             backend,
             location: shown,
+            archive,
             passwords,
             started_at,
             tasks,
@@ -160,6 +175,7 @@ impl Core {
             moderation: app.moderation.clone(),
             chat: app.chat.clone(),
             redact: app.redact.clone(),
+            archive: self.archive.clone(),
         }
     }
 

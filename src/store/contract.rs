@@ -3,6 +3,7 @@
 //! A backend says where its stores are ([`Place`]) and calls [`suite!`], which makes a test of each of
 //! these functions. One that is missing in the list there is dead code, and a warning.
 
+pub(in crate::store) mod archive;
 pub(in crate::store) mod deletions;
 pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
@@ -14,7 +15,7 @@ pub(in crate::store) mod rooms;
 
 use async_trait::async_trait;
 
-use super::{Change, Error, Outcome, Store, Write, raw::Load};
+use super::{Change, Error, Outcome, Page, Store, Write, raw::Load};
 use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
@@ -73,6 +74,12 @@ macro_rules! suite {
             deletions::restores_what_was_deleted_together,
             deletions::erases_the_text_for_good,
             deletions::lists_redactions_and_what_they_deleted,
+            archive::reads_across_live_and_archived,
+            archive::refuses_what_would_lose_entries,
+            archive::hides_and_erases_what_is_archived,
+            archive::names_what_cannot_be_read,
+            archive::makes_entries_live_again,
+            archive::keeps_runs_and_holds,
             people::keeps_names_and_login_emails_unique,
             people::finds_users,
             people::notices_stale_sessions,
@@ -231,6 +238,19 @@ async fn put(store: &dyn Store, list: impl Into<Vec<Write>>) {
 /// Appends entries that must succeed, in one change.
 async fn append(store: &dyn Store, list: impl Into<Vec<Entry>>) {
     assert_eq!(commit(store, entries(list)).await, Outcome::Committed);
+}
+
+/// A page of messages, among which none is missing.
+async fn messages(
+    store: &dyn Store,
+    room: RoomId,
+    page: Page,
+    floor: u64,
+    limit: usize,
+) -> Vec<Entry> {
+    let found = store.messages(room, page, floor, limit).await.unwrap();
+    assert_eq!(found.gaps, []);
+    found.entries
 }
 
 /// All of a log.

@@ -5,6 +5,7 @@
 //! found again by ids that were made before the first try (`settle`). The collections are described in
 //! `docs/mongodb.md`. The driver is named nowhere but here.
 
+mod archive;
 mod bulk;
 mod commit;
 mod connect;
@@ -28,6 +29,7 @@ mod writes;
 mod tests;
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
         Arc,
@@ -37,6 +39,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use mongodb::{Database, bson::doc};
 use tokio::{sync::Mutex, time::timeout};
 
@@ -53,12 +56,13 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
-        Username,
+        ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session,
+        Status, Txn, User, Username,
     },
+    segment::Line,
 };
 
 /// How long the answer to a ping may take. Longer than the wait for a server, and much shorter than what a
@@ -181,7 +185,7 @@ impl Store for Mongo {
         logs::head(self.db()?, log).await
     }
 
-    async fn entries(
+    async fn live_entries(
         &self,
         log: LogId,
         after: u64,
@@ -190,6 +194,17 @@ impl Store for Mongo {
         bytes: usize,
     ) -> Result<Vec<Entry>, Error> {
         logs::entries(self.db()?, log, (after, upto), limit, bytes).await
+    }
+
+    async fn lines(
+        &self,
+        room: RoomId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Line>, Error> {
+        archive::lines(self.db()?, room, (after, upto), limit, bytes).await
     }
 
     async fn raw_entries(
@@ -202,7 +217,7 @@ impl Store for Mongo {
         plain::entries(self.db()?, log, span, limit, bytes).await
     }
 
-    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
+    async fn live_entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
         logs::entry(self.db()?, log, seq).await
     }
 
@@ -215,7 +230,7 @@ impl Store for Mongo {
         logs::entry_by_txn(self.db()?, log, from, txn).await
     }
 
-    async fn messages(
+    async fn live_messages(
         &self,
         room: RoomId,
         page: Page,
@@ -225,12 +240,49 @@ impl Store for Mongo {
         logs::messages(self.db()?, room, page, floor, limit).await
     }
 
+    async fn segment_from(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error> {
+        archive::segment_from(self.db()?, room, seq).await
+    }
+
+    async fn segment_before(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error> {
+        archive::segment_before(self.db()?, room, seq).await
+    }
+
+    async fn segment(&self, room: RoomId, last: u64) -> Result<Option<(Segment, Bytes)>, Error> {
+        archive::segment(self.db()?, room, last).await
+    }
+
+    async fn segments(
+        &self,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        archive::segments(self.db()?, after, limit).await
+    }
+
+    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error> {
+        overlay::deleted(self.db()?, room, first, last).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
+        archive::run(self.db()?, id).await
+    }
+
+    async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
+        archive::runs(self.db()?, before, limit).await
+    }
+
     async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error> {
         overlay::deletion(self.db()?, room, target).await
     }
 
-    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error> {
-        overlay::unerased(self.db()?, upto, limit).await
+    async fn unerased(
+        &self,
+        since: Millis,
+        upto: Millis,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error> {
+        overlay::unerased(self.db()?, since, upto, limit).await
     }
 
     async fn deletions_of(
@@ -276,6 +328,10 @@ impl Store for Mongo {
 
     async fn list_users(&self, after: Option<&Username>, limit: usize) -> Result<Vec<User>, Error> {
         records::list_users(self.db()?, after, limit).await
+    }
+
+    async fn room_ids(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<RoomId>, Error> {
+        records::all_room_ids(self.db()?, after, limit).await
     }
 
     async fn rooms(&self, ids: &[RoomId]) -> Result<Vec<Room>, Error> {

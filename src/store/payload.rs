@@ -4,13 +4,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{Payload, entry::FORMAT};
+use crate::{
+    model::{Payload, entry::FORMAT},
+    segment::Line,
+};
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "message",
     "delete",
     "restore",
+    "purged",
     "created",
     "membership",
     "owner",
@@ -45,6 +49,19 @@ struct MessageRead {
 
 /// What is left of a message whose text was erased.
 pub(super) const ERASED: &str = r#"{"erased":true}"#;
+
+/// Whether a line is a message whose text was erased.
+pub fn is_erased(line: &Line) -> bool {
+    line.is_message() && line.data == ERASED
+}
+
+/// The line with its text erased.
+pub fn erased(line: Line) -> Line {
+    Line {
+        data: ERASED.to_owned(),
+        ..line
+    }
+}
 
 /// The JSON of a payload without its kind.
 pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {

@@ -5,6 +5,7 @@
 //! nowhere but here.
 
 mod apply;
+mod archive;
 mod checkpoint;
 mod logs;
 mod moderation;
@@ -22,6 +23,7 @@ mod writer;
 mod tests;
 
 use std::{
+    collections::HashSet,
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,6 +32,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
@@ -44,12 +47,13 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RedactionId, ReportId, RoomId, SessionId, UserId},
+    id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, Room, RoomName, Sanction, SanctionKind, Session, Status, Txn, User,
-        Username,
+        ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session,
+        Status, Txn, User, Username,
     },
+    segment::Line,
 };
 
 /// What an embedded store is opened with.
@@ -194,7 +198,7 @@ impl Store for Sqlite {
         self.readers.read(move |conn| logs::head(conn, log)).await
     }
 
-    async fn entries(
+    async fn live_entries(
         &self,
         log: LogId,
         after: u64,
@@ -204,6 +208,19 @@ impl Store for Sqlite {
     ) -> Result<Vec<Entry>, Error> {
         self.readers
             .read(move |conn| logs::entries(conn, log, (after, upto), limit, bytes))
+            .await
+    }
+
+    async fn lines(
+        &self,
+        room: RoomId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Vec<Line>, Error> {
+        self.readers
+            .read(move |conn| archive::lines(conn, room, (after, upto), limit, bytes))
             .await
     }
 
@@ -219,7 +236,7 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
+    async fn live_entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
         self.readers
             .read(move |conn| logs::entry(conn, log, seq))
             .await
@@ -237,7 +254,7 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn messages(
+    async fn live_messages(
         &self,
         room: RoomId,
         page: Page,
@@ -249,15 +266,64 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn segment_from(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error> {
+        self.readers
+            .read(move |conn| archive::segment_from(conn, room, seq))
+            .await
+    }
+
+    async fn segment_before(&self, room: RoomId, seq: u64) -> Result<Option<Segment>, Error> {
+        self.readers
+            .read(move |conn| archive::segment_before(conn, room, seq))
+            .await
+    }
+
+    async fn segment(&self, room: RoomId, last: u64) -> Result<Option<(Segment, Bytes)>, Error> {
+        self.readers
+            .read(move |conn| archive::segment(conn, room, last))
+            .await
+    }
+
+    async fn segments(
+        &self,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        self.readers
+            .read(move |conn| archive::segments(conn, after, limit))
+            .await
+    }
+
+    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error> {
+        self.readers
+            .read(move |conn| overlay::deleted(conn, room, first, last))
+            .await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
+        self.readers.read(move |conn| archive::run(conn, id)).await
+    }
+
+    async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
+        self.readers
+            .read(move |conn| archive::runs(conn, before, limit))
+            .await
+    }
+
     async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error> {
         self.readers
             .read(move |conn| overlay::deletion(conn, room, target))
             .await
     }
 
-    async fn unerased(&self, upto: Millis, limit: usize) -> Result<Vec<Deletion>, Error> {
+    async fn unerased(
+        &self,
+        since: Millis,
+        upto: Millis,
+        limit: usize,
+    ) -> Result<Vec<Deletion>, Error> {
         self.readers
-            .read(move |conn| overlay::unerased(conn, upto, limit))
+            .read(move |conn| overlay::unerased(conn, since, upto, limit))
             .await
     }
 
@@ -327,6 +393,12 @@ impl Store for Sqlite {
         let after = after.cloned();
         self.readers
             .read(move |conn| records::list_users(conn, after.as_ref(), limit))
+            .await
+    }
+
+    async fn room_ids(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<RoomId>, Error> {
+        self.readers
+            .read(move |conn| records::room_ids(conn, after, limit))
             .await
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{super::policy, Memory};
 use crate::{
-    id::LogId,
-    model::{Head, Sanction},
+    id::{LogId, RoomId, UserId},
+    model::{Head, Sanction, SanctionKind},
     store::{RoomState, UserState, Write},
 };
 
@@ -75,23 +75,14 @@ impl Memory {
                 }
             }
             Write::PutSanction(sanction) => self.sanction(sanction),
-            Write::DeleteSanction { kind, user, room } => match room {
-                Some(room) => {
-                    if let Some(live) = self.room(room) {
-                        live.facts.write().sanctions.remove(&(user, kind));
-                    }
-                }
-                None => {
-                    if let Some(live) = self.user(user) {
-                        live.facts.write().0.sanctions.retain(|s| s.kind != kind);
-                    }
-                }
-            },
+            Write::DeleteSanction { kind, user, room } => self.lift(kind, user, room),
             Write::PutRole(_)
             | Write::DeleteRole(_)
             | Write::PutSetting(..)
             | Write::PutAddressBan(_)
-            | Write::DeleteAddressBan(_) => self.change_policy(write),
+            | Write::DeleteAddressBan(_)
+            | Write::PutHold(_)
+            | Write::DeleteHold(_) => self.change_policy(write),
             Write::InsertCode(_)
             | Write::TakeCode(_)
             | Write::DeleteCode(_)
@@ -103,6 +94,13 @@ impl Memory {
             | Write::Restore { .. }
             | Write::Erase { .. }
             | Write::PutRedaction(_)
+            | Write::InsertSegment(..)
+            | Write::RewriteSegment(..)
+            | Write::UpdateSegment(_)
+            | Write::DeleteSegment { .. }
+            | Write::DeleteLive { .. }
+            | Write::InsertLive(..)
+            | Write::PutRun(_)
             | Write::PutKey(_)
             | Write::SetEpoch(_) => {}
         }
@@ -121,6 +119,21 @@ impl Memory {
                     let sanctions = &mut live.facts.write().0.sanctions;
                     sanctions.retain(|s| s.kind != sanction.kind);
                     sanctions.push(sanction);
+                }
+            }
+        }
+    }
+
+    fn lift(&self, kind: SanctionKind, user: UserId, room: Option<RoomId>) {
+        match room {
+            Some(room) => {
+                if let Some(live) = self.room(room) {
+                    live.facts.write().sanctions.remove(&(user, kind));
+                }
+            }
+            None => {
+                if let Some(live) = self.user(user) {
+                    live.facts.write().0.sanctions.retain(|s| s.kind != kind);
                 }
             }
         }
@@ -160,7 +173,9 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteRole(_)
         | Write::PutSetting(..)
         | Write::PutAddressBan(_)
-        | Write::DeleteAddressBan(_) => Some(LogId::Control),
+        | Write::DeleteAddressBan(_)
+        | Write::PutHold(_)
+        | Write::DeleteHold(_) => Some(LogId::Control),
         Write::InsertSession(_)
         | Write::UpdateSession(_)
         | Write::InsertCode(_)
@@ -174,6 +189,13 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::Restore { .. }
         | Write::Erase { .. }
         | Write::PutRedaction(_)
+        | Write::InsertSegment(..)
+        | Write::RewriteSegment(..)
+        | Write::UpdateSegment(_)
+        | Write::DeleteSegment { .. }
+        | Write::DeleteLive { .. }
+        | Write::InsertLive(..)
+        | Write::PutRun(_)
         | Write::PutKey(_)
         | Write::SetEpoch(_) => None,
     }

@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     id::RedactionId,
     model::{Actor, Deletion, Redaction, RedactionDetail},
-    store::Page,
 };
 
 /// That message `target` is deleted, by entry `seq`.
@@ -55,12 +54,12 @@ pub(in crate::store) async fn shows_a_deleted_message_to_nobody(place: &impl Pla
 
     let mut expected = all.clone();
     expected[1] = tombstone(&all[1]);
-    let page = |page| store.messages(room, page, 0, 10);
-    assert_eq!(page(Page::After(0)).await.unwrap(), expected);
-    assert_eq!(page(Page::Before(u64::MAX)).await.unwrap(), expected);
-    assert_eq!(page(Page::Around(2)).await.unwrap(), expected);
-    assert_eq!(page(Page::Before(2)).await.unwrap(), expected[..1]);
-    assert_eq!(page(Page::After(2)).await.unwrap(), expected[2..]);
+    let page = |page| messages(&*store, room, page, 0, 10);
+    assert_eq!(page(Page::After(0)).await, expected);
+    assert_eq!(page(Page::Before(u64::MAX)).await, expected);
+    assert_eq!(page(Page::Around(2)).await, expected);
+    assert_eq!(page(Page::Before(2)).await, expected[..1]);
+    assert_eq!(page(Page::After(2)).await, expected[2..]);
     expected.push(gone);
     assert_eq!(read(&*store, room).await.unwrap(), expected);
     let one = store.entry(room.into(), 2).await.unwrap();
@@ -158,18 +157,21 @@ pub(in crate::store) async fn erases_the_text_for_good(place: &impl Place) {
     )
     .await;
     let before = NOW.minus(std::time::Duration::from_millis(1));
-    assert_eq!(store.unerased(before, 10).await.unwrap(), []);
-    let due = store.unerased(NOW, 10).await.unwrap();
+    assert_eq!(store.unerased(Millis(0), before, 10).await.unwrap(), []);
+    let due = store.unerased(Millis(0), NOW, 10).await.unwrap();
     assert_eq!(due, [deletion(room, 3, 5)]);
-    let due = store.unerased(later, 10).await.unwrap();
+    let due = store.unerased(Millis(0), later, 10).await.unwrap();
     assert_eq!(due, [deletion(room, 3, 5), second], "the oldest first");
-    assert_eq!(store.unerased(later, 1).await.unwrap().len(), 1);
+    let due = store.unerased(later, later, 10).await.unwrap();
+    assert_eq!(due, [second], "from a moment on");
+    assert_eq!(store.unerased(Millis(0), later, 1).await.unwrap().len(), 1);
 
     // With one that is not deleted, which nothing happens to.
     let erase = |target| Write::Erase {
         room,
         target,
         at: later,
+        generation: None,
     };
     put(&*store, [erase(3), erase(2), erase(3)]).await;
     let erased = Deletion {
@@ -177,7 +179,10 @@ pub(in crate::store) async fn erases_the_text_for_good(place: &impl Place) {
         ..deletion(room, 3, 5)
     };
     assert_eq!(store.deletion(room, 3).await.unwrap(), Some(erased));
-    assert_eq!(store.unerased(later, 10).await.unwrap(), [second]);
+    assert_eq!(
+        store.unerased(Millis(0), later, 10).await.unwrap(),
+        [second]
+    );
     let restore = Write::Restore {
         room,
         target: 3,

@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::{
-    id::{RedactionId, ReportId, SessionId},
+    id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Key, Permission, Permissions,
-        Redaction, RedactionDetail, Report, ReportState, Role, RoomRules, Sanction, SanctionKind,
-        Session,
+        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Hold, HoldOn, Key, Permission,
+        Permissions, Purge, Redaction, RedactionDetail, Report, ReportState, Role, RoomRules, Run,
+        RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
     },
     store::raw::{Digest, Row, Table, Value},
 };
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 14] = [
+const SUMS: [(Table, u64, &str); 17] = [
     (
         Table::Settings,
         2,
@@ -33,6 +33,11 @@ const SUMS: [(Table, u64, &str); 14] = [
         Table::AddressBans,
         2,
         "f40165e5a1e6468f8a9cf411469deac99aaabb9633b32d8ec346a18fc5d1dc60",
+    ),
+    (
+        Table::Holds,
+        2,
+        "659a1bf3deead5c2f1d2cd60105430bba7c6d4ae3fe50221613daaa384aa4e74",
     ),
     (
         Table::Codes,
@@ -73,6 +78,16 @@ const SUMS: [(Table, u64, &str); 14] = [
         Table::Entries,
         9,
         "a4a8564204e56320b1182f4035121346b203196c3f3f1d1a068dea49b0a62750",
+    ),
+    (
+        Table::Segments,
+        2,
+        "8f20608597169f0fcedcde1d0d0f1a32903fd8281aee1e9d54634683873b5751",
+    ),
+    (
+        Table::Runs,
+        2,
+        "4121c2e0bf4ca052825cc68d3c50c3d55bcdc27db6cf9a8ecfc9d84c35ab0b25",
     ),
     (
         Table::Rooms,
@@ -120,6 +135,66 @@ async fn fill(store: &dyn Store) {
     .await;
     talk(store).await;
     put(store, taken_back()).await;
+    put(store, archived()).await;
+}
+
+/// Two segments, of which one was purged; runs and holds.
+fn archived() -> Vec<Write> {
+    let run = |i: u8, finished_at| Run {
+        id: RunId::from_bytes([i; 16]),
+        kind: RunKind::Archive,
+        state: RunState::Done,
+        at: NOW,
+        finished_at,
+        detail: RunDetail::new(Actor::server()),
+    };
+    let segment = |first, last, erased| Segment {
+        room: room_id(3),
+        first,
+        last,
+        n: last,
+        first_at: NOW,
+        last_at: NOW,
+        entries: last + 1 - first,
+        messages: 1,
+        erased,
+        bytes: 700,
+        size: 7,
+        generation: 1,
+        run: RunId::from_bytes([1; 16]),
+        purge: None,
+        purged_at: None,
+        restored_at: None,
+    };
+    let whole = segment(301, 400, 0);
+    let pruned = Segment {
+        purge: Some(Purge {
+            run: RunId::from_bytes([2; 16]),
+            at: NOW,
+        }),
+        ..segment(1, 300, 1)
+    };
+    let purged = Segment {
+        size: 0,
+        purged_at: Some(NOW),
+        ..pruned.clone()
+    };
+    let hold = |i, on, by| Hold {
+        id: HoldId::from_bytes([i; 16]),
+        on,
+        reason: "case 7".parse().unwrap(),
+        by,
+        at: NOW,
+    };
+    vec![
+        Write::PutRun(run(1, Some(NOW))),
+        Write::PutRun(run(2, None)),
+        Write::InsertSegment(pruned, bytes::Bytes::from_static(b"segment")),
+        Write::InsertSegment(whole, bytes::Bytes::from_static(b"segment")),
+        Write::UpdateSegment(purged),
+        Write::PutHold(hold(1, HoldOn::Room(room_id(3)), Some(user_id(1)))),
+        Write::PutHold(hold(2, HoldOn::User(user_id(9)), None)),
+    ]
 }
 
 /// Messages that were deleted, one of them together with others.
@@ -155,6 +230,7 @@ fn taken_back() -> Vec<Write> {
             room: room_id(3),
             target: 2,
             at: Millis(NOW.0 + 1),
+            generation: None,
         },
         Write::PutRedaction(redaction),
     ]

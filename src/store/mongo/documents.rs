@@ -3,6 +3,7 @@
 //! Ids are BSON UUIDs, times are BSON dates (UTC, to the millisecond, as exact as [`Millis`]), digests are
 //! binary. What is not there is absent, never null. `docs/mongodb.md` describes the fields.
 
+mod archive;
 mod entry;
 mod moderation;
 mod overlay;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, spec::BinarySubtype};
 
 pub(super) use self::{
+    archive::{HoldDoc, RunDoc, SegmentDoc, hold_uuid, run_uuid},
     entry::{EntryDoc, HeadDoc},
     moderation::{AddressBanDoc, ReportDoc, RoleDoc, SanctionDoc, report_uuid},
     overlay::{OverlayDoc, RedactionDoc, redaction_uuid},

@@ -188,9 +188,24 @@ async fn list(
     limit: usize,
     bytes: usize,
 ) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
+    let docs = documents(db, of, direction, limit, bytes).await?;
+    let entries = docs.into_iter().map(|doc| doc.entry(log));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+    overlay::hide(db, &mut entries).await?;
+    Ok(entries)
+}
+
+/// The same, as they lie there.
+pub(super) async fn documents(
+    db: &Collections,
+    of: Document,
+    direction: i32,
+    limit: usize,
+    bytes: usize,
+) -> Result<Vec<EntryDoc>, Error> {
+    let mut docs = Vec::new();
     if limit == 0 {
-        return Ok(entries);
+        return Ok(docs);
     }
     let mut find = db
         .entries
@@ -205,13 +220,12 @@ async fn list(
     while within(cursor.advance()).await.map_err(store_error)? {
         let doc = cursor.deserialize_current().map_err(store_error)?;
         size += doc.data.len();
-        entries.push(doc.entry(log)?);
+        docs.push(doc);
         if size > bytes {
             break;
         }
     }
-    overlay::hide(db, &mut entries).await?;
-    Ok(entries)
+    Ok(docs)
 }
 
 pub(super) async fn load_room(db: &Collections, id: RoomId) -> Result<Option<RoomState>, Error> {

@@ -1,4 +1,4 @@
-//! Reading roles, sanctions, banned addresses and reports.
+//! Reading roles, sanctions, banned addresses, holds and reports.
 
 use mongodb::{
     ClientSession, Collection,
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     documents::{
-        AddressBanDoc, RoleDoc, SanctionDoc, SettingDoc, report_uuid, room_uuid, user_uuid,
+        AddressBanDoc, HoldDoc, RoleDoc, SanctionDoc, SettingDoc, report_uuid, room_uuid, user_uuid,
     },
     fault::within,
     logs::by,
@@ -23,7 +23,12 @@ use crate::{
 };
 
 /// What holds for the whole server, as documents.
-pub(super) type PolicyDocs = (Vec<RoleDoc>, Vec<SettingDoc>, Vec<AddressBanDoc>);
+pub(super) type PolicyDocs = (
+    Vec<RoleDoc>,
+    Vec<SettingDoc>,
+    Vec<AddressBanDoc>,
+    Vec<HoldDoc>,
+);
 
 /// What holds for the whole server, as of the session's moment.
 pub(super) async fn policy_then(
@@ -34,10 +39,11 @@ pub(super) async fn policy_then(
         every_then(&db.roles, session).await?,
         every_then(&db.settings, session).await?,
         every_then(&db.address_bans, session).await?,
+        every_then(&db.holds, session).await?,
     ))
 }
 
-pub(super) fn policy((roles, settings, bans): PolicyDocs) -> Result<PolicyState, Error> {
+pub(super) fn policy((roles, settings, bans, holds): PolicyDocs) -> Result<PolicyState, Error> {
     Ok(PolicyState {
         roles: roles
             .into_iter()
@@ -45,6 +51,10 @@ pub(super) fn policy((roles, settings, bans): PolicyDocs) -> Result<PolicyState,
             .collect::<Result<_, _>>()?,
         settings: settings.into_iter().map(|s| (s.name, s.value)).collect(),
         address_bans: bans
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()?,
+        holds: holds
             .into_iter()
             .map(TryInto::try_into)
             .collect::<Result<_, _>>()?,

@@ -9,6 +9,7 @@ use mongodb::{
 use serde::de::DeserializeOwned;
 
 use super::{
+    archive,
     documents::{OverlayDoc, RedactionDoc, date, int, log_key, number, redaction_uuid, room_uuid},
     fault::{is_duplicate, store_error, within},
     logs::by,
@@ -25,9 +26,18 @@ use crate::{
 /// Takes the text from those of a log's entries that are deleted. They were read before: a deletion that came
 /// since is seen here.
 pub(super) async fn hide(db: &Collections, entries: &mut [Entry]) -> Result<(), Error> {
-    let Some((room, first, last)) = overlay::span(entries) else {
-        return Ok(());
-    };
+    if let Some((room, first, last)) = overlay::span(entries) {
+        overlay::hide(entries, &deleted(db, room, first, last).await?);
+    }
+    Ok(())
+}
+
+pub(super) async fn deleted(
+    db: &Collections,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> Result<HashSet<u64>, Error> {
     let range = doc! { "$gte": int(first), "$lte": int(last) };
     let targets = db.overlay.clone_with_type::<Target>();
     let find = targets
@@ -40,8 +50,7 @@ pub(super) async fn hide(db: &Collections, entries: &mut [Entry]) -> Result<(), 
         let found = cursor.deserialize_current().map_err(store_error)?;
         deleted.insert(number(found.target)?);
     }
-    overlay::hide(entries, &deleted);
-    Ok(())
+    Ok(deleted)
 }
 
 #[derive(serde::Deserialize)]
@@ -62,11 +71,13 @@ pub(super) async fn deletion(
 
 pub(super) async fn unerased(
     db: &Collections,
+    since: Millis,
     upto: Millis,
     limit: usize,
 ) -> Result<Vec<Deletion>, Error> {
-    // Both ends, so that the server sees that the index has all of it.
-    let range = doc! { "$gt": DateTime::from_millis(0), "$lte": date(upto) };
+    // Both ends, and over 0, so that the server sees that the index has all of it.
+    let since = date(Millis(since.0.max(1)));
+    let range = doc! { "$gte": since, "$lte": date(upto) };
     let find = db
         .overlay
         .find(doc! { "unerased": range })
@@ -147,7 +158,15 @@ pub(super) async fn apply(
             target,
             redaction,
         } => restore(db, session, *room, *target, *redaction).await,
-        Write::Erase { room, target, at } => erase(db, session, *room, *target, *at).await,
+        Write::Erase {
+            room,
+            target,
+            at,
+            generation,
+        } => {
+            archive::may_erase(db, session, *room, *target, *generation).await?;
+            erase(db, session, *room, *target, *at).await
+        }
         _ => Ok(()),
     }
 }
@@ -188,7 +207,7 @@ async fn restore(
     Ok(())
 }
 
-/// Takes a deleted message's text, and its digest, out of its entry.
+/// Takes a deleted message's text, and its digest, out of its entry, where that is live.
 async fn erase(
     db: &Collections,
     session: &mut ClientSession,
@@ -223,7 +242,6 @@ fn unerased_target(room: RoomId, target: u64) -> Document {
 }
 
 pub(super) fn redaction_doc(redaction: &Redaction) -> Result<(Document, RedactionDoc), Halt> {
-    let doc = RedactionDoc::try_from(redaction)
-        .map_err(|e| Halt::Broken(mongodb::error::Error::custom(e.to_string())))?;
+    let doc = RedactionDoc::try_from(redaction)?;
     Ok((doc! { "_id": doc.id }, doc))
 }

@@ -106,6 +106,20 @@ pub(super) async fn room_ids_of(db: &Collections, user: UserId) -> Result<Vec<Ro
     room_ids(db, of, index::ID, usize::MAX).await
 }
 
+pub(super) async fn all_room_ids(
+    db: &Collections,
+    after: Option<RoomId>,
+    limit: usize,
+) -> Result<Vec<RoomId>, Error> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    // No room has an id of zeros.
+    let after = after.unwrap_or(RoomId::from_bytes([0; 16]));
+    let of = doc! { "_id": { "$gt": room_uuid(after) } };
+    room_ids(db, of, index::ID, limit).await
+}
+
 /// The ids of the rooms that a filter finds, in their order.
 async fn room_ids(
     db: &Collections,

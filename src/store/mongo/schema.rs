@@ -20,8 +20,9 @@ pub(super) use self::indexes::missing;
 use self::lease::Lease;
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, KeyDoc, MemberDoc, OverlayDoc, RedactionDoc, ReportDoc,
-        RoleDoc, RoomDoc, SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, OverlayDoc, RedactionDoc,
+        ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc, SessionDoc, SettingDoc,
+        UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     presence::Presence,
@@ -37,11 +38,12 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
-    |db, _| Box::pin(validators::add(db)),
+    |db, _| Box::pin(validators::add(db, validators::FIRST)),
     |db, _| Box::pin(async move { take_back(db).await.map_err(store_error) }),
+    |db, _| Box::pin(archive(db)),
 ];
 
 /// The newest schema: how many steps there are.
@@ -76,6 +78,7 @@ pub(super) mod index {
     pub(in super::super) const OVERLAY_TARGET: &str = "room_target";
     pub(in super::super) const OVERLAY_UNERASED: &str = "unerased";
     pub(in super::super) const OVERLAY_REDACTION: &str = "redaction_room_target";
+    pub(in super::super) const SEGMENT: &str = "room_last";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
 }
@@ -99,6 +102,9 @@ pub(super) struct Collections {
     pub(super) reports: Collection<ReportDoc>,
     pub(super) overlay: Collection<OverlayDoc>,
     pub(super) redactions: Collection<RedactionDoc>,
+    pub(super) segments: Collection<SegmentDoc>,
+    pub(super) runs: Collection<RunDoc>,
+    pub(super) holds: Collection<HoldDoc>,
     pub(super) meta: Collection<Document>,
     /// Whether the database is there.
     pub(super) presence: Presence,
@@ -121,6 +127,9 @@ impl Collections {
             reports: database.collection("reports"),
             overlay: database.collection("overlay"),
             redactions: database.collection("redactions"),
+            segments: database.collection("segments"),
+            runs: database.collection("runs"),
+            holds: database.collection("holds"),
             meta: database.collection("meta"),
             client,
             database,
@@ -223,7 +232,7 @@ async fn migrate(db: &Collections, clock: &Clock, lease: &Lease<'_>) -> Result<(
 
 /// The first step.
 async fn begin(db: &Collections, now: Millis) -> Result<(), Error> {
-    validators::create(db).await?;
+    validators::create(db, validators::FIRST).await?;
     make_collections(db, &["settings"])
         .await
         .map_err(store_error)?;
@@ -243,6 +252,17 @@ async fn keep_order(db: &Collections) -> mongodb::error::Result<()> {
 async fn take_back(db: &Collections) -> mongodb::error::Result<()> {
     make_collections(db, &["redactions"]).await?;
     indexes::create(db, indexes::overlay()).await
+}
+
+/// The fifth step: the archive.
+async fn archive(db: &Collections) -> Result<(), Error> {
+    validators::create(db, validators::ARCHIVE).await?;
+    make_collections(db, &["runs", "holds"])
+        .await
+        .map_err(store_error)?;
+    indexes::create(db, indexes::archive())
+        .await
+        .map_err(store_error)
 }
 
 /// Makes collections that have no index of their own; a transaction should not be what makes them.

@@ -1,6 +1,7 @@
 //! What is particular to MongoDB; the rest is the contract's. Needs a server: `CHATD_TEST_MONGODB_URI`,
 //! which `tests/run` sets. Without it these tests say so and pass.
 
+mod archive;
 mod faults;
 mod plans;
 mod starts;

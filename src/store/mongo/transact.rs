@@ -49,6 +49,13 @@ impl From<Fault> for Halt {
     }
 }
 
+impl From<Error> for Halt {
+    /// A record that cannot be written, or does not read.
+    fn from(error: Error) -> Self {
+        Self::Broken(Fault::custom(error.to_string()))
+    }
+}
+
 /// How a commit ended.
 enum Ending {
     Committed,

@@ -11,10 +11,11 @@ use mongodb::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    archive,
     documents::{
-        AddressBanDoc, CodeDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc, SanctionDoc,
-        SessionDoc, SettingDoc, UserDoc, binary, date, int, log_key, room_uuid, session_uuid,
-        user_uuid,
+        AddressBanDoc, CodeDoc, HoldDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc,
+        SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, date, hold_uuid, int, log_key,
+        room_uuid, session_uuid, user_uuid,
     },
     fault::{is_duplicate, within},
     logs::by,
@@ -100,6 +101,25 @@ pub(super) async fn apply(
         }
         Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
             overlay::apply(db, session, write).await
+        }
+        Write::InsertSegment(..)
+        | Write::RewriteSegment(..)
+        | Write::UpdateSegment(_)
+        | Write::DeleteSegment { .. }
+        | Write::DeleteLive { .. }
+        | Write::InsertLive(..) => archive::apply(db, session, write).await,
+        Write::PutRun(run) => {
+            let run = RunDoc::try_from(run)?;
+            put(&db.runs, session, doc! { "_id": run.id }, &run).await
+        }
+        Write::PutHold(hold) => {
+            let hold = HoldDoc::from(hold);
+            put(&db.holds, session, doc! { "_id": hold.id }, &hold).await
+        }
+        Write::DeleteHold(id) => {
+            let of = doc! { "_id": hold_uuid(*id) };
+            within(db.holds.delete_one(of).session(session)).await?;
+            Ok(())
         }
         Write::PutRole(role) => {
             let of = doc! { "_id": role.name.as_str() };
@@ -292,7 +312,7 @@ async fn put_checked<T: Serialize + Send + Sync>(
 }
 
 /// A document whose `_id` must be new.
-async fn insert<T: Serialize + Send + Sync>(
+pub(super) async fn insert<T: Serialize + Send + Sync>(
     collection: &Collection<T>,
     session: &mut ClientSession,
     document: &T,
@@ -358,15 +378,15 @@ async fn end_sessions(
 }
 
 /// A write of one document: none written is a record that was not as expected.
-fn expect_one(count: u64) -> Result<(), Halt> {
+pub(super) fn expect_one(count: u64) -> Result<(), Halt> {
     if count == 0 { stale() } else { Ok(()) }
 }
 
-fn stale<T>() -> Result<T, Halt> {
+pub(super) fn stale<T>() -> Result<T, Halt> {
     Err(Halt::Not(Outcome::Stale))
 }
 
-fn again(fault: Fault) -> Halt {
+pub(super) fn again(fault: Fault) -> Halt {
     if is_duplicate(&fault) {
         Halt::Again
     } else {

@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer, de::DeserializeOwned};
 use super::{Row, Value};
 use crate::model::{
     CodeKind, DeviceName, DisplayName, Email, History, Permissions, Reason, RedactionDetail,
-    ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, SanctionKind, Status, Title,
-    Topic, Txn, Username,
+    ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, RunDetail, RunKind, RunState,
+    SanctionKind, Status, Title, Topic, Txn, Username,
 };
 
 /// A table; MongoDB says collection.
@@ -27,6 +27,8 @@ pub enum Table {
     Roles,
     /// Addresses that are banned.
     AddressBans,
+    /// What must not be taken out.
+    Holds,
     /// One-time codes.
     Codes,
     /// Logins.
@@ -41,8 +43,12 @@ pub enum Table {
     Redactions,
     /// Who is in which room.
     Members,
-    /// Entries of all logs.
+    /// Entries of all logs, but for those of rooms that are in segments only.
     Entries,
+    /// Old entries of rooms, sealed.
+    Segments,
+    /// Runs of the archive.
+    Runs,
     /// Rooms.
     Rooms,
     /// Accounts.
@@ -52,11 +58,13 @@ pub enum Table {
 impl Table {
     /// All of them, each before those that it refers to: whoever reads them in this order from a store
     /// that is written to finds everything that was referred to. Accounts and rooms are never taken out.
+    /// Entries come before segments, since one that is sealed is in its segment before it is taken out.
     pub const ALL: &[Self] = &[
         Self::Settings,
         Self::Keys,
         Self::Roles,
         Self::AddressBans,
+        Self::Holds,
         Self::Codes,
         Self::Sessions,
         Self::Sanctions,
@@ -65,6 +73,8 @@ impl Table {
         Self::Redactions,
         Self::Members,
         Self::Entries,
+        Self::Segments,
+        Self::Runs,
         Self::Rooms,
         Self::Users,
     ];
@@ -76,6 +86,7 @@ impl Table {
             Self::Keys => &KEYS,
             Self::Roles => &ROLES,
             Self::AddressBans => &ADDRESS_BANS,
+            Self::Holds => &HOLDS,
             Self::Codes => &CODES,
             Self::Sessions => &SESSIONS,
             Self::Sanctions => &SANCTIONS,
@@ -84,6 +95,8 @@ impl Table {
             Self::Overlay => &OVERLAY,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
+            Self::Segments => &SEGMENTS,
+            Self::Runs => &RUNS,
             Self::Rooms => &ROOMS,
             Self::Users => &USERS,
         }
@@ -262,11 +275,11 @@ const fn by() -> Field {
     id("made_by").called("by").to(Table::Users)
 }
 
-/// What else is recorded of a redaction: JSON in a text, in both.
-const fn detail() -> Field {
+/// What else is recorded of something: JSON in a text, in both.
+const fn detail<T: DeserializeOwned>() -> Field {
     Field {
         kind: Kind::Text,
-        ..json::<RedactionDetail>("detail")
+        ..json::<T>("detail")
     }
 }
 
@@ -318,6 +331,22 @@ const ADDRESS_BANS: Spec = Spec {
     fields: &[
         text::<IpNet>("network").called("_id"),
         time("until"),
+        text::<Reason>("reason"),
+        by(),
+        time("at"),
+    ],
+    derived: &[],
+};
+
+const HOLDS: Spec = Spec {
+    name: "holds",
+    sqlite: "hold",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        id("room").to(Table::Rooms),
+        id("user").to(Table::Users),
         text::<Reason>("reason"),
         by(),
         time("at"),
@@ -419,7 +448,7 @@ const REDACTIONS: Spec = Spec {
         time("at"),
         time("finished_at"),
         time("undone_at"),
-        detail(),
+        detail::<RedactionDetail>(),
     ],
     derived: &[],
 };
@@ -480,6 +509,50 @@ const ENTRIES: Spec = Spec {
         field("v", Kind::Short),
         free("kind"),
         free("data"),
+    ],
+    derived: &[],
+};
+
+const SEGMENTS: Spec = Spec {
+    name: "segments",
+    sqlite: "segment",
+    index: "room_last",
+    key: 2,
+    fields: &[
+        id("room").to(Table::Rooms),
+        field("last", Kind::Int),
+        field("first", Kind::Int),
+        field("n", Kind::Int),
+        time("first_at"),
+        time("last_at"),
+        field("entries", Kind::Int),
+        field("messages", Kind::Int),
+        field("erased", Kind::Int),
+        field("bytes", Kind::Int),
+        field("size", Kind::Int),
+        field("generation", Kind::Short),
+        id("run").to(Table::Runs),
+        id("purge_run").to(Table::Runs),
+        time("purge_at"),
+        time("purged_at"),
+        time("restored_at"),
+        bytes("data"),
+    ],
+    derived: &[],
+};
+
+const RUNS: Spec = Spec {
+    name: "runs",
+    sqlite: "run",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        text::<RunKind>("kind"),
+        text::<RunState>("state"),
+        time("at"),
+        time("finished_at"),
+        detail::<RunDetail>(),
     ],
     derived: &[],
 };

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Row, params};
 
 use super::{
+    archive,
     records::{all, one},
     rows::{self, damaged, int, named, named_optional, number},
 };
@@ -43,6 +44,7 @@ pub(super) fn policy(conn: &Connection) -> rusqlite::Result<PolicyState> {
         roles: all(conn, ROLES, [], role)?,
         settings: all(conn, SETTINGS, [], |row| Ok((row.get(0)?, row.get(1)?)))?,
         address_bans: all(conn, ADDRESS_BANS, [], address_ban)?,
+        holds: archive::holds(conn)?,
     })
 }
 

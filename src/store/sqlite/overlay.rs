@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-use super::rows::{self, int, log_key, number};
+use super::{
+    archive,
+    rows::{self, int, log_key, number},
+};
 use crate::{
     clock::Millis,
     id::{LogId, RedactionId, RoomId, UserId},
@@ -31,8 +34,8 @@ pub(super) const DELETION: &str = concat!(
 pub(super) const UNERASED: &str = concat!(
     "SELECT ",
     deletion_columns!(),
-    " FROM overlay WHERE deleted_at IS NOT NULL AND erased_at IS NULL AND deleted_at <= ?1
-      ORDER BY deleted_at LIMIT ?2"
+    " FROM overlay WHERE deleted_at IS NOT NULL AND erased_at IS NULL AND deleted_at >= ?1
+      AND deleted_at <= ?2 ORDER BY deleted_at LIMIT ?3"
 );
 
 pub(super) const DELETIONS_OF: &str = concat!(
@@ -54,13 +57,20 @@ pub(super) fn hide(conn: &Connection, entries: &mut [Entry]) -> rusqlite::Result
     let Some((room, first, last)) = overlay::span(entries) else {
         return Ok(());
     };
-    let mut statement = conn.prepare_cached(DELETED)?;
-    let found = statement.query_map(params![room.as_bytes(), int(first), int(last)], |row| {
-        number(row, 0)
-    })?;
-    let deleted = found.collect::<rusqlite::Result<HashSet<u64>>>()?;
-    overlay::hide(entries, &deleted);
+    overlay::hide(entries, &deleted(conn, room, first, last)?);
     Ok(())
+}
+
+pub(super) fn deleted(
+    conn: &Connection,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> rusqlite::Result<HashSet<u64>> {
+    let of = params![room.as_bytes(), int(first), int(last)];
+    conn.prepare_cached(DELETED)?
+        .query_map(of, |row| number(row, 0))?
+        .collect()
 }
 
 pub(super) fn deletion(
@@ -75,11 +85,12 @@ pub(super) fn deletion(
 
 pub(super) fn unerased(
     conn: &Connection,
+    since: Millis,
     upto: Millis,
     limit: usize,
 ) -> rusqlite::Result<Vec<Deletion>> {
     conn.prepare_cached(UNERASED)?
-        .query_map(params![upto.0, rows::limit(limit)], deletion_row)?
+        .query_map(params![since.0, upto.0, rows::limit(limit)], deletion_row)?
         .collect()
 }
 
@@ -131,7 +142,12 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
             target,
             redaction,
         } => restore(conn, *room, *target, *redaction),
-        Write::Erase { room, target, at } => erase(conn, *room, *target, *at).map(|()| true),
+        Write::Erase {
+            room,
+            target,
+            at,
+            generation,
+        } => erase(conn, *room, *target, *at, *generation),
         Write::PutRedaction(redaction) => put_redaction(conn, redaction).map(|()| true),
         _ => Ok(true),
     }
@@ -181,8 +197,17 @@ fn restore(
 }
 
 /// Takes a deleted message's text, and its digest, out of its entry. What was there is overwritten
-/// (`secure_delete`), so that no page of the file has it.
-fn erase(conn: &Connection, room: RoomId, target: u64, at: Millis) -> rusqlite::Result<()> {
+/// (`secure_delete`), so that no page of the file has it. False when a segment still has it.
+fn erase(
+    conn: &Connection,
+    room: RoomId,
+    target: u64,
+    at: Millis,
+    generation: Option<u32>,
+) -> rusqlite::Result<bool> {
+    if !archive::may_erase(conn, room, target, generation)? {
+        return Ok(false);
+    }
     let marked = conn
         .prepare_cached(
             "UPDATE overlay SET erased_at = ?3
@@ -197,7 +222,7 @@ fn erase(conn: &Connection, room: RoomId, target: u64, at: Millis) -> rusqlite::
         )?
         .execute(params![key.as_bytes(), int(target), ERASED])?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn put_redaction(conn: &Connection, redaction: &Redaction) -> rusqlite::Result<()> {

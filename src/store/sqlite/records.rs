@@ -34,6 +34,7 @@ pub(super) const ROOMS_PUBLIC: &str = "SELECT * FROM room
 pub(super) const ROOMS_OF: &str = "SELECT r.* FROM member m CROSS JOIN room r ON r.id = m.room
      WHERE m.user = ?4 AND r.deleted_at IS NULL AND (r.name, r.id) > (?1, ?2)
      ORDER BY r.name, r.id LIMIT ?3";
+pub(super) const ROOM_IDS: &str = "SELECT id FROM room WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const ROOM_IDS_OF: &str =
     "SELECT m.room FROM member m CROSS JOIN room r ON r.id = m.room
      WHERE m.user = ?1 AND r.deleted_at IS NULL ORDER BY m.room";
@@ -113,6 +114,17 @@ pub(super) fn all_rooms_named(conn: &Connection, name: &RoomName) -> rusqlite::R
 
 pub(super) fn room_ids_of(conn: &Connection, user: UserId) -> rusqlite::Result<Vec<RoomId>> {
     all(conn, ROOM_IDS_OF, [user.as_bytes()], room_id)
+}
+
+pub(super) fn room_ids(
+    conn: &Connection,
+    after: Option<RoomId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<RoomId>> {
+    // No room has an id of zeros.
+    let after = after.unwrap_or(RoomId::from_bytes([0; 16]));
+    let of = params![after.as_bytes(), rows::limit(limit)];
+    all(conn, ROOM_IDS, of, room_id)
 }
 
 pub(super) fn list_rooms(

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/overlay.sql"),
+    include_str!("schema/archive.sql"),
 ];
 
 /// What a connection is for.

@@ -367,6 +367,7 @@ async fn erased_and_still_there(rooms: u64, each: u64) -> [usize; 2] {
             room,
             target,
             at: NOW,
+            generation: None,
         };
         let gone = contract::deletions::deletion(room, target, 1);
         let change = Change {

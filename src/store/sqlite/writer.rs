@@ -143,7 +143,11 @@ impl Writer {
 /// Whether what a write takes out of the database must not stay in the write-ahead log.
 fn erases(write: &Write) -> bool {
     match write {
-        Write::Erase { .. } | Write::ErasePersonal(_) | Write::DeleteSessions(_) => true,
+        Write::Erase { .. }
+        | Write::RewriteSegment(..)
+        | Write::ErasePersonal(_)
+        | Write::DeleteSessions(_) => true,
+        Write::UpdateSegment(segment) => segment.purged_at.is_some(),
         Write::UpdateUser(user) => user.status == Status::Erased,
         _ => false,
     }

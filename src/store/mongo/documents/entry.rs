@@ -3,10 +3,11 @@
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{binary, bytes, date, int, log_key, millis, number, parsed_optional};
+use super::{binary, bytes, date, int, log_key, millis, number, parsed_optional, user_uuid};
 use crate::{
-    id::{EntryId, LogId, UserId},
+    id::{EntryId, LogId, RoomId, UserId},
     model::{Entry, Head, entry::FORMAT},
+    segment::Line,
     store::{Error, payload},
 };
 
@@ -49,6 +50,29 @@ impl EntryDoc {
         })
     }
 
+    /// An entry of a room as it lay in a segment.
+    pub(in super::super) fn of_line(room: RoomId, line: &Line) -> Result<Self, Error> {
+        let v = line.version.try_into().map_err(|_| {
+            let Line { seq, version, .. } = line;
+            Error::Damaged(format!(
+                "entry {seq} of room {room} has format version {version}"
+            ))
+        })?;
+        Ok(Self {
+            id: Uuid::from_bytes(*line.id.as_bytes()),
+            log: log_key(LogId::Room(room)),
+            seq: int(line.seq),
+            n: int(line.n),
+            at: date(line.at),
+            from: line.from.map(user_uuid),
+            txn: None,
+            digest: None,
+            v,
+            kind: line.kind.clone(),
+            data: line.data.clone(),
+        })
+    }
+
     /// The entry, which is one of `log`.
     pub(in super::super) fn entry(self, log: LogId) -> Result<Entry, Error> {
         // A version that is out of range is from a future that has more of them.
@@ -69,6 +93,23 @@ impl EntryDoc {
             txn: parsed_optional(self.txn.as_ref())?,
             digest: self.digest.map(|b| bytes(&b)).transpose()?,
             payload,
+        })
+    }
+}
+
+impl TryFrom<EntryDoc> for Line {
+    type Error = Error;
+
+    fn try_from(doc: EntryDoc) -> Result<Self, Error> {
+        Ok(Self {
+            seq: number(doc.seq)?,
+            n: number(doc.n)?,
+            at: millis(doc.at),
+            id: EntryId::from_bytes(doc.id.bytes()),
+            from: doc.from.map(|id| UserId::from_bytes(id.bytes())),
+            version: doc.v.into(),
+            kind: doc.kind,
+            data: doc.data,
         })
     }
 }

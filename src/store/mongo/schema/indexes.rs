@@ -17,7 +17,8 @@ type Indexes = (&'static str, Vec<IndexModel>);
 
 /// Every index there is.
 fn all() -> impl Iterator<Item = Indexes> {
-    first().into_iter().chain(order()).chain(overlay())
+    let later = order().into_iter().chain(overlay()).chain(archive());
+    first().into_iter().chain(later)
 }
 
 /// Makes these. It may take as long as it takes.
@@ -167,6 +168,14 @@ pub(super) fn overlay() -> Vec<Indexes> {
                 Some(redacted),
             ),
         ],
+    )]
+}
+
+/// The indexes of the archive.
+pub(super) fn archive() -> Vec<Indexes> {
+    vec![(
+        "segments",
+        vec![unique(index::SEGMENT, doc! { "room": 1, "last": 1 }, None)],
     )]
 }
 

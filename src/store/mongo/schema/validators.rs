@@ -13,7 +13,10 @@ use crate::store::{
 };
 
 /// The types of the fields that must be there, by collection.
-const FIELDS: [(&str, &[(&str, &str)]); 5] = [
+type Fields = &'static [(&'static str, &'static [(&'static str, &'static str)])];
+
+/// Those of the first collections.
+pub(super) const FIRST: Fields = &[
     (
         "entries",
         &[
@@ -44,6 +47,26 @@ const FIELDS: [(&str, &[(&str, &str)]); 5] = [
     ),
 ];
 
+/// Those of the archive.
+pub(super) const ARCHIVE: Fields = &[(
+    "segments",
+    &[
+        ("room", "binData"),
+        ("last", "long"),
+        ("first", "long"),
+        ("n", "long"),
+        ("first_at", "date"),
+        ("last_at", "date"),
+        ("entries", "long"),
+        ("messages", "long"),
+        ("erased", "long"),
+        ("bytes", "long"),
+        ("size", "long"),
+        ("generation", "int"),
+        ("run", "binData"),
+    ],
+)];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields
@@ -53,13 +76,13 @@ fn validator(fields: &[(&str, &str)]) -> Document {
     doc! { "$jsonSchema": { "bsonType": "object", "required": required, "properties": types } }
 }
 
-/// Makes the collections that are not there, with their validators: whoever may make a collection may give it
-/// one.
-pub(super) async fn create(db: &Collections) -> Result<(), Error> {
-    for (name, fields) in FIELDS {
+/// Makes those of the collections that are not there, with their validators: whoever may make a collection may
+/// give it one.
+pub(super) async fn create(db: &Collections, all: Fields) -> Result<(), Error> {
+    for (name, fields) in all {
         let made = db
             .database
-            .create_collection(name)
+            .create_collection(*name)
             .validator(validator(fields))
             .validation_level(ValidationLevel::Moderate);
         match made.await {
@@ -72,16 +95,16 @@ pub(super) async fn create(db: &Collections) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives their validators to collections that were made before there were any.
-pub(super) async fn add(db: &Collections) -> Result<(), Error> {
-    for (name, fields) in FIELDS {
-        let of = doc! { "listCollections": 1, "filter": { "name": name } };
+/// Gives their validators to those of the collections that were made before there were any.
+pub(super) async fn add(db: &Collections, all: Fields) -> Result<(), Error> {
+    for (name, fields) in all {
+        let of = doc! { "listCollections": 1, "filter": { "name": *name } };
         let list = db.database.run_command(of).await.map_err(store_error)?;
         if has_validator(&list) {
             continue;
         }
         let add = doc! {
-            "collMod": name, "validator": validator(fields), "validationLevel": "moderate",
+            "collMod": *name, "validator": validator(fields), "validationLevel": "moderate",
         };
         match db.database.run_command(add).await {
             Err(fault) if code(&fault).is_some() => forgo(name, &why(&fault)),

@@ -130,6 +130,7 @@ async fn no_query_scans_a_collection() {
     watched.load_room(room).await.unwrap();
     watched.load_user(user).await.unwrap();
     watched.info().await.unwrap();
+    archive::does_everything(&*watched).await;
 
     let sent = std::mem::take(&mut *seen.0.lock());
     let mut asked = 0;

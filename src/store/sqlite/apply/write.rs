@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, params};
 
 use super::{
     super::{
-        moderation, overlay,
+        archive, moderation, overlay,
         rows::{self, int, log_key},
     },
     Halt,
@@ -108,6 +108,15 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } | Write::PutRedaction(_) => {
             expect_true(overlay::write(conn, write)?)
         }
+        Write::InsertSegment(..)
+        | Write::RewriteSegment(..)
+        | Write::UpdateSegment(_)
+        | Write::DeleteSegment { .. }
+        | Write::DeleteLive { .. }
+        | Write::InsertLive(..)
+        | Write::PutRun(_)
+        | Write::PutHold(_)
+        | Write::DeleteHold(_) => expect_true(archive::write(conn, write)?),
         Write::PutRole(role) => Ok(moderation::put_role(conn, role)?),
         Write::DeleteRole(name) => Ok(moderation::delete_role(conn, name)?),
         Write::PutSanction(sanction) => Ok(moderation::put_sanction(conn, sanction)?),

@@ -1,0 +1,460 @@
+//! The schedule: when the archive runs by itself, by which ages, and what is due.
+//!
+//! A cron expression says when, in UTC. What is due is told by our own record, the moment from which on the
+//! schedule counts: what was missed while no server ran is found by it, and runs once. `tokio-cron-scheduler`
+//! only wakes us.
+
+use std::{collections::BTreeMap, str::FromStr as _, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tokio_cron_scheduler::{Job as Wake, JobScheduler};
+
+use super::{Archive, Prune, Wanted};
+use crate::{
+    clock::Millis,
+    id::RoomId,
+    log::ARCHIVE,
+    model::{Actor, Age, ArchivePolicy, Authority, Permission, Reason, Refusal, Run, RunKind},
+    rights,
+    store::Write,
+};
+
+/// How often what is due is looked for, whatever the schedule says: purges, and clocks that were set.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// When something is to be done: a cron expression in UTC, of five fields, or six with seconds first.
+#[derive(Clone, Debug)]
+pub struct Cron {
+    text: String,
+    cron: croner::Cron,
+}
+
+impl Cron {
+    /// Reads one.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let cron = croner::Cron::from_str(text).map_err(|e| {
+            format!(
+                "{e}; write minute, hour, day of month, month and day of week, as in \"30 3 * * *\" for every \
+                 day at 3:30 UTC"
+            )
+        })?;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let this = Self { text, cron };
+        match this.after(Millis(0)) {
+            Some(_) => Ok(this),
+            None => Err("there is no such moment".into()),
+        }
+    }
+
+    /// The first moment after `at`.
+    pub fn after(&self, at: Millis) -> Option<Millis> {
+        let at = DateTime::<Utc>::from_timestamp_millis(at.0)?;
+        let next = self.cron.find_next_occurrence(&at, false).ok()?;
+        Some(Millis(next.timestamp_millis()))
+    }
+
+    /// With seconds, as the scheduler wants it.
+    fn with_seconds(&self) -> String {
+        match self.text.split(' ').count() {
+            5 => format!("0 {}", self.text),
+            _ => self.text.clone(),
+        }
+    }
+}
+
+/// How the schedule stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The expression; none when nothing runs by itself.
+    pub schedule: Option<String>,
+    /// Whether it is held.
+    pub paused: bool,
+    /// When it runs next; none when it does not.
+    pub next_at: Option<Millis>,
+    /// The last run by the schedule.
+    pub last: Option<Run>,
+    /// From which age on entries are archived.
+    pub older_than: Age,
+    /// From which age on what is archived is pruned.
+    pub prune_older_than: Age,
+    /// Rooms with an age of their own.
+    pub rooms: BTreeMap<RoomId, Age>,
+    /// Which of these were decided at run time, and not by the settings.
+    pub decided: Vec<&'static str>,
+}
+
+/// What is to be decided about the schedule; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct NewPolicy {
+    /// The expression; empty for never, none inside to give it back to the settings.
+    pub schedule: Option<Option<String>>,
+    /// Whether it is held.
+    pub paused: Option<bool>,
+    /// The age; none inside to give it back to the settings.
+    pub older_than: Option<Option<Age>>,
+    /// The age for pruning.
+    pub prune_older_than: Option<Option<Age>>,
+    /// Rooms; none inside for the age of all.
+    pub rooms: Vec<(RoomId, Option<Age>)>,
+    /// Why.
+    pub reason: Option<Reason>,
+}
+
+impl Archive {
+    /// The schedule that holds: what was decided at run time, or else the settings'.
+    fn cron(&self) -> Option<Cron> {
+        let policy = self.log.policy();
+        let text = policy.archive.schedule.as_deref();
+        let text = text.unwrap_or(&self.config.archive.schedule);
+        // Both were checked when they were set.
+        (!text.is_empty()).then(|| Cron::parse(text).ok()).flatten()
+    }
+
+    /// How the schedule stands.
+    pub async fn standing(&self) -> Result<Standing, Refusal> {
+        let policy = self.log.policy().archive.clone();
+        let cron = self.cron();
+        let since = policy.since.unwrap_or_else(|| self.clock.now());
+        let next = cron.as_ref().and_then(|cron| cron.after(since));
+        let runs = self.runs(None, 200).await?;
+        let last = runs
+            .into_iter()
+            .find(|run| run.detail.scheduled && run.kind == RunKind::Archive);
+        let settings = &self.config.archive;
+        let mut decided = Vec::new();
+        for (name, is) in [
+            ("schedule", policy.schedule.is_some()),
+            ("older_than", policy.older_than.is_some()),
+            ("prune_older_than", policy.prune_older_than.is_some()),
+        ] {
+            decided.extend(is.then_some(name));
+        }
+        Ok(Standing {
+            schedule: cron.map(|cron| cron.text),
+            paused: policy.paused,
+            next_at: next.filter(|_| !policy.paused),
+            last,
+            older_than: self.age(settings.older_than, policy.older_than),
+            prune_older_than: self.age(settings.prune_older_than, policy.prune_older_than),
+            rooms: policy.rooms,
+            decided,
+        })
+    }
+
+    /// Decides when and by which ages the archive runs: at once and lasting, over what the settings say.
+    pub async fn set_policy(
+        &self,
+        by: &Authority,
+        new: NewPolicy,
+        dry_run: bool,
+    ) -> Result<(), Refusal> {
+        self.check(by, Permission::ArchiveRun).await?;
+        self.check_policy(&new)?;
+        let (touches, by) = (by.touching(&[]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                draft.authorise(&by, |who| rights::may(who, Permission::ArchiveRun))?;
+                let before = draft.policy().archive.clone();
+                let mut after = changed(before.clone(), &new, draft.now());
+                if after == before {
+                    return Ok(());
+                }
+                // A schedule that is new, or goes on, does not ask for what was due before.
+                if (after.schedule != before.schedule) || (before.paused && !after.paused) {
+                    after.since = Some(draft.now());
+                }
+                let detail = json!({"before": before, "after": after, "reason": new.reason});
+                draft.act("archive.policy", &by.actor(), None, detail, &[]);
+                let value = serde_json::to_string(&after).map_err(|_| Refusal::Internal)?;
+                draft.write(Write::PutSetting(ARCHIVE.into(), value));
+                Ok(())
+            });
+        done.await?;
+        self.rescheduled.notify_one();
+        Ok(())
+    }
+
+    fn check_policy(&self, new: &NewPolicy) -> Result<(), Refusal> {
+        if let Some(Some(text)) = new.schedule.as_ref().filter(|s| s.as_deref() != Some("")) {
+            Cron::parse(text).map_err(|e| Refusal::field("schedule", e))?;
+        }
+        let min = self.config.archive.min_age;
+        let young = |age: &Age| matches!(age, Age::Over(age) if *age < min.get() || age.is_zero());
+        let ages = [
+            ("older_than", new.older_than.flatten()),
+            ("prune_older_than", new.prune_older_than.flatten()),
+        ];
+        let of_rooms = new.rooms.iter().map(|(_, age)| ("rooms", *age));
+        for (field, age) in ages.into_iter().chain(of_rooms) {
+            if age.as_ref().is_some_and(young) {
+                let why = format!("at least archive.min_age, which is {min}, or never");
+                return Err(Refusal::field(field, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs what is due, and purges; until the server stops.
+    pub async fn keep_schedule(self) {
+        if let Err(e) = self.close_interrupted().await {
+            tracing::warn!(error = %e, "cannot look for runs of the archive that were interrupted");
+        }
+        let mut waker = Waker::default();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            waker.follow(&self).await;
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                () = self.rescheduled.notified() => {}
+                _ = look.tick() => self.tend().await,
+            }
+            if let Err(e) = self.run_due().await {
+                tracing::warn!(error = %e, "the scheduled run of the archive did not begin; trying again");
+            }
+        }
+        waker.stop().await;
+    }
+
+    /// What has to be done now and then, apart from the schedule.
+    async fn tend(&self) {
+        match self.purge_due().await {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(segments, "archived messages were purged"),
+            Err(e) => {
+                tracing::warn!(error = %e, "what is due could not be purged yet; trying again");
+            }
+        }
+        if let Err(e) = self.drop_all_restored().await {
+            tracing::warn!(error = %e, "restored segments could not be dropped yet; trying again");
+        }
+    }
+
+    async fn drop_all_restored(&self) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let mut after = None;
+        loop {
+            let segments = self.store.segments(after, 500).await;
+            let segments = segments.map_err(|e| crate::log::refuse(&e))?;
+            let Some(last) = segments.last() else {
+                return Ok(());
+            };
+            after = Some((last.room, last.last));
+            let over = |at: Millis| now >= at.plus(super::LINGER);
+            for room in segments.chunk_by(|a, b| a.room == b.room) {
+                if room.iter().any(|s| s.restored_at.is_some_and(over)) {
+                    match self.drop_restored(room[0].room).await {
+                        // One of them was restored only just now.
+                        Ok(()) | Err(crate::log::Error::Refused(Refusal::Conflict(_))) => {}
+                        Err(e) => return Err(e.into()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins the run that is due by the schedule, if one is.
+    async fn run_due(&self) -> Result<(), Refusal> {
+        let (policy, now) = (self.log.policy().archive.clone(), self.clock.now());
+        let Some(cron) = self.cron() else {
+            return Ok(());
+        };
+        let Some(since) = policy.since else {
+            // The first time: what was before is not asked for.
+            return self.count_from(now).await;
+        };
+        let due = cron.after(since).is_some_and(|next| next <= now);
+        if policy.paused || !due || self.running().is_some() {
+            return Ok(());
+        }
+        // Before it runs: one that fails is not tried again and again, but at its next time.
+        self.count_from(now).await?;
+        let by = Authority::Operator(Actor::server());
+        self.run_scheduled(&by, true).await.map(drop)
+    }
+
+    /// What the schedule archives at this moment; none when that is nothing, by policy.
+    pub fn scheduled(&self) -> Option<Wanted> {
+        let (policy, now) = (self.log.policy().archive.clone(), self.clock.now());
+        let settings = &self.config.archive;
+        let old = self.age(settings.older_than, policy.older_than);
+        let own = policy.rooms.values().any(|age| *age != Age::Never);
+        // With rooms that have an age of their own only, nothing of the others is as old as this.
+        let before = old.before(now).or(own.then_some(Millis(0)))?;
+        Some(Wanted {
+            before: before.min(now.minus(settings.min_age.into())),
+            rooms: Vec::new(),
+            rate: self.usual_rate(),
+        })
+    }
+
+    /// Runs at once what the schedule runs; answers none when that is nothing.
+    pub async fn run_now(&self, by: &Authority) -> Result<Option<Run>, Refusal> {
+        self.check(by, Permission::ArchiveRun).await?;
+        self.run_scheduled(by, false).await
+    }
+
+    /// Archives what is old enough, and then prunes what is older still.
+    async fn run_scheduled(&self, by: &Authority, scheduled: bool) -> Result<Option<Run>, Refusal> {
+        let begun = match self.scheduled() {
+            Some(wanted) => Some(self.seal_as(by, wanted, scheduled).await?),
+            None => None,
+        };
+        let policy = self.log.policy().archive.clone();
+        let settings = &self.config.archive;
+        let age = self.age(settings.prune_older_than, policy.prune_older_than);
+        if let Some(before) = age.before(self.clock.now()) {
+            let (this, by) = (self.clone(), by.clone());
+            self.tasks.spawn(async move {
+                this.wait_idle().await;
+                let prune = Prune {
+                    before,
+                    rooms: Vec::new(),
+                    grace: this.config.archive.grace.into(),
+                };
+                if let Err(e) = this.prune_if_any(&by, prune, scheduled).await {
+                    tracing::warn!(error = %e, "the scheduled pruning did not begin");
+                }
+            });
+        }
+        Ok(begun)
+    }
+
+    async fn prune_if_any(
+        &self,
+        by: &Authority,
+        prune: Prune,
+        scheduled: bool,
+    ) -> Result<(), Refusal> {
+        if !self.plan_prune(&prune).await?.rooms.is_empty() {
+            self.prune_as(by, prune, scheduled).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until no run is under way.
+    async fn wait_idle(&self) {
+        while self.running().is_some() && !self.stopping.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn count_from(&self, now: Millis) -> Result<(), Refusal> {
+        let touches = [crate::id::LogId::Control];
+        let done = self.log.append(&touches, None, move |draft| {
+            draft.by_itself();
+            let mut policy = draft.policy().archive.clone();
+            policy.since = Some(now);
+            let value = serde_json::to_string(&policy).map_err(|_| Refusal::Internal)?;
+            draft.write(Write::PutSetting(ARCHIVE.into(), value));
+            Ok(())
+        });
+        done.await.map(drop).map_err(Into::into)
+    }
+}
+
+fn changed(mut policy: ArchivePolicy, new: &NewPolicy, now: Millis) -> ArchivePolicy {
+    if let Some(schedule) = &new.schedule {
+        policy.schedule.clone_from(schedule);
+    }
+    if let Some(paused) = new.paused {
+        policy.paused = paused;
+    }
+    if let Some(age) = new.older_than {
+        policy.older_than = age;
+    }
+    if let Some(age) = new.prune_older_than {
+        policy.prune_older_than = age;
+    }
+    for (room, age) in &new.rooms {
+        match age {
+            Some(age) => policy.rooms.insert(*room, *age),
+            None => policy.rooms.remove(room),
+        };
+    }
+    policy.since = policy.since.or(Some(now));
+    policy
+}
+
+/// What wakes the schedule at its moments.
+#[derive(Default)]
+struct Waker {
+    /// The expression it goes by.
+    by: Option<String>,
+    scheduler: Option<JobScheduler>,
+}
+
+impl Waker {
+    /// Goes by the schedule that holds now. If it cannot, what is due is found a minute late.
+    async fn follow(&mut self, archive: &Archive) {
+        let paused = archive.log.policy().archive.paused;
+        let wanted = archive.cron().filter(|_| !paused).map(|c| c.with_seconds());
+        if wanted == self.by {
+            return;
+        }
+        self.stop().await;
+        self.by.clone_from(&wanted);
+        let Some(text) = wanted else { return };
+        let wake = std::sync::Arc::clone(&archive.rescheduled);
+        let started = async {
+            let scheduler = JobScheduler::new().await?;
+            let job = Wake::new(text.as_str(), move |_, _| wake.notify_one())?;
+            scheduler.add(job).await?;
+            scheduler.start().await?;
+            Ok::<_, tokio_cron_scheduler::JobSchedulerError>(scheduler)
+        };
+        match started.await {
+            Ok(scheduler) => self.scheduler = Some(scheduler),
+            Err(e) => tracing::warn!(error = %e, "the scheduler does not start"),
+        }
+    }
+
+    async fn stop(&mut self) {
+        if let Some(mut scheduler) = self.scheduler.take()
+            && let Err(e) = scheduler.shutdown().await
+        {
+            tracing::debug!(error = %e, "the scheduler did not stop");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Millis {
+        Millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    }
+
+    #[test]
+    fn an_expression_tells_its_next_moment_in_utc() {
+        let daily = Cron::parse(" 30  3 * * * ").unwrap();
+        let next = daily.after(at("2026-03-29T00:59:59Z")).unwrap();
+        assert_eq!(
+            next,
+            at("2026-03-29T03:30:00Z"),
+            "whatever the clocks do there"
+        );
+        assert_eq!(daily.after(next).unwrap(), at("2026-03-30T03:30:00Z"));
+        assert_eq!(daily.with_seconds(), "0 30 3 * * *");
+        let seconds = Cron::parse("*/10 * * * * *").unwrap();
+        assert_eq!(seconds.after(Millis(0)), Some(Millis(10_000)));
+        assert_eq!(seconds.with_seconds(), "*/10 * * * * *");
+    }
+
+    #[test]
+    fn what_is_no_schedule_says_how_one_is_written() {
+        for bad in ["", "daily", "61 * * * *", "* * *", "0 0 31 2 *"] {
+            let why = Cron::parse(bad).unwrap_err();
+            assert!(!why.is_empty(), "{bad}");
+        }
+        assert!(
+            Cron::parse("61 * * * *")
+                .unwrap_err()
+                .contains("30 3 * * *")
+        );
+    }
+}

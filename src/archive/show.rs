@@ -1,0 +1,123 @@
+//! Looking at runs, at segments, and at what is in them.
+
+use bytes::Bytes;
+
+use super::Archive;
+use crate::{
+    id::{RoomId, RunId},
+    log::refuse,
+    model::{Entry, Refusal, Run, RunKind, RunState, Segment},
+};
+
+/// How many entries are shown at a time, at most.
+const CAT: usize = 1_000;
+/// How many bytes of them.
+const CAT_BYTES: usize = 1 << 20;
+
+/// Entries of a room, archived or live, for operators.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The entries; deleted messages without their text.
+    pub entries: Vec<Entry>,
+    /// After which entry to go on; none at the end.
+    pub next: Option<u64>,
+}
+
+impl Archive {
+    /// A run as it stands.
+    pub async fn find_run(&self, id: RunId) -> Result<Run, Refusal> {
+        let run = self.store.run(id).await.map_err(|e| refuse(&e))?;
+        run.map(|run| self.stands(run))
+            .ok_or(Refusal::NotFound("run"))
+    }
+
+    /// Runs, the newest first, from the first that is older than `before`.
+    pub async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Refusal> {
+        let runs = self.store.runs(before, limit).await;
+        let runs = runs.map_err(|e| refuse(&e))?;
+        Ok(runs.into_iter().map(|run| self.stands(run)).collect())
+    }
+
+    /// The record of a run may be a moment behind, or say of one whose process is gone that it is under way.
+    fn stands(&self, run: Run) -> Run {
+        match self.running() {
+            Some(live) if live.id == run.id => live,
+            _ if run.state == RunState::Running => Run {
+                state: RunState::Interrupted,
+                ..run
+            },
+            _ => run,
+        }
+    }
+
+    /// Segments by room and range, from the first after `after`.
+    pub async fn segments(
+        &self,
+        after: Option<(RoomId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Refusal> {
+        self.store
+            .segments(after, limit)
+            .await
+            .map_err(|e| refuse(&e))
+    }
+
+    /// A segment with its bytes, as they lie in the store.
+    pub async fn segment(&self, room: RoomId, last: u64) -> Result<(Segment, Bytes), Refusal> {
+        let found = self.store.segment(room, last).await;
+        let found = found.map_err(|e| refuse(&e))?;
+        let found = found.filter(|(segment, _)| segment.purged_at.is_none());
+        found.ok_or(Refusal::NotFound("segment"))
+    }
+
+    /// What a room's log has after an entry, archived or live, up to and with another.
+    pub async fn cat(&self, room: RoomId, after: u64, upto: u64) -> Result<Shown, Refusal> {
+        let entries = self
+            .store
+            .entries(room.into(), after, upto, CAT, CAT_BYTES)
+            .await;
+        let entries = entries.map_err(|e| refuse(&e))?;
+        let next = entries.last().map(|e| e.seq).filter(|seq| *seq < upto);
+        Ok(Shown { entries, next })
+    }
+
+    /// What is archived of a room; or, of a run, what it sealed: ranges, by room.
+    pub async fn ranges(
+        &self,
+        room: Option<RoomId>,
+        run: Option<RunId>,
+    ) -> Result<Vec<(RoomId, u64, u64)>, Refusal> {
+        if let Some(id) = run {
+            let found = self.find_run(id).await?;
+            if found.kind != RunKind::Archive {
+                let why = format!("a run of kind {} has no entries to show", found.kind);
+                return Err(Refusal::Conflict(why));
+            }
+        }
+        let mut ranges: Vec<(RoomId, u64, u64)> = Vec::new();
+        let mut after = room.map(|room| (room, 0));
+        loop {
+            let segments = self.segments(after, 500).await?;
+            let Some(last) = segments.last() else {
+                return Ok(ranges);
+            };
+            after = Some((last.room, last.last));
+            for segment in segments {
+                if room.is_some_and(|room| room != segment.room) {
+                    return Ok(ranges);
+                }
+                if run.is_some_and(|run| run != segment.run) || !segment.is_sealed() {
+                    continue;
+                }
+                match ranges.last_mut() {
+                    Some((room, _, last))
+                        if *room == segment.room && *last + 1 == segment.first =>
+                    {
+                        *last = segment.last;
+                    }
+                    _ => ranges.push((segment.room, segment.first, segment.last)),
+                }
+            }
+        }
+    }
+}
