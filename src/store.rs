@@ -206,7 +206,8 @@ pub enum Write {
     },
     /// The text of a deleted message, and the digest made of it, leave the store for good. Nothing happens
     /// to a message that is not deleted (any more), or was erased before. [`Outcome::Stale`] when a segment
-    /// has the message, and is not of this generation: its text would stay there.
+    /// has the message, and is not of this generation: its text would stay there; or when none has it, and a
+    /// generation is given.
     Erase {
         /// Where.
         room: RoomId,
@@ -245,8 +246,16 @@ pub enum Write {
         /// The `seq` of the last of them.
         upto: u64,
     },
-    /// Entries of a room are live again, as they were. Fine for those that are.
-    InsertLive(RoomId, Vec<Line>),
+    /// Entries of a room are live again, as they were. Fine for those that are. [`Outcome::Stale`] when the
+    /// segment that has them is of another generation by now: texts were taken out of it.
+    InsertLive {
+        /// Whose.
+        room: RoomId,
+        /// The entries, all of one segment.
+        lines: Vec<Line>,
+        /// The generation of the segment that they were read from.
+        generation: u32,
+    },
     /// A run of the archive as it is from now on, new or not.
     PutRun(Run),
     /// A hold.

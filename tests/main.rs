@@ -9,6 +9,9 @@ mod support;
 
 mod accounts;
 mod acts;
+mod archive;
+mod archive_crash;
+mod archive_policy;
 mod audit;
 mod bad_http;
 mod bad_input;

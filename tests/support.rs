@@ -1,6 +1,7 @@
 //! The words the tests speak.
 
 mod admin;
+mod archive;
 mod cli;
 mod database;
 mod fake;
@@ -20,6 +21,7 @@ mod ws;
 use std::{future::Future, time::Duration};
 
 pub(crate) use admin::{Admin, COMMAND};
+pub(crate) use archive::told;
 pub(crate) use cli::{Output, chatd, run};
 pub(crate) use database::Database;
 pub(crate) use fake::{Fake, Kind as FakeKind};

@@ -141,7 +141,11 @@ impl Job {
         let lines = open_segment(&segment, &bytes)
             .map_err(|e| Refusal::Conflict(format!("it does not read: {e}")))?;
         for slice in lines.rchunks(SLICE) {
-            let back = Write::InsertLive(room, slice.to_vec());
+            let back = Write::InsertLive {
+                room,
+                lines: slice.to_vec(),
+                generation: segment.generation,
+            };
             self.archive.commit(vec![back]).await?;
             reached("restored slice");
         }

@@ -27,27 +27,34 @@ impl Archive {
     /// A run as it stands.
     pub async fn find_run(&self, id: RunId) -> Result<Run, Refusal> {
         let run = self.store.run(id).await.map_err(|e| refuse(&e))?;
-        run.map(|run| self.stands(run))
-            .ok_or(Refusal::NotFound("run"))
+        self.stands(run.ok_or(Refusal::NotFound("run"))?).await
     }
 
     /// Runs, the newest first, from the first that is older than `before`.
     pub async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Refusal> {
         let runs = self.store.runs(before, limit).await;
-        let runs = runs.map_err(|e| refuse(&e))?;
-        Ok(runs.into_iter().map(|run| self.stands(run)).collect())
+        let mut stand = Vec::new();
+        for run in runs.map_err(|e| refuse(&e))? {
+            stand.push(self.stands(run).await?);
+        }
+        Ok(stand)
     }
 
     /// The record of a run may be a moment behind, or say of one whose process is gone that it is under way.
-    fn stands(&self, run: Run) -> Run {
-        match self.running() {
-            Some(live) if live.id == run.id => live,
-            _ if run.state == RunState::Running => Run {
-                state: RunState::Interrupted,
-                ..run
-            },
-            _ => run,
+    async fn stands(&self, run: Run) -> Result<Run, Refusal> {
+        if run.state != RunState::Running {
+            return Ok(run);
         }
+        if let Some(live) = self.running().filter(|live| live.id == run.id) {
+            return Ok(live);
+        }
+        // It may have ended since it was read: its end is recorded before it is no longer under way.
+        let again = self.store.run(run.id).await.map_err(|e| refuse(&e))?;
+        let mut run = again.unwrap_or(run);
+        if run.state == RunState::Running {
+            run.state = RunState::Interrupted;
+        }
+        Ok(run)
     }
 
     /// Segments by room and range, from the first after `after`.

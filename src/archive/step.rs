@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(super) fn reached(step: &str) {
     /// How often the step was reached. Static, as the end of a process is nobody else's.
     static TIMES: AtomicU32 = AtomicU32::new(0);
-    // `CHATD_TEST_CRASH=inserted:2`: at the second segment that is inserted.
-    let Ok(wanted) = std::env::var("CHATD_TEST_CRASH") else {
+    // `TEST_CRASH_CHATD=inserted:2`: at the second segment that is inserted.
+    let Ok(wanted) = std::env::var("TEST_CRASH_CHATD") else {
         return;
     };
     let (name, times) = wanted.split_once(':').unwrap_or((&wanted, "1"));

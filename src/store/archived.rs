@@ -73,7 +73,7 @@ pub(super) async fn entries<S: Store + ?Sized>(
     let LogId::Room(room) = log else {
         return Ok(live);
     };
-    if start == Some(after + 1) || after >= upto || limit == 0 {
+    if after >= upto || limit == 0 || start == Some(after + 1) {
         return Ok(live);
     }
     let end = start.map_or(upto, |start| start - 1);

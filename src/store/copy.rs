@@ -83,8 +83,8 @@ impl Mark {
     }
 }
 
-/// What a source looks like: enough to notice that it was written to. Entries are only counted, since they
-/// are only added; of everything else each change counts.
+/// What a source looks like: enough to notice that it was written to. Entries are only counted, and so
+/// are segments, since they are only added or, with the overlay, emptied; of everything else each change counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// How many records each table has.
@@ -151,14 +151,14 @@ pub(super) fn unfinished(path: &str, mark: &str) -> StoreError {
     }
 }
 
-/// Looks at all of a source but the entries.
+/// Looks at all of a source but the entries, live or sealed.
 pub async fn look(store: &dyn Scan) -> Result<Seen, StoreError> {
     let mut seen = Seen {
         counts: BTreeMap::new(),
         sums: BTreeMap::new(),
     };
     for &table in Table::ALL {
-        let count = if table == Table::Entries {
+        let count = if matches!(table, Table::Entries | Table::Segments) {
             store.count(table).await?
         } else {
             let (count, sum) = sum(store, table).await?;

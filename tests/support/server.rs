@@ -124,6 +124,13 @@ impl Server {
         self.settings.push(format!("{key}={value}"));
     }
 
+    /// In its environment from the next start on; without a value, no longer there.
+    pub(crate) fn set_env(&mut self, name: &str, value: Option<&str>) {
+        self.env.retain(|(known, _)| known != name);
+        let set = value.map(|value| (name.to_owned(), value.to_owned()));
+        self.env.extend(set);
+    }
+
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
         self.spawn();

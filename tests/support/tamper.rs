@@ -77,6 +77,37 @@ impl Shell {
         }
     }
 
+    /// Changes a byte of the segment whose last entry this is.
+    pub(crate) async fn damage_segment(&self, last: i64) {
+        match self {
+            Self::Sqlite(db) => {
+                let sql = "SELECT data FROM segment WHERE last = ?1";
+                let mut data: Vec<u8> = db.query_row(sql, [last], |row| row.get(0)).expect("a row");
+                let at = data.len() / 2;
+                data[at] ^= 1;
+                let sql = "UPDATE segment SET data = ?2 WHERE last = ?1";
+                assert_eq!(db.execute(sql, params![last, data]).expect("SQL"), 1);
+            }
+            Self::Mongo(client, _) => {
+                let base = client.default_database().expect("it is named");
+                let segments = base.collection::<Document>("segments");
+                let of = doc! { "last": last };
+                let found = segments.find_one(of.clone()).await.expect("an answer");
+                let found = found.expect("a document");
+                let mut data = found.get_binary_generic("data").expect("bytes").clone();
+                let at = data.len() / 2;
+                data[at] ^= 1;
+                let subtype = mongodb::bson::spec::BinarySubtype::Generic;
+                let data = mongodb::bson::Binary {
+                    subtype,
+                    bytes: data,
+                };
+                let change = doc! { "$set": { "data": data } };
+                segments.update_one(of, change).await.expect("an answer");
+            }
+        }
+    }
+
     /// Takes rows away, from the first to the last.
     pub(crate) async fn delete(&self, first: i64, last: i64) {
         match self {

@@ -99,7 +99,7 @@ impl Memory {
             | Write::UpdateSegment(_)
             | Write::DeleteSegment { .. }
             | Write::DeleteLive { .. }
-            | Write::InsertLive(..)
+            | Write::InsertLive { .. }
             | Write::PutRun(_)
             | Write::PutKey(_)
             | Write::SetEpoch(_) => {}
@@ -194,7 +194,7 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::UpdateSegment(_)
         | Write::DeleteSegment { .. }
         | Write::DeleteLive { .. }
-        | Write::InsertLive(..)
+        | Write::InsertLive { .. }
         | Write::PutRun(_)
         | Write::PutKey(_)
         | Write::SetEpoch(_) => None,

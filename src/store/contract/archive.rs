@@ -419,7 +419,14 @@ pub(in crate::store) async fn makes_entries_live_again(place: &impl Place) {
     let lines = open_segment(&last, &bytes).unwrap();
     // The last ones first, and some twice.
     for slice in [&lines[4..], &lines[2..5], &lines[..]] {
-        put(&*store, [Write::InsertLive(room, slice.to_vec())]).await;
+        let back = |generation| Write::InsertLive {
+            room,
+            lines: slice.to_vec(),
+            generation,
+        };
+        let outcome = commit(&*store, writes([back(2)])).await;
+        assert_eq!(outcome, Outcome::Stale, "its texts may be erased by now");
+        put(&*store, [back(1)]).await;
         assert_reads(&*store, room, &all).await;
     }
     let live = store.lines(room, 0, 12, 99, usize::MAX).await.unwrap();

@@ -286,7 +286,7 @@ impl Model {
             | Write::UpdateSegment(_)
             | Write::DeleteSegment { .. }
             | Write::DeleteLive { .. }
-            | Write::InsertLive(..)
+            | Write::InsertLive { .. }
             | Write::PutRun(_)
             | Write::PutHold(_)
             | Write::DeleteHold(_)

@@ -107,7 +107,7 @@ pub(super) async fn apply(
         | Write::UpdateSegment(_)
         | Write::DeleteSegment { .. }
         | Write::DeleteLive { .. }
-        | Write::InsertLive(..) => archive::apply(db, session, write).await,
+        | Write::InsertLive { .. } => archive::apply(db, session, write).await,
         Write::PutRun(run) => {
             let run = RunDoc::try_from(run)?;
             put(&db.runs, session, doc! { "_id": run.id }, &run).await

@@ -152,7 +152,11 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
         Write::UpdateSegment(segment) => update_segment(conn, segment),
         Write::DeleteSegment { room, last } => delete_segment(conn, *room, *last),
         Write::DeleteLive { room, upto } => delete_live(conn, *room, *upto),
-        Write::InsertLive(room, lines) => insert_live(conn, *room, lines).map(|()| true),
+        Write::InsertLive {
+            room,
+            lines,
+            generation,
+        } => insert_live(conn, *room, lines, *generation),
         Write::PutRun(run) => put_run(conn, run).map(|()| true),
         Write::PutHold(hold) => put_hold(conn, hold).map(|()| true),
         Write::DeleteHold(id) => {
@@ -164,8 +168,8 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
     }
 }
 
-/// Whether the text of a message is in no segment but one of this generation.
-pub(super) fn may_erase(
+/// Whether the segment that has a message is of this generation; none for in no segment.
+pub(super) fn is_of(
     conn: &Connection,
     room: RoomId,
     target: u64,
@@ -266,7 +270,17 @@ fn delete_live(conn: &Connection, room: RoomId, upto: u64) -> rusqlite::Result<b
     Ok(true)
 }
 
-fn insert_live(conn: &Connection, room: RoomId, lines: &[Line]) -> rusqlite::Result<()> {
+fn insert_live(
+    conn: &Connection,
+    room: RoomId,
+    lines: &[Line],
+    generation: u32,
+) -> rusqlite::Result<bool> {
+    for line in lines.first().into_iter().chain(lines.last()) {
+        if !is_of(conn, room, line.seq, Some(generation))? {
+            return Ok(false);
+        }
+    }
     let key = log_key(LogId::Room(room));
     let mut insert = conn.prepare_cached(
         "INSERT INTO entry (log, seq, n, at, id, sender, v, kind, data)
@@ -285,7 +299,7 @@ fn insert_live(conn: &Connection, room: RoomId, lines: &[Line]) -> rusqlite::Res
             line.data,
         ])?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn put_run(conn: &Connection, run: &Run) -> rusqlite::Result<()> {

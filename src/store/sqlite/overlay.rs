@@ -205,7 +205,7 @@ fn erase(
     at: Millis,
     generation: Option<u32>,
 ) -> rusqlite::Result<bool> {
-    if !archive::may_erase(conn, room, target, generation)? {
+    if !archive::is_of(conn, room, target, generation)? {
         return Ok(false);
     }
     let marked = conn

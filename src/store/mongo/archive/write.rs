@@ -44,7 +44,11 @@ pub(in super::super) async fn apply(
         Write::UpdateSegment(segment) => update_segment(db, session, segment).await,
         Write::DeleteSegment { room, last } => delete_segment(db, session, *room, *last).await,
         Write::DeleteLive { room, upto } => delete_live(db, session, *room, *upto).await,
-        Write::InsertLive(room, lines) => insert_live(db, session, *room, lines).await,
+        Write::InsertLive {
+            room,
+            lines,
+            generation,
+        } => insert_live(db, session, *room, lines, *generation).await,
         _ => Ok(()),
     }
 }
@@ -59,6 +63,17 @@ pub(in super::super) async fn may_erase(
     generation: Option<u32>,
 ) -> Result<(), Halt> {
     claim(db, session).await?;
+    check_generation(db, session, room, target, generation).await
+}
+
+/// Sees to it that the segment that has a message is of this generation; with none, that no segment has it.
+async fn check_generation(
+    db: &Collections,
+    session: &mut ClientSession,
+    room: RoomId,
+    target: u64,
+    generation: Option<u32>,
+) -> Result<(), Halt> {
     let segment = covering(db, session, room, target).await?;
     let segment = segment.filter(|s| s.purged_at.is_none());
     if segment.map(|s| s.generation) == generation.map(i64::from) {
@@ -259,7 +274,11 @@ async fn insert_live(
     session: &mut ClientSession,
     room: RoomId,
     lines: &[Line],
+    generation: u32,
 ) -> Result<(), Halt> {
+    for line in lines.first().into_iter().chain(lines.last()) {
+        check_generation(db, session, room, line.seq, Some(generation)).await?;
+    }
     let there = live_among(db, session, room, lines).await?;
     let missing = lines.iter().filter(|line| !there.contains(&int(line.seq)));
     let docs = missing.map(|line| EntryDoc::of_line(room, line));

@@ -149,6 +149,10 @@ async fn what_could_not_be_read_is_not_taken() {
     let odd = doc! { "log": "control", "seq": 1.0, "n": 1.0, "kind": "note", "data": "{}" };
     let refused = entries.insert_one(odd).await.unwrap_err();
     assert_eq!(fault::code(&refused), Some(121), "{refused}");
+    let segments = store.db.segments.clone_with_type::<Document>();
+    let odd = doc! { "room": "general", "first": 1, "last": 2 };
+    let refused = segments.insert_one(odd).await.unwrap_err();
+    assert_eq!(fault::code(&refused), Some(121), "{refused}");
 }
 
 #[tokio::test]

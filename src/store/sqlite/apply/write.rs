@@ -113,7 +113,7 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         | Write::UpdateSegment(_)
         | Write::DeleteSegment { .. }
         | Write::DeleteLive { .. }
-        | Write::InsertLive(..)
+        | Write::InsertLive { .. }
         | Write::PutRun(_)
         | Write::PutHold(_)
         | Write::DeleteHold(_) => expect_true(archive::write(conn, write)?),
