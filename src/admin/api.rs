@@ -29,8 +29,28 @@ pub struct Status {
     pub memory_bytes: u64,
     /// The store.
     pub store: StoreStatus,
+    /// When the archive runs by itself; none while the store does not answer.
+    #[serde(default)]
+    pub archive: Option<ArchiveStatus>,
     /// What was counted since it started.
     pub counts: Counts,
+}
+
+/// When the archive runs by itself, and ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArchiveStatus {
+    /// The run that is under way, if one is.
+    pub running: Option<String>,
+    /// The cron expression, in UTC; none when nothing runs by itself.
+    pub schedule: Option<String>,
+    /// Whether the schedule is held.
+    pub paused: bool,
+    /// When it runs next.
+    pub next_at: Option<Millis>,
+    /// When the schedule last began a run.
+    pub last_at: Option<Millis>,
+    /// How that run stands.
+    pub last_state: Option<crate::model::RunState>,
 }
 
 /// How the store is.
@@ -74,6 +94,9 @@ pub struct Counts {
     pub frames: u64,
     /// Messages made durable.
     pub messages: u64,
+    /// Entries sealed into segments.
+    #[serde(default)]
+    pub archived: u64,
     /// Messages deleted.
     #[serde(default)]
     pub deletions: u64,

@@ -134,6 +134,11 @@ async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
     let report = ops.report().await;
     let (store, stats) = (report.store, &ops.stats);
     let holds = report.holds.as_ref().ok();
+    // Not asked while the store does not answer: then this page is needed all the more.
+    let archive = match holds {
+        Some(_) => desk.archive.standing().await.ok(),
+        None => None,
+    };
     Ok(Json(api::Status {
         version: env!("CARGO_PKG_VERSION").into(),
         running: ops.listen.is_some(),
@@ -158,6 +163,14 @@ async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
             ready: holds.is_some(),
             trouble: report.holds.err(),
         },
+        archive: archive.map(|it| api::ArchiveStatus {
+            running: desk.archive.running().map(|run| run.id.to_string()),
+            schedule: it.schedule,
+            paused: it.paused,
+            next_at: it.next_at,
+            last_at: it.last.as_ref().map(|run| run.at),
+            last_state: it.last.map(|run| run.state),
+        }),
         counts: api::Counts {
             connections: stats.connections.get(),
             sockets: stats.sockets.get(),
@@ -167,6 +180,7 @@ async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
             messages: stats.messages.get(),
             deletions: stats.deletions.get(),
             erased: stats.erased.get(),
+            archived: stats.archived.get(),
             entries: stats.entries.get(),
             batches: stats.batches.get(),
             deliveries: stats.deliveries.get(),

@@ -15,7 +15,7 @@ use crate::{
     clock::Millis,
     id::RoomId,
     log::ARCHIVE,
-    model::{Actor, Age, ArchivePolicy, Authority, Permission, Reason, Refusal, Run, RunKind},
+    model::{Actor, Age, ArchivePolicy, Authority, Permission, Reason, Refusal, Run},
     rights,
     store::Write,
 };
@@ -117,10 +117,10 @@ impl Archive {
         let cron = self.cron();
         let since = policy.since.unwrap_or_else(|| self.clock.now());
         let next = cron.as_ref().and_then(|cron| cron.after(since));
-        let runs = self.runs(None, 200).await?;
-        let last = runs
-            .into_iter()
-            .find(|run| run.detail.scheduled && run.kind == RunKind::Archive);
+        let last = match policy.last {
+            Some(id) => self.find_run(id).await.ok(),
+            None => None,
+        };
         let settings = &self.config.archive;
         let mut decided = Vec::new();
         for (name, is) in [
@@ -273,7 +273,10 @@ impl Archive {
         // Before it runs: one that fails is not tried again and again, but at its next time.
         self.count_from(now).await?;
         let by = Authority::Operator(Actor::server());
-        self.run_scheduled(&by, true).await.map(drop)
+        if let Some(run) = self.run_scheduled(&by, true).await? {
+            self.note(move |policy| policy.last = Some(run.id)).await?;
+        }
+        Ok(())
     }
 
     /// What the schedule archives at this moment; none when that is nothing, by policy.
@@ -343,11 +346,19 @@ impl Archive {
     }
 
     async fn count_from(&self, now: Millis) -> Result<(), Refusal> {
+        self.note(move |policy| policy.since = Some(now)).await
+    }
+
+    /// Keeps something about the schedule that nobody decided.
+    async fn note(
+        &self,
+        mut change: impl FnMut(&mut ArchivePolicy) + Send + 'static,
+    ) -> Result<(), Refusal> {
         let touches = [crate::id::LogId::Control];
         let done = self.log.append(&touches, None, move |draft| {
             draft.by_itself();
             let mut policy = draft.policy().archive.clone();
-            policy.since = Some(now);
+            change(&mut policy);
             let value = serde_json::to_string(&policy).map_err(|_| Refusal::Internal)?;
             draft.write(Write::PutSetting(ARCHIVE.into(), value));
             Ok(())

@@ -1,5 +1,7 @@
 //! Sealing: old entries become segments.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{
@@ -22,6 +24,8 @@ const ENTRIES: usize = 1_000;
 const TEXT: usize = 1 << 20;
 /// How many live entries one step takes out beside traffic.
 const SLICE: u64 = 100;
+/// How long a run beside traffic rests between two steps of giving back space.
+const BREATH: Duration = Duration::from_millis(50);
 /// How often a segment is made anew because a text of it was erased meanwhile.
 const TRIES: u8 = 8;
 
@@ -87,7 +91,19 @@ impl Job {
             }
         }
         reached("sealed all");
+        self.give_back().await?;
         Ok(Ended::Done)
+    }
+
+    /// Gives back the space that was freed, bit by bit.
+    async fn give_back(&self) -> Result<(), Refusal> {
+        while !self.is_stopped() && self.archive.store.reclaim().await.map_err(|e| refuse(&e))? > 0
+        {
+            if self.run.detail.rate.is_some() {
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+        Ok(())
     }
 
     /// One room that cannot be archived does not keep the others from it.

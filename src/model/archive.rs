@@ -358,6 +358,9 @@ pub struct ArchivePolicy {
     /// The moment from which on the schedule counts: what was due before is done, or was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Millis>,
+    /// The last run that the schedule began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<RunId>,
     /// Rooms with an age of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rooms: BTreeMap<RoomId, Age>,

@@ -7,12 +7,13 @@
 
 mod logs;
 mod references;
+mod segments;
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use self::{logs::Logs, references::References};
+use self::{logs::Logs, references::References, segments::Segments};
 use super::Ops;
 use crate::{
     id::RoomId,
@@ -110,6 +111,14 @@ struct Check {
     problems: u64,
 }
 
+/// What was seen in one table and is needed at another.
+#[derive(Default)]
+struct Seen {
+    logs: Logs,
+    owners: Owners,
+    segments: Segments,
+}
+
 /// Who owns rooms, by the members and by the rooms' records.
 #[derive(Default)]
 struct Owners(HashMap<[u8; 16], Vec<[u8; 16]>>);
@@ -120,11 +129,14 @@ impl Check {
             self.problem("the database", fault).await?;
         }
         let mut references = References::default();
-        let mut logs = Logs::default();
-        let mut owners = Owners::default();
+        let mut seen = Seen::default();
         for &table in Table::ALL {
-            self.table(table, &mut references, &mut logs, &mut owners)
-                .await?;
+            self.table(table, &mut references, &mut seen).await?;
+        }
+        for (room, first) in seen.segments.gaps() {
+            let place = record(Table::Rooms, *room.as_bytes());
+            let what = format!("its entries before {first} are neither live nor archived");
+            self.problem(place, what).await?;
         }
         for (place, what) in references.dangling() {
             self.problem(place, what).await?;
@@ -136,8 +148,7 @@ impl Check {
         &mut self,
         table: Table,
         references: &mut References,
-        logs: &mut Logs,
-        owners: &mut Owners,
+        seen: &mut Seen,
     ) -> Result<(), Stop> {
         let of = self.store.count(table).await?;
         let mut done = 0;
@@ -151,17 +162,42 @@ impl Check {
             for row in &page {
                 self.values(table, row).await?;
                 references.take(table, row);
-                if table == Table::Entries {
-                    for what in logs.take(row) {
-                        self.problem(row.place(table), what).await?;
+                match table {
+                    Table::Entries => {
+                        for what in seen.logs.take(row) {
+                            self.problem(row.place(table), what).await?;
+                        }
+                        if let Some((room, first)) = seen.logs.begun() {
+                            seen.segments.live_from(room, first);
+                        }
                     }
-                } else if table == Table::Members {
-                    owners.member(row);
-                } else if table == Table::Rooms {
-                    self.owner(row, owners).await?;
+                    Table::Segments => self.segment(row, &mut seen.segments).await?,
+                    Table::Members => seen.owners.member(row),
+                    Table::Rooms => self.owner(row, &mut seen.owners).await?,
+                    _ => {}
                 }
             }
             self.say(Finding::Progress { table, done, of }).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a segment reads, and follows the one before. It is read again: it may have become another since.
+    async fn segment(&mut self, row: &Row, segments: &mut Segments) -> Result<(), Stop> {
+        let Some((room, last)) = Segments::place(row) else {
+            return Ok(());
+        };
+        let Some((segment, bytes)) = self.store.segment(room, last).await? else {
+            return Ok(());
+        };
+        let mut wrong = segments.take(&segment);
+        if segment.purged_at.is_none()
+            && let Err(e) = store::open_segment(&segment, &bytes)
+        {
+            wrong.push(e.to_string());
+        }
+        for what in wrong {
+            self.problem(row.place(Table::Segments), what).await?;
         }
         Ok(())
     }

@@ -172,7 +172,7 @@ impl Store for Sqlite {
         let gone = || Error::Unavailable("its writer is gone".into());
         let (answer, answered) = oneshot::channel();
         self.jobs()?
-            .send(Job { batch, answer })
+            .send(Job::Commit { batch, answer })
             .await
             .map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -585,6 +585,16 @@ impl Store for Sqlite {
 
     fn epoch(&self) -> Epoch {
         self.identity.epoch
+    }
+
+    async fn reclaim(&self) -> Result<u64, Error> {
+        let gone = || Error::Unavailable("its writer is gone".into());
+        let (answer, answered) = oneshot::channel();
+        self.jobs()?
+            .send(Job::Reclaim(answer))
+            .await
+            .map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
     }
 
     async fn ping(&self) -> Result<(), Error> {

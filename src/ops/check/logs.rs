@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     clock::Millis,
+    id::{LogId, RoomId},
     log::{chain_hash, personal_digest},
     model::{Act, Entry, Head, Payload},
     store::raw::{self, Row, Table},
@@ -16,6 +17,8 @@ const ODD: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     log: Vec<u8>,
+    /// The number of the entry that has begun the log, until that is taken note of.
+    first: Option<u64>,
     /// The entry before; none at a log's beginning.
     last: Option<Head>,
     /// The hash of the act before; none where it cannot be told.
@@ -48,6 +51,9 @@ impl Logs {
             at: Millis(row.get(Table::Entries, "at").int().unwrap_or_default()),
         };
         let message = row.get(Table::Entries, "kind").text() == Some("message");
+        if self.last.is_none() {
+            self.first = Some(head.seq);
+        }
         self.order(head, message, &mut wrong);
         if let Some(id) = row.get(Table::Entries, "id").id() {
             self.id(id, head.at, &mut wrong);
@@ -61,6 +67,15 @@ impl Logs {
         }
         self.last = Some(head);
         wrong
+    }
+
+    /// The room whose log the last entry began, and with which number.
+    pub(super) fn begun(&mut self) -> Option<(RoomId, u64)> {
+        let first = self.first.take()?;
+        match raw::log(&self.log)? {
+            LogId::Room(room) => Some((room, first)),
+            LogId::User(_) | LogId::Control => None,
+        }
     }
 
     fn order(&self, head: Head, message: bool, wrong: &mut Vec<String>) {

@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     apply::{self, Heads},
     checkpoint::{COPY_PAGES, Checkpointer, checkpoint},
-    rows::store_error,
-    schema::{self, Purpose},
+    rows::{number, store_error},
+    schema::{self, PAGE_BYTES, Purpose},
     space::Space,
 };
 use crate::{
@@ -34,10 +34,18 @@ pub(super) const QUEUE: usize = 64;
 /// write-ahead log.
 const PAGES_A_STATEMENT: u64 = 2;
 
-/// A batch, and where its answer goes.
-pub(super) struct Job {
-    pub(super) batch: Arc<Vec<Change>>,
-    pub(super) answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
+/// How many free pages are given back at a time (4 MiB): what is committed waits for it.
+const RECLAIMED: u64 = 1_024;
+
+/// What the writer is asked to do, and where its answer goes.
+pub(super) enum Job {
+    /// A batch.
+    Commit {
+        batch: Arc<Vec<Change>>,
+        answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
+    },
+    /// To give back some of the space that is free in the file; the answer is how many bytes are left.
+    Reclaim(oneshot::Sender<Result<u64, Error>>),
 }
 
 pub(super) struct Writer {
@@ -77,10 +85,19 @@ impl Writer {
     }
 
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(Job { batch, answer }) = jobs.blocking_recv() {
+        while let Some(job) = jobs.blocking_recv() {
             // Who asked may be gone; what is committed stays so.
-            let _ = answer.send(self.commit(&batch));
-            self.tend_wal(&batch);
+            match job {
+                Job::Commit { batch, answer } => {
+                    let _ = answer.send(self.commit(&batch));
+                    self.tend_wal(&batch);
+                }
+                Job::Reclaim(answer) => {
+                    let _ = answer.send(self.reclaim());
+                    self.pages += RECLAIMED;
+                    self.tend_wal(&[]);
+                }
+            }
         }
         let Self {
             conn, checkpointer, ..
@@ -122,6 +139,20 @@ impl Writer {
         }
     }
 
+    fn reclaim(&mut self) -> Result<u64, Error> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                schema::connect(&self.path, Purpose::Write(self.max_size)).map_err(store_error)?
+            }
+        };
+        let left = give_back(&conn).map_err(store_error);
+        if left.is_ok() {
+            self.conn = Some(conn);
+        }
+        left
+    }
+
     fn tend_wal(&mut self, batch: &[Change]) {
         let mut writes = batch.iter().flat_map(|change| &change.writes);
         if writes.any(erases) {
@@ -151,6 +182,16 @@ fn erases(write: &Write) -> bool {
         Write::UpdateUser(user) => user.status == Status::Erased,
         _ => false,
     }
+}
+
+fn give_back(conn: &Connection) -> rusqlite::Result<u64> {
+    let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({RECLAIMED})"))?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    let free = conn
+        .prepare_cached("PRAGMA freelist_count")?
+        .query_row([], |row| number(row, 0))?;
+    Ok(free * PAGE_BYTES)
 }
 
 /// One batch, one transaction.
