@@ -20,6 +20,7 @@ mod verify;
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
+use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
@@ -97,12 +98,23 @@ impl Archive {
     }
 
     /// Has a run stop after what it is at; with `dry_run` only says whether it could.
-    pub fn stop(&self, id: RunId, dry_run: bool) -> Result<(), Refusal> {
-        let current = self.current.read();
-        let current = current.as_ref().filter(|c| c.run.id == id);
-        let current = current.ok_or_else(|| {
-            Refusal::Conflict("this run is not under way: it has ended already".into())
-        })?;
+    pub async fn stop(&self, by: &Authority, id: RunId, dry_run: bool) -> Result<(), Refusal> {
+        let over = || {
+            let why = "this run is not under way: it has ended already";
+            Refusal::Conflict(why.into())
+        };
+        let current = self.current.read().clone();
+        let current = current.filter(|c| c.run.id == id).ok_or_else(over)?;
+        let (touches, by) = (by.touching(&[]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                draft.authorise(&by, |who| rights::may(who, Permission::ArchiveRun))?;
+                let target = Some(id.to_string());
+                draft.act("archive.stop", &by.actor(), target, json!(null), &[]);
+                Ok(())
+            });
+        done.await?;
         if !dry_run {
             current.stop.cancel();
         }

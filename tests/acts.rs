@@ -20,6 +20,7 @@ const NEW_PASSWORD: &str = "Quartz-lemur-91-veranda";
 const WITHOUT_TARGET: &[&str] = &[
     "address.ban",
     "address.unban",
+    "archive.policy",
     "registration.set",
     "user.import",
 ];
@@ -179,6 +180,25 @@ impl Tour {
         }
     }
 
+    /// A request that begins or ends a run of the archive: once none is under way, these acts are there.
+    async fn run(&mut self, door: &Door<'_>, route: &str, path: &str, body: Value, acts: &[&str]) {
+        let method = route.split(' ').next().expect("a method");
+        let (reply, route) = match door {
+            Door::Operator => {
+                let reply = self.admin.request(method, path, body).await;
+                (reply, format!("admin {route}"))
+            }
+            Door::Person(user) => (user.request(method, path, body).await, route.to_owned()),
+        };
+        assert!((200..300).contains(&reply.status), "{route}: {reply:#?}");
+        let newest = self.admin.get("/v1/archive/runs?limit=1").await["items"][0].clone();
+        self.admin.ended(&newest).await;
+        let found = self.new_acts().await;
+        let found: Vec<_> = found.iter().filter_map(|act| act["act"].as_str()).collect();
+        assert_eq!(found, acts, "{route}");
+        self.walked.insert(route);
+    }
+
     async fn taken(&mut self, route: &str, by: &By<'_>, reply: Reply, acts: &[&str]) -> Value {
         let request = reply.header("x-request-id").map(ToOwned::to_owned);
         assert!((200..300).contains(&reply.status), "{route}: {reply:#?}");
@@ -196,7 +216,7 @@ fn text(value: &Value) -> String {
 }
 
 async fn every_change_leaves_its_acts() {
-    let server = Server::start().await;
+    let server = Server::archiving().await;
     let boss = admin(&server).await;
     let mut tour = Tour::begin(&server).await;
     people(&server, &mut tour).await;
@@ -207,6 +227,7 @@ async fn every_change_leaves_its_acts() {
         order(&server, &mut tour, door).await;
         taking_back(&server, &mut tour, door).await;
         policy(&mut tour, door).await;
+        archive(&server, &mut tour, door).await;
     }
     operators(&server, &mut tour).await;
     imports(&mut tour).await;
@@ -235,6 +256,66 @@ async fn admin(server: &Server) -> User {
     let boss = server.user("boss").await;
     server.cli(&["user", "role", "boss", "admin"]).await.ok();
     boss
+}
+
+/// The archive, by its runs and its schedule, and holds.
+async fn archive(server: &Server, tour: &mut Tour, door: &Door<'_>) {
+    let cleo = server.user(&format!("cleo-{}", door.word())).await;
+    let room = cleo
+        .room(&format!("old-{}", door.word()), Kind::Public)
+        .await;
+    for i in 0..9 {
+        cleo.send(&room, &format!("message {i}")).await;
+    }
+    tour.new_acts().await;
+    // So slow that it is under way still when it is stopped.
+    let slow = json!({"before": "1ms", "rooms": [room.id], "rate": 1});
+    let route = "POST /v1/archive/runs";
+    let run = tour
+        .desk(door, route, "/v1/archive/runs", slow, &["archive.begin"])
+        .await;
+    let id = text(&run["id"]);
+    let route = "POST /v1/archive/runs/{id}/stop";
+    let path = format!("/v1/archive/runs/{id}/stop");
+    let acts = ["archive.stop", "archive.finish"];
+    tour.run(door, route, &path, Value::Null, &acts).await;
+    let route = "POST /v1/archive/runs";
+    let quick = json!({"before": "1ms", "rooms": [room.id], "rate": 0});
+    let acts = ["archive.begin", "archive.finish"];
+    tour.run(door, route, "/v1/archive/runs", quick, &acts)
+        .await;
+    let runs = tour.admin.get("/v1/archive/runs?limit=2").await;
+    let sealed = |r: &&Value| r["segments"].as_u64() > Some(0);
+    let runs = runs["items"].as_array().expect("items");
+    let id = text(&runs.iter().find(sealed).expect("one of the two")["id"]);
+    let route = "POST /v1/archive/prune";
+    let prune = json!({"before": "1ms", "rooms": [room.id]});
+    let acts = ["archive.prune.begin", "archive.prune.finish"];
+    tour.run(door, route, "/v1/archive/prune", prune, &acts)
+        .await;
+    let route = "POST /v1/archive/runs/{id}/restore";
+    let path = format!("/v1/archive/runs/{id}/restore");
+    let acts = ["archive.restore.begin", "archive.restore.finish"];
+    tour.run(door, route, &path, Value::Null, &acts).await;
+    let route = "PATCH /v1/archive/schedule";
+    for age in ["36500d", "default"] {
+        let body = json!({"older_than": age});
+        let acts = ["archive.policy"];
+        tour.desk(door, route, "/v1/archive/schedule", body, &acts)
+            .await;
+    }
+    let route = "POST /v1/archive/schedule/run";
+    let acts = ["archive.begin", "archive.finish"];
+    tour.run(door, route, "/v1/archive/schedule/run", Value::Null, &acts)
+        .await;
+    let new = json!({"on": "room", "target": room.id, "reason": "case 7"});
+    let hold = tour
+        .desk(door, "POST /v1/holds", "/v1/holds", new, &["hold.add"])
+        .await;
+    let path = format!("/v1/holds/{}", text(&hold["id"]));
+    let route = "DELETE /v1/holds/{id}";
+    tour.desk(door, route, &path, Value::Null, &["hold.release"])
+        .await;
 }
 
 /// Accounts and sessions.

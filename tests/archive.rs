@@ -224,6 +224,8 @@ async fn a_dry_run_changes_nothing_and_wrong_input_says_what_is_wrong() {
     .await;
     let unknown = ask(json!({"before": "2h", "rooms": ["nowhere"]})).await;
     assert_eq!(unknown.status, 404, "{unknown:#?}");
+    let nobody = ask(json!({"before": "2h", "rooms": [crate::support::random_id()]})).await;
+    assert_eq!(nobody.status, 404, "{nobody:#?}");
     let dry = admin
         .post("/v1/archive/runs", json!({"before": "2h", "dry_run": true}))
         .await;

@@ -1,11 +1,18 @@
 //! Values that several commands take, read where they are typed: words to choose from, lengths of time.
 
+mod age;
+mod when;
+
 use chatd::{config::Period, model::Permission};
 use clap::{
     Args,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 
+pub(crate) use self::{
+    age::{age, age_or_word},
+    when::When,
+};
 use crate::cli::DryRun;
 
 /// A hundred years: what lasts longer lasts for good.
@@ -61,6 +68,14 @@ fn choose<T: Copy + Send + Sync + 'static>(
     })
 }
 
+/// A name or an id, which is looked up where it is used: it is not empty.
+pub(crate) fn name(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("it is empty; write a name or an id"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// How long something lasts, in whole seconds.
 pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let period: Period = text.parse().map_err(|e| format!("{e}"))?;
@@ -74,6 +89,12 @@ pub(crate) fn seconds(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_not_empty() {
+        assert_eq!(name("general").as_deref(), Ok("general"));
+        assert!(name("").is_err() && name(" ").is_err());
+    }
 
     #[test]
     fn what_lasts_lasts_a_second_at_least() {

@@ -1,6 +1,6 @@
 //! Asking: the daemon when one runs, else the same router over the store in this process.
 
-use std::{ffi::OsString, fmt::Write as _};
+use std::{cell::Cell, ffi::OsString, fmt::Write as _};
 
 use chatd::{
     admin::{self, Client, api::List},
@@ -23,6 +23,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) args: &'a [OsString],
     /// To whom notes go.
     pub(crate) console: &'a Console,
+    /// Whether it was said already that no server runs.
+    pub(crate) told: Cell<bool>,
 }
 
 impl Asking<'_> {
@@ -85,7 +87,9 @@ impl Asking<'_> {
     ) -> Result<T, Failure> {
         one_thread()?.block_on(async {
             let (client, mode, closer) = server::administer(config).await?;
-            if let Mode::Offline { store } = mode {
+            if let Mode::Offline { store } = mode
+                && !self.told.replace(true)
+            {
                 let note =
                     format!("chatd is not running; working on the store in {store} directly");
                 self.console.note(&note);

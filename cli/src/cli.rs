@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
-    audit::Audit, ban::Ban, completions::Completions, config::Config, health::Health, init::Init,
-    invite::Invite, message::Message, openapi::Openapi, registration::Registration, report::Report,
-    role::Role, room::Room, serve::Serve, session::Session, status::Status, store::Store,
-    token::Token, top::Top, user::User,
+    archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
+    health::Health, hold::Hold, init::Init, invite::Invite, message::Message, openapi::Openapi,
+    registration::Registration, report::Report, role::Role, room::Room, serve::Serve,
+    session::Session, status::Status, store::Store, token::Token, top::Top, user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -87,6 +87,9 @@ pub(crate) enum Command {
     Report(Report),
     #[command(subcommand)]
     Audit(Audit),
+    Archive(Archive),
+    #[command(subcommand)]
+    Hold(Hold),
     #[command(subcommand)]
     Store(Store),
     Openapi(Openapi),

@@ -1,10 +1,12 @@
 //! The commands, a module each: what can be typed, what is asked, how the answer looks.
 
+pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod ban;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod message;
@@ -22,7 +24,7 @@ pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod user;
 
-use std::ffi::OsString;
+use std::{cell::Cell, ffi::OsString};
 
 use crate::{
     asking::Asking,
@@ -39,6 +41,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         sources,
         args,
         console,
+        told: Cell::default(),
     };
     match cli.command {
         Command::Serve(serve) => serve.run(asking.sources, console),
@@ -58,6 +61,8 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Ban(ban) => ban.run(&asking),
         Command::Report(report) => report.run(&asking),
         Command::Audit(audit) => audit.run(&asking),
+        Command::Archive(archive) => archive.run(&asking),
+        Command::Hold(hold) => hold.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),

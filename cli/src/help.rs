@@ -25,7 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("People", &["user", "role", "session", "token"]),
     ("Who comes in", &["registration", "invite"]),
     ("Rooms and order", &["room", "message", "ban", "report"]),
-    ("What is kept", &["store"]),
+    ("What is kept", &["archive", "hold", "store"]),
     ("For tools", &["openapi", "completions"]),
 ];
 
@@ -158,6 +158,17 @@ mod tests {
         "message delete",
         "message redact",
         "message restore",
+        "archive stop",
+        "archive restore",
+        "archive prune",
+        "archive export",
+        "archive schedule set",
+        "archive schedule pause",
+        "archive schedule resume",
+        "archive schedule run-now",
+        "archive policy set",
+        "hold add",
+        "hold release",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -190,6 +201,14 @@ mod tests {
         "store info",
         "store check",
         "message redactions",
+        "message export",
+        "archive list",
+        "archive show",
+        "archive verify",
+        "archive cat",
+        "archive schedule show",
+        "archive policy show",
+        "hold list",
         "openapi",
         "completions",
     ];

@@ -1,13 +1,17 @@
 //! How things look: tables, details, times, sizes, and text that is safe to show.
 
+mod bar;
 mod escape;
 mod facts;
+mod lines;
 mod table;
 mod time;
 
 pub(crate) use self::{
+    bar::bar,
     escape::{escape, escape_json, escape_lines},
     facts::Facts,
+    lines::{Lines, is_closed},
     table::table,
     time::{ago, exact, moment, span},
 };
@@ -36,6 +40,14 @@ pub(crate) fn count(many: u64, thing: &str) -> String {
     format!("{} {thing}{s}", number(many))
 }
 
+/// A count of entries: "1 entry", "2 entries".
+pub(crate) fn count_entries(many: u64) -> String {
+    match many {
+        1 => "1 entry".into(),
+        many => format!("{} entries", number(many)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +59,8 @@ mod tests {
         assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(count(1, "room"), "1 room");
         assert_eq!(count(1000, "room"), "1,000 rooms");
+        assert_eq!(count_entries(1), "1 entry");
+        assert_eq!(count_entries(2000), "2,000 entries");
         assert_eq!(bytes(25_270_681), "24.1 MiB");
     }
 }

@@ -43,6 +43,9 @@ impl Plan {
 impl Archive {
     /// Refuses what is too young to be archived.
     pub fn check_before(&self, before: Millis, now: Millis, field: &str) -> Result<(), Refusal> {
+        if before < Millis(0) {
+            return Err(Refusal::field(field, "nothing is as old as that"));
+        }
         let least = self.config.archive.min_age;
         if before > now.minus(least.into()) {
             let why = format!(

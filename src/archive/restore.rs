@@ -99,7 +99,7 @@ impl Archive {
         }
         if found.is_empty() {
             let why = if purged > 0 {
-                "what this run archived was purged: it is gone for good"
+                "what this run was about was purged: it is gone for good"
             } else {
                 "nothing of this run is left to restore"
             };
@@ -138,8 +138,7 @@ impl Job {
         let Some((mut segment, bytes)) = found.filter(|(s, _)| s.is_sealed()) else {
             return Ok(());
         };
-        let lines = open_segment(&segment, &bytes)
-            .map_err(|e| Refusal::Conflict(format!("it does not read: {e}")))?;
+        let lines = open_segment(&segment, &bytes).map_err(|e| Refusal::Conflict(e.to_string()))?;
         for slice in lines.rchunks(SLICE) {
             let back = Write::InsertLive {
                 room,

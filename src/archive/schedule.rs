@@ -33,13 +33,15 @@ pub struct Cron {
 impl Cron {
     /// Reads one.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let cron = croner::Cron::from_str(text).map_err(|e| {
-            format!(
-                "{e}; write minute, hour, day of month, month and day of week, as in \"30 3 * * *\" for every \
-                 day at 3:30 UTC"
-            )
-        })?;
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let how = "write minute, hour, day of month, month and day of week, as in \"30 3 * * *\" for every day at \
+                   3:30 UTC";
+        let words: Vec<_> = text.split_whitespace().collect();
+        if ![5, 6].contains(&words.len()) {
+            return Err(format!("this has {} fields: {how}", words.len()));
+        }
+        let text = words.join(" ");
+        let cron = croner::Cron::from_str(&text)
+            .map_err(|e| format!("{}; {how}", e.to_string().trim_end_matches('.')))?;
         let this = Self { text, cron };
         match this.after(Millis(0)) {
             Some(_) => Ok(this),

@@ -23,7 +23,7 @@ const ENTRIES: usize = 1_000;
 /// How many bytes of text, about: a document of MongoDB has at most 16 MiB.
 const TEXT: usize = 1 << 20;
 /// How many live entries one step takes out beside traffic.
-const SLICE: u64 = 100;
+const SLICE: u64 = 50;
 /// How long a run beside traffic rests between two steps of giving back space.
 const BREATH: Duration = Duration::from_millis(50);
 /// How often a segment is made anew because a text of it was erased meanwhile.

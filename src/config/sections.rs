@@ -170,7 +170,7 @@ sections! {
         min_age: Period = "1d", "0s" to "3650d";
         /// How many entries a second a run moves beside live traffic, unless it says another rate. 0 for as
         /// many as it can.
-        rate: u32 = 5000, "0" to "1000000";
+        rate: u32 = 1000, "0" to "1000000";
         /// From which age on the schedule prunes what is archived: deletes it for good, after the time of
         /// grace. 0 for never.
         prune_older_than: Period = "0s", "0s" to "36500d";

@@ -129,7 +129,7 @@ pub(super) async fn stop(
     desk.archive.check(&by, Permission::ArchiveRun).await?;
     let id = parse_id(&id)?;
     let run = desk.archive.find_run(id).await?;
-    desk.archive.stop(id, body.dry_run)?;
+    desk.archive.stop(&by, id, body.dry_run).await?;
     Ok(Json(desk.shown(&by, run).await?))
 }
 
@@ -217,11 +217,18 @@ pub(super) async fn prune(
 }
 
 impl Desk {
+    /// The room that somebody names, which there is, though it may be deleted.
+    async fn existing_room(&self, by: &Authority, name: &str) -> Result<RoomId, Refusal> {
+        let room = self.room(by, name).await?;
+        let known = self.archive.log.room(room).await?;
+        known.map(|_| room).ok_or(Refusal::NotFound("room"))
+    }
+
     /// The rooms that somebody names, each once.
     async fn rooms_named(&self, by: &Authority, names: &[String]) -> Result<Vec<RoomId>, Refusal> {
         let mut rooms = Vec::new();
         for name in names {
-            rooms.push(self.room(by, name).await?);
+            rooms.push(self.existing_room(by, name).await?);
         }
         rooms.sort_unstable();
         rooms.dedup();

@@ -64,6 +64,9 @@ pub(super) async fn release(
     PathOf(id): PathOf<String>,
     QueryOf(query): QueryOf<Try>,
 ) -> Answer<api::Hold> {
+    desk.archive
+        .check(&by, crate::model::Permission::HoldManage)
+        .await?;
     let id = id.parse().map_err(|_| Refusal::NotFound("hold"))?;
     let reason = optional(query.reason.as_deref(), "reason", Reason::parse)?;
     let held = desk

@@ -4,7 +4,6 @@ mod export;
 mod list;
 mod page;
 mod verify;
-mod when;
 
 use chatd::admin::{Client, api::audit::Rows};
 use clap::Subcommand;

@@ -1,6 +1,7 @@
-//! `chatd message`: deleting what was said, and undoing it.
+//! `chatd message`: writing out what was said, deleting it, and undoing that.
 
 mod delete;
+mod export;
 mod page;
 mod redact;
 mod restore;
@@ -15,21 +16,23 @@ use chatd::{
 };
 use clap::Subcommand;
 
-use self::{delete::Delete, redact::Redact, restore::Restore};
+use self::{delete::Delete, export::Export, redact::Redact, restore::Restore};
 use crate::{
     asking::{Asking, all, quote},
     failure::{Exit, Failure},
 };
 
-/// Delete messages, one or all of somebody's, and undo it
+/// Write messages out; delete one, or all of somebody's
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
+  chatd message export --room general --out general.jsonl
   chatd message delete general 4711
   chatd message redact --user spammer --since 2h --dry-run
   chatd message redactions
   chatd message restore 0197c0de-7b1c-7000-8000-000000000001")]
 pub(crate) enum Message {
+    Export(Export),
     Delete(Delete),
     Redact(Redact),
 
@@ -46,6 +49,7 @@ Examples:
 impl Message {
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         match self {
+            Self::Export(export) => export.run(asking),
             Self::Delete(delete) => delete.run(asking),
             Self::Redact(redact) => redact.run(asking),
             Self::Redactions => redactions(asking),

@@ -7,7 +7,13 @@ mod members;
 mod page;
 mod sanctions;
 
-use chatd::admin::api::{self, List, RoomDetail};
+use chatd::{
+    admin::{
+        Client,
+        api::{self, List, RoomDetail, archive::Entry},
+    },
+    id::RoomId,
+};
 use clap::{Args, Subcommand};
 
 use self::{
@@ -163,6 +169,30 @@ impl Show {
 /// Where a room is; `rest` is empty or begins with a slash or a question mark.
 fn path(room: &str, rest: &str) -> String {
     format!("/v1/rooms/{}{rest}", quote(room))
+}
+
+/// The room that somebody names.
+pub(super) async fn find(client: &Client, room: &str) -> Result<api::Room, Failure> {
+    let found: Result<RoomDetail, Failure> = async { Ok(client.get(&path(room, "")).await?) }.await;
+    let found = found.explain(|| format!("find room `{room}`"), which())?;
+    Ok(found.room)
+}
+
+/// The id of the room that somebody names; also of one that is deleted, which has only its id left.
+pub(super) async fn find_id(client: &Client, room: &str) -> Result<String, Failure> {
+    let why = match find(client, room).await {
+        Ok(found) => return Ok(found.id),
+        Err(why) => why,
+    };
+    if why.exit() != Exit::NotFound || room.parse::<RoomId>().is_err() {
+        return Err(why);
+    }
+    // Whatever was a room has an entry, at least that it was deleted.
+    let entries: List<Entry> = client.get(&path(room, "/entries")).await?;
+    if entries.items.is_empty() {
+        return Err(why);
+    }
+    Ok(room.to_owned())
 }
 
 /// The advice when there is no such room.

@@ -61,7 +61,7 @@ pub(in super::super) async fn set_schedule(
         reason: optional(body.reason.as_deref(), "reason", Reason::parse)?,
     };
     for room in &body.rooms {
-        let id = desk.room(&by, &room.room).await?;
+        let id = desk.existing_room(&by, &room.room).await?;
         new.rooms.push((id, age(&room.older_than, "rooms")?));
     }
     desk.archive.set_policy(&by, new, body.dry_run).await?;

@@ -1,13 +1,7 @@
 //! `chatd audit export`: the control log as JSON lines, for a program that checks or keeps it elsewhere.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
-use anyhow::Context as _;
 use chatd::{
     admin::api::audit::{Position, RawEntry},
     clock::Clock,
@@ -16,11 +10,12 @@ use chatd::{
 use clap::{Args, ValueHint};
 use serde_json::{Map, Value, json};
 
-use super::{walk, when::When};
+use super::walk;
 use crate::{
+    args::When,
     asking::Asking,
     failure::{Exit, Failure},
-    output::{count, escape, escape_json},
+    output::{Lines, count, escape, is_closed},
 };
 
 /// Write acts out as JSON lines, as they are hashed
@@ -56,20 +51,13 @@ struct Written {
 impl Export {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let Some(path) = &self.file else {
-            let written = self.write(asking, &mut io::stdout().lock());
-            return match written {
+            return match self.write(asking, Lines::out()) {
                 // Whoever read it has seen enough.
-                Err(Failure::Other(e)) if is_closed(&e) => Ok(()),
+                Err(e) if is_closed(&e) => Ok(()),
                 written => check(&written?),
             };
         };
-        let mut out = BufWriter::new(create(path)?);
-        let done = self.write(asking, &mut out).and_then(|written| {
-            let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-            synced.with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(written)
-        });
-        let written = match done {
+        let written = match self.write(asking, Lines::file(path)?) {
             Ok(written) => written,
             Err(why) => {
                 // Half an export looks like a whole one.
@@ -91,7 +79,7 @@ impl Export {
         check(&written)
     }
 
-    fn write(&self, asking: &Asking<'_>, out: &mut impl Write) -> Result<Written, Failure> {
+    fn write(&self, asking: &Asking<'_>, mut out: Lines) -> Result<Written, Failure> {
         asking.look(async |client| {
             let mut written = Written::default();
             let mut first = 1;
@@ -107,12 +95,10 @@ impl Export {
                     written.previous = hash_of(row);
                     return Ok(());
                 }
-                let line = line(row, &mut written);
-                writeln!(out, "{}", escape_json(&line.to_string())).context("cannot write")?;
-                Ok(())
+                out.line(&line(row, &mut written))
             })
             .await?;
-            out.flush().context("cannot write")?;
+            out.finish()?;
             Ok(written)
         })
     }
@@ -144,27 +130,6 @@ fn hash_of(row: &RawEntry) -> String {
     hash.unwrap_or_default()
 }
 
-/// A file for what is nobody else's business.
-fn create(path: &Path) -> Result<File, Failure> {
-    let mut open = OpenOptions::new();
-    match open.write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => Ok(file),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            let what = format!("{} is there already — nothing was written", path.display());
-            Err(Failure::Listed {
-                what,
-                lines: Vec::new(),
-                exit: Exit::Unconfirmed,
-                hint: "name another file, or move that one away".into(),
-            })
-        }
-        Err(e) => {
-            let e = anyhow::Error::from(e).context(format!("cannot write {}", path.display()));
-            Err(e.into())
-        }
-    }
-}
-
 fn check(written: &Written) -> Result<(), Failure> {
     if written.damaged == 0 {
         return Ok(());
@@ -178,9 +143,4 @@ fn check(written: &Written) -> Result<(), Failure> {
         exit: Exit::Problems,
         hint: "`chatd audit verify` tells which is the first".into(),
     })
-}
-
-fn is_closed(e: &anyhow::Error) -> bool {
-    let cause = e.root_cause().downcast_ref::<io::Error>();
-    cause.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

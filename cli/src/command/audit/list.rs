@@ -9,8 +9,9 @@ use chatd::{
 };
 use clap::Args;
 
-use super::{page, when::When};
+use super::page;
 use crate::{
+    args::When,
     asking::{Asking, quote},
     failure::{Exit, Explain as _, Failure},
 };

@@ -2,9 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
-use crate::{console::Console, output::escape};
+use crate::{
+    console::Console,
+    output::{bar, escape},
+};
 
 const TEMPLATE: &str = "{msg:<9} [{bar:30}] {percent:>3} %  {pos} of {len} records, {eta} to go";
 
@@ -18,18 +21,8 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar, where somebody sees it. How long it gets is known later.
     pub(super) fn new(console: &Console) -> Self {
-        // Drawn nowhere but on a terminal.
-        let target = if console.is_json() || console.is_quiet() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(8)
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            bar.set_style(style.progress_chars("=> "));
-        }
         Self {
-            bar,
+            bar: bar(console, TEMPLATE),
             done: HashMap::new(),
         }
     }

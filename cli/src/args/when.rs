@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 
 /// A moment as it was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// So long ago.
     Ago(Period),
     /// Then.
@@ -18,7 +18,7 @@ pub(super) enum When {
 
 impl When {
     /// From then on: a day from its beginning.
-    pub(super) fn since(self, now: Millis) -> Millis {
+    pub(crate) fn since(self, now: Millis) -> Millis {
         match self {
             Self::Ago(period) => now.minus(period.into()),
             Self::At(at) | Self::Day(at, _) => at,
@@ -26,7 +26,7 @@ impl When {
     }
 
     /// Up to then: a day is in it whole.
-    pub(super) fn until(self, now: Millis) -> Millis {
+    pub(crate) fn until(self, now: Millis) -> Millis {
         match self {
             Self::Day(_, end) => end,
             other => other.since(now),
