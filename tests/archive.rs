@@ -77,7 +77,7 @@ async fn who_reads_notices_nothing() {
     let archived: u64 = segments.iter().filter_map(|s| s["entries"].as_u64()).sum();
     assert_eq!(run["entries"], archived);
     assert!(
-        archived as usize >= entries.len() - 4,
+        archived >= entries.len() as u64 - 4,
         "all but the last: {archived}"
     );
     assert!(run["size"].as_u64() < run["bytes"].as_u64(), "{run:#}");
@@ -317,6 +317,11 @@ async fn what_is_damaged_is_named_and_the_rest_is_read() {
 struct Dice(u64);
 
 impl Dice {
+    /// A place in a list.
+    fn among<T>(&mut self, list: &[T]) -> usize {
+        usize::try_from(self.roll(list.len() as u64)).expect("it is in the list")
+    }
+
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -348,7 +353,7 @@ async fn sequence(mut dice: Dice) {
                 }
             }
             5 if !model.is_empty() => {
-                let at = dice.roll(model.len() as u64) as usize;
+                let at = dice.among(&model);
                 let path = room.path(&format!("/messages/{}", model[at].0));
                 ana.delete(&path).await.ok();
                 model[at].1 = None;
@@ -361,7 +366,7 @@ async fn sequence(mut dice: Dice) {
                 runs.push(run);
             }
             8 if !runs.is_empty() => {
-                let run = &runs[dice.roll(runs.len() as u64) as usize];
+                let run = &runs[dice.among(&runs)];
                 let id = run["id"].as_str().expect("an id");
                 let path = format!("/v1/archive/runs/{id}/restore");
                 let admin = server.admin();

@@ -52,7 +52,7 @@ permissions! {
     InviteManage = "invite.manage": "Invite people to the server.",
     RoleManage = "role.manage": "Make, change and delete roles.",
     ServerManage = "server.manage": "Decide who may register, and ban address ranges.",
-    ArchiveRun = "archive.run": "Archive, restore and prune messages, by hand or by a schedule.",
+    ArchiveRun = "archive.run": "Archive, restore and prune messages, and schedule it.",
     HoldManage = "hold.manage": "Put rooms and people under a legal hold, and release them.",
     AuditRead = "audit.read": "Read and verify the audit log.",
 }

@@ -53,6 +53,9 @@ fn page(status: &api::Status, now: Millis) -> String {
         .with("registration", escape(&status.registration))
         .gap();
     facts = store(facts, &status.store);
+    if let Some(of) = &status.archive {
+        facts = archive(facts.gap(), of, now);
+    }
     if status.running {
         facts = counts(facts.gap(), &status.counts);
     }
@@ -76,6 +79,24 @@ fn store(facts: Facts, store: &api::StoreStatus) -> Facts {
         .maybe("size", store.bytes.map(bytes))
         .maybe("users", store.users.map(number))
         .maybe("rooms", store.rooms.map(number))
+}
+
+/// When old messages move by themselves, and moved.
+fn archive(facts: Facts, of: &api::ArchiveStatus, now: Millis) -> Facts {
+    let schedule = match (&of.schedule, of.paused) {
+        (None, _) => "by hand only".to_owned(),
+        (Some(cron), false) => format!("{} (UTC)", escape(cron)),
+        (Some(cron), true) => format!("{} (UTC), paused", escape(cron)),
+    };
+    let last = of.last_at.map(|at| match of.last_state {
+        Some(state) => format!("{}, {state}", moment(at, now)),
+        None => moment(at, now),
+    });
+    facts
+        .with("archive", schedule)
+        .maybe("under way", of.running.as_deref().map(escape))
+        .maybe("next run", of.next_at.map(|at| moment(at, now)))
+        .maybe("last run", last)
 }
 
 fn counts(facts: Facts, counts: &api::Counts) -> Facts {
