@@ -31,6 +31,7 @@ pub(crate) fn status(seconds: i64) -> Status {
             ready: true,
             trouble: None,
         },
+        archive: None,
         counts: Counts::default(),
     }
 }
