@@ -17,6 +17,7 @@ mod bad_http;
 mod bad_input;
 mod cli;
 mod cli_access;
+mod cli_archive;
 mod cli_changes;
 mod cli_config;
 mod cli_moderation;

@@ -13,7 +13,7 @@ use crate::{
     id::{RoomId, RunId},
     log::{Error, refuse},
     model::{Authority, Permission, Refusal, Run, RunDetail, RunKind, RunRoom, Segment},
-    store::{Write, open_segment},
+    store::{Write, check_segment},
 };
 
 /// How many segments are looked at at a time.
@@ -138,7 +138,9 @@ impl Job {
         let Some((mut segment, bytes)) = found.filter(|(s, _)| s.is_sealed()) else {
             return Ok(());
         };
-        let lines = open_segment(&segment, &bytes).map_err(|e| Refusal::Conflict(e.to_string()))?;
+        let lines = check_segment(&segment, &bytes).map_err(|e| {
+            Refusal::Conflict(format!("segment {}-{}: {e}", segment.first, segment.last))
+        })?;
         for slice in lines.rchunks(SLICE) {
             let back = Write::InsertLive {
                 room,

@@ -5,7 +5,7 @@ use crate::{
     id::{RoomId, RunId},
     log::refuse,
     model::{Refusal, Segment},
-    store::{is_erased, open_segment},
+    store::{check_segment, is_erased},
 };
 
 /// How many segments one step checks.
@@ -102,7 +102,7 @@ impl Archive {
             let found = self.store.segment(segment.room, segment.last).await;
             match found.map_err(|e| refuse(&e))? {
                 None => {}
-                Some((segment, bytes)) => match open_segment(&segment, &bytes) {
+                Some((segment, bytes)) => match check_segment(&segment, &bytes) {
                     Err(e) => wrong(e.to_string()),
                     Ok(lines) => {
                         let erased = lines.iter().filter(|l| is_erased(l)).count() as u64;

@@ -192,7 +192,7 @@ impl Check {
         };
         let mut wrong = segments.take(&segment);
         if segment.purged_at.is_none()
-            && let Err(e) = store::open_segment(&segment, &bytes)
+            && let Err(e) = store::check_segment(&segment, &bytes)
         {
             wrong.push(e.to_string());
         }

@@ -12,7 +12,7 @@ use super::{Error, Page, Store, overlay, payload};
 use crate::{
     id::{LogId, RoomId},
     model::{Entry, Segment},
-    segment::{self, Line},
+    segment::{self, Damage, Line},
 };
 
 /// A page of messages.
@@ -46,17 +46,18 @@ pub enum Lack {
 
 /// The entries of a segment as they lie in it, once it is found to be what the store says it is.
 pub fn open_segment(segment: &Segment, bytes: &Bytes) -> Result<Vec<Line>, Error> {
-    let Segment {
-        room, first, last, ..
-    } = segment;
-    let damaged = |why: &dyn std::fmt::Display| {
+    check_segment(segment, bytes).map_err(|why| {
+        let (first, last, room) = (segment.first, segment.last, segment.room);
         Error::Damaged(format!("segment {first}-{last} of room {room}: {why}"))
-    };
-    let (header, lines) = segment::open(bytes).map_err(|e| damaged(&e))?;
+    })
+}
+
+/// The same, for whoever says by themselves which segment it is.
+pub fn check_segment(segment: &Segment, bytes: &Bytes) -> Result<Vec<Line>, Damage> {
+    let (header, lines) = segment::open(bytes)?;
     let said = (header.room, header.first, header.last, header.n);
-    let meant = (*room, *first, *last, segment.n);
-    if said != meant {
-        return Err(damaged(&"it is that of another room or range"));
+    if said != (segment.room, segment.first, segment.last, segment.n) {
+        return Err(Damage("it is that of another room or range".into()));
     }
     Ok(lines)
 }

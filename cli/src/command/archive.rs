@@ -40,7 +40,7 @@ use crate::{
 
 /// Archive old messages, and look after what is archived
 ///
-/// Seals what is old enough into compressed segments. There it is read, searched and exported as before, and
+/// Seals what is old enough into compressed segments. There it is read and exported as before, and
 /// takes a fraction of the space. Done beside live traffic, segment by segment, each read back before
 /// anything is taken out: it can be interrupted at any moment, and the same command goes on where it was. The
 /// first Ctrl-C stops it after the segment it is at, a second one ends this command at once; with a server
