@@ -228,7 +228,7 @@ pub enum Write {
     /// generation before.
     RewriteSegment(Segment, Bytes),
     /// A segment as it is from now on, with the bytes it has; when it is purged, with none.
-    /// [`Outcome::Stale`] when the stored one is of another generation, or purged.
+    /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
     UpdateSegment(Segment),
     /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
     /// restored.

@@ -401,3 +401,67 @@ async fn sequence(mut dice: Dice) {
     }
     assert_eq!(server.admin().verify().await, [] as [Value; 0]);
 }
+
+/// Words that do not compress: what is sealed takes nearly as much as what was live.
+fn noise(dice: &mut Dice, letters: usize) -> String {
+    (0..letters)
+        .map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[dice.among(&[0; 36])]))
+        .collect()
+}
+
+/// SQLite only: it is chatd that says there when the store is full.
+#[tokio::test]
+async fn a_full_store_loses_nothing_to_a_run_and_has_room_after_it() {
+    let server = Server::builder()
+        .set("archive.min_age", "0s")
+        .set("archive.rate", "0")
+        .set("store.max_size", "4 MiB")
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let (mut dice, mut ws) = (Dice(0xbadd_cafe), ana.connect().await);
+    loop {
+        let body = noise(&mut dice, 1_500);
+        let said = json!({"op": "send", "room": room.id, "body": body});
+        if let Err(full) = ws.request(said).await {
+            assert_eq!(full.code, "storage_full", "{full:?}");
+            break;
+        }
+    }
+    let all = told(&ana, &room).await;
+    // There is not room for each segment beside what it has: wherever the run ends, nothing is missing.
+    let run = server.admin().archive().await;
+    assert!(told(&ana, &room).await == all, "{run:#}");
+    assert_eq!(server.admin().verify().await, [] as [Value; 0]);
+    if run["state"] == "failed" {
+        assert!(
+            run["error"].as_str().expect("why").contains("storage"),
+            "{run:#}"
+        );
+    }
+    // Words that do compress make room.
+    let server = Server::builder()
+        .set("archive.min_age", "0s")
+        .set("archive.rate", "0")
+        .set("store.max_size", "4 MiB")
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ws = ana.connect().await;
+    let say = async |ws: &mut crate::support::Ws, i: usize| {
+        let body = format!("message {i} and what is said in it ").repeat(40);
+        ws.request(json!({"op": "send", "room": room.id, "body": body}))
+            .await
+    };
+    let mut i = 0;
+    while say(&mut ws, i).await.is_ok() {
+        i += 1;
+    }
+    let all = told(&ana, &room).await;
+    let run = server.admin().archive().await;
+    assert_eq!(run["state"], "done", "{run:#}");
+    assert!(told(&ana, &room).await == all);
+    say(&mut ws, i).await.expect("there is room again");
+}

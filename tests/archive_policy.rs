@@ -7,6 +7,7 @@ use crate::support::{Kind, Room, Server, User, on_both, told, within};
 on_both!(
     what_is_pruned_is_purged_after_the_time_of_grace,
     a_hold_keeps_what_it_is_on,
+    what_comes_before_something_purged_stays_archived,
     the_schedule_runs_by_itself_and_can_be_held,
     a_room_can_have_an_age_of_its_own,
 );
@@ -178,6 +179,57 @@ async fn a_hold_keeps_what_it_is_on() {
     .await;
     let acts = admin.get("/v1/audit?act=hold.*").await;
     assert_eq!(acts["items"].as_array().map(Vec::len), Some(4), "{acts:#}");
+}
+
+async fn what_comes_before_something_purged_stays_archived() {
+    let mut server = Server::archiving().await;
+    let (ana, room) = talked(&server, "general", 5).await;
+    let bob = server.user("bob").await;
+    bob.join(&room).await;
+    bob.send(&room, "held").await;
+    ana.send(&room, "one more").await;
+    let first = server.admin().archive().await;
+    for i in 0..6 {
+        ana.send(&room, &format!("later {i}")).await;
+    }
+    server.admin().archive().await;
+    ana.send(&room, "live").await;
+    // The first of the two segments is held, so the second goes alone.
+    let hold = json!({"on": "user", "target": "bob", "reason": "case 7"});
+    server.admin().post("/v1/holds", hold).await;
+    let pruned = prune(&server, 0).await;
+    assert_eq!(pruned["segments"], 1, "{pruned:#}");
+    server.restart().await;
+    within("the purge", async {
+        while server.admin().segments().await[1]["purged_at"].is_null() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let newest = async || ana.get(&room.path("/messages?limit=200")).await.ok();
+    let before = newest().await;
+    assert_eq!(before["gaps"][0]["why"], "purged", "{before:#}");
+
+    let restored = server.admin().restore(&first).await;
+    assert_eq!(restored["state"], "failed", "{restored:#}");
+    let why = restored["rooms"][0]["error"].as_str().expect("why");
+    assert!(
+        why.contains("later messages of this room were purged"),
+        "{why}"
+    );
+    let after = newest().await;
+    assert_eq!(
+        (&after["items"], &after["gaps"]),
+        (&before["items"], &before["gaps"])
+    );
+    let found = server.cli_set(&["store", "check"]).await;
+    found.ok();
+    // And it goes on being archived.
+    ana.send(&room, "on it goes").await;
+    let again = server.admin().archive().await;
+    assert_eq!(again["state"], "done", "{again:#}");
+    assert!(again["entries"].as_u64() > Some(0), "{again:#}");
+    assert_eq!(server.admin().verify().await, [] as [Value; 0]);
 }
 
 async fn the_schedule_runs_by_itself_and_can_be_held() {

@@ -86,18 +86,16 @@ impl Archive {
         prune: Prune,
         scheduled: bool,
     ) -> Result<Run, Refusal> {
-        let planned = self.plan_prune(&prune).await?;
         let at = self.clock.now().plus(prune.grace);
         let mut detail = RunDetail::new(by.actor());
         detail.scheduled = scheduled;
         detail.before = Some(prune.before);
-        detail.only = prune.rooms;
+        detail.only.clone_from(&prune.rooms);
         detail.purge_at = Some(at);
-        detail.planned = planned.segments.iter().map(|s| s.entries).sum();
         let mut job = self.begin(by, RunKind::Prune, detail).await?;
         let begun = job.run.clone();
         self.tasks.spawn(async move {
-            let ended = job.mark(planned.segments, at).await;
+            let ended = job.mark(&prune, at).await;
             job.end(ended).await;
         });
         Ok(begun)
@@ -131,6 +129,24 @@ impl Archive {
 
     /// Purges what is due; answers how many segments. What is left is found by the next time.
     pub async fn purge_due(&self) -> Result<u64, Refusal> {
+        if self.running().is_some() || self.due(1).await?.0.is_empty() {
+            return Ok(0);
+        }
+        let mut detail = RunDetail::new(Actor::server());
+        detail.scheduled = true;
+        let by = Authority::Operator(Actor::server());
+        let mut job = self.begin(&by, RunKind::Purge, detail).await?;
+        // Looked for again now that no other run is under way: what was due may be taken back.
+        let ended = match self.due(usize::MAX).await {
+            Ok((due, seen)) => job.purge(due, seen).await,
+            Err(refusal) => Err(refusal),
+        };
+        let run = job.end(ended).await;
+        Ok(super::job::totals(&run.detail).1)
+    }
+
+    /// Segments that are to be purged by now, as many as are asked for, and the holds that were looked at.
+    async fn due(&self, limit: usize) -> Result<(Vec<Segment>, Vec<HoldId>), Refusal> {
         let now = self.clock.now();
         let seen: Vec<HoldId> = self.log.policy().holds.iter().map(|h| h.id).collect();
         let mut due = Vec::new();
@@ -144,30 +160,26 @@ impl Archive {
                 let over = segment.purge.is_some_and(|p| p.at <= now);
                 if over && segment.is_sealed() && !self.is_held(&segment).await? {
                     due.push(segment);
+                    if due.len() >= limit {
+                        return Ok((due, seen));
+                    }
                 }
             }
         }
-        if due.is_empty() || self.running().is_some() {
-            return Ok(0);
-        }
-        let mut detail = RunDetail::new(Actor::server());
-        detail.scheduled = true;
-        detail.planned = due.iter().map(|s| s.entries).sum();
-        let by = Authority::Operator(Actor::server());
-        let mut job = self.begin(&by, RunKind::Purge, detail).await?;
-        let ended = job.purge(due, seen).await;
-        let run = job.end(ended).await;
-        Ok(super::job::totals(&run.detail).1)
+        Ok((due, seen))
     }
 }
 
 impl Job {
-    async fn mark(&mut self, segments: Vec<Segment>, at: Millis) -> Result<Ended, Refusal> {
-        for mut segment in segments {
+    async fn mark(&mut self, prune: &Prune, at: Millis) -> Result<Ended, Refusal> {
+        let planned = self.archive.plan_prune(prune).await?;
+        self.run.detail.planned = planned.segments.iter().map(|s| s.entries).sum();
+        for mut segment in planned.segments {
             if self.is_stopped() {
                 return Ok(Ended::Stopped);
             }
             let room = segment.room;
+            segment.generation += 1;
             segment.purge = Some(Purge {
                 run: self.run.id,
                 at,
@@ -206,6 +218,7 @@ impl Job {
     async fn purge_segment(&self, mut segment: Segment, seen: Vec<HoldId>) -> Result<(), Error> {
         let (room, run) = (segment.room, self.run.id);
         let (first, last) = (segment.first, segment.last);
+        segment.generation += 1;
         segment.purged_at = Some(self.archive.clock.now());
         segment.size = 0;
         let touches = [LogId::Control, room.into()];

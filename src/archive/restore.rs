@@ -32,16 +32,34 @@ pub struct Restoring {
     pub later: u64,
 }
 
+/// What restoring a run is about.
+#[derive(Debug, Default)]
+struct ToRestore {
+    /// The segments, by room, the first ones first.
+    segments: Vec<Segment>,
+    /// Rooms that stay as they are: what follows there was purged, and what is live must have no gap.
+    blocked: Vec<RoomId>,
+}
+
+/// Why a room is left as it is.
+const BLOCKED: &str = "later messages of this room were purged: what was before them stays archived, \
+                       where it is read as ever";
+
 impl Archive {
     /// What restoring a run would come to.
     pub async fn plan_restore(&self, id: RunId) -> Result<Restoring, Refusal> {
         let run = self.find_run(id).await?;
         let mut rooms: Vec<RunRoom> = Vec::new();
         let mut later = 0;
-        for segment in self.to_restore(&run).await? {
+        let found = self.to_restore(&run).await?;
+        for segment in found.segments {
             later += u64::from(run.kind == RunKind::Archive && segment.run != run.id);
             RunRoom::gather(&mut rooms, &segment);
         }
+        rooms.extend(found.blocked.into_iter().map(|room| RunRoom {
+            error: Some(BLOCKED.into()),
+            ..RunRoom::new(room)
+        }));
         Ok(Restoring {
             of: run,
             rooms,
@@ -53,25 +71,27 @@ impl Archive {
     pub async fn restore(&self, by: &Authority, id: RunId) -> Result<Run, Refusal> {
         self.check(by, Permission::ArchiveRun).await?;
         let run = self.find_run(id).await?;
-        let segments = self.to_restore(&run).await?;
+        // Refused before anything is recorded.
+        let found = self.to_restore(&run).await?;
         let mut detail = RunDetail::new(by.actor());
         detail.of = Some(id);
-        detail.planned = segments.iter().map(|s| s.entries).sum();
+        detail.planned = found.segments.iter().map(|s| s.entries).sum();
         let mut job = self.begin(by, RunKind::Restore, detail).await?;
         let begun = job.run.clone();
         self.tasks.spawn(async move {
-            let ended = match run.kind {
-                RunKind::Prune => job.keep(run.id, segments).await,
-                _ => job.restore_rooms(segments).await,
-            };
+            let ended = job.restore(&run).await;
             job.end(ended).await;
         });
         Ok(begun)
     }
 
-    /// The segments that restoring a run is about, by room, the first ones first.
-    async fn to_restore(&self, run: &Run) -> Result<Vec<Segment>, Refusal> {
-        let mut found: Vec<Segment> = Vec::new();
+    /// What restoring a run is about, as things stand.
+    async fn to_restore(&self, run: &Run) -> Result<ToRestore, Refusal> {
+        if !matches!(run.kind, RunKind::Archive | RunKind::Prune) {
+            let why = format!("a run of kind {} has nothing to restore", run.kind);
+            return Err(Refusal::Conflict(why));
+        }
+        let mut found = ToRestore::default();
         let mut purged = 0_u64;
         let mut after: Option<(RoomId, u64)> = None;
         loop {
@@ -84,20 +104,24 @@ impl Archive {
                     RunKind::Prune => segment.purge.is_some_and(|p| p.run == run.id),
                     _ => segment.run == run.id,
                 };
-                let follows = run.kind == RunKind::Archive
-                    && found.last().is_some_and(|f| f.room == segment.room);
+                let before = found.segments.last();
+                let follows =
+                    run.kind == RunKind::Archive && before.is_some_and(|b| b.room == segment.room);
                 if segment.purged_at.is_some() {
                     purged += u64::from(of_run);
+                    if follows {
+                        found.segments.retain(|s| s.room != segment.room);
+                        found.blocked.push(segment.room);
+                    }
                 } else if (of_run || follows) && segment.is_sealed() {
-                    found.push(segment);
+                    found.segments.push(segment);
                 }
             }
         }
-        if !matches!(run.kind, RunKind::Archive | RunKind::Prune) {
-            let why = format!("a run of kind {} has nothing to restore", run.kind);
-            return Err(Refusal::Conflict(why));
-        }
-        if found.is_empty() {
+        // A segment of the run after the one that was purged can come back.
+        let back = |room: &RoomId| found.segments.iter().any(|s| s.room == *room);
+        found.blocked.retain(|room| !back(room));
+        if found.segments.is_empty() && found.blocked.is_empty() {
             let why = if purged > 0 {
                 "what this run was about was purged: it is gone for good"
             } else {
@@ -110,6 +134,19 @@ impl Archive {
 }
 
 impl Job {
+    async fn restore(&mut self, of: &Run) -> Result<Ended, Refusal> {
+        // Looked at again now that no other run is under way: what it was before may be gone, or be more.
+        let found = self.archive.to_restore(of).await?;
+        self.run.detail.planned = found.segments.iter().map(|s| s.entries).sum();
+        for room in found.blocked {
+            self.run.detail.room(room).error = Some(BLOCKED.into());
+        }
+        match of.kind {
+            RunKind::Prune => self.keep(of.id, found.segments).await,
+            _ => self.restore_rooms(found.segments).await,
+        }
+    }
+
     async fn restore_rooms(&mut self, segments: Vec<Segment>) -> Result<Ended, Refusal> {
         for of_room in segments.chunk_by(|a, b| a.room == b.room) {
             let Some(room) = of_room.first().map(|s| s.room) else {
@@ -164,6 +201,7 @@ impl Job {
         reached("restored");
         segment.restored_at = Some(self.archive.clock.now());
         segment.purge = None;
+        segment.generation += 1;
         self.archive
             .commit(vec![Write::UpdateSegment(segment)])
             .await?;
@@ -182,6 +220,7 @@ impl Job {
                 continue;
             }
             segment.purge = None;
+            segment.generation += 1;
             self.run.detail.room(room).add(&segment);
             let kept = self.archive.commit(vec![Write::UpdateSegment(segment)]);
             if let Err(e) = kept.await {

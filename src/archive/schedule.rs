@@ -183,11 +183,19 @@ impl Archive {
             Cron::parse(text).map_err(|e| Refusal::field("schedule", e))?;
         }
         let min = self.config.archive.min_age;
-        let young = |age: &Age| matches!(age, Age::Over(age) if *age < min.get() || age.is_zero());
+        let max = Duration::from_hours(36_500 * 24);
         let ages = [
             ("older_than", new.older_than.flatten()),
             ("prune_older_than", new.prune_older_than.flatten()),
         ];
+        let all = ages.iter().map(|(field, age)| (*field, *age));
+        let all = all.chain(new.rooms.iter().map(|(_, age)| ("rooms", *age)));
+        for (field, age) in all {
+            if matches!(age, Some(Age::Over(age)) if age > max) {
+                return Err(Refusal::field(field, "at most 36500d, or never"));
+            }
+        }
+        let young = |age: &Age| matches!(age, Age::Over(age) if *age < min.get() || age.is_zero());
         let of_rooms = new.rooms.iter().map(|(_, age)| ("rooms", *age));
         for (field, age) in ages.into_iter().chain(of_rooms) {
             if age.as_ref().is_some_and(young) {

@@ -59,7 +59,10 @@ impl Archive {
         let segments = self.store.segments(after, SEGMENTS).await;
         let segments = segments.map_err(|e| refuse(&e))?;
         let mut done = Verified {
-            next: segments.last().map(|s| (s.room, s.last)),
+            next: segments
+                .last()
+                .filter(|_| segments.len() == SEGMENTS)
+                .map(|s| (s.room, s.last)),
             ..Verified::default()
         };
         for segment in segments {

@@ -43,7 +43,7 @@ pub struct Segment {
     pub bytes: u64,
     /// How many bytes it takes as it lies; 0 once it is purged.
     pub size: u64,
-    /// 1 when it was sealed; one more each time it was rewritten, because texts were taken out.
+    /// 1 when it was sealed; one more with each change since, so that nobody changes what they have not seen.
     pub generation: u32,
     /// The run that sealed it.
     pub run: RunId,

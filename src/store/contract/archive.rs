@@ -231,8 +231,8 @@ pub(in crate::store) async fn refuses_what_would_lose_entries(place: &impl Place
         generation: 2,
         ..first.clone()
     };
-    stale(Write::UpdateSegment(newer.clone())).await;
     put(&*store, [Write::RewriteSegment(newer.clone(), bytes)]).await;
+    stale(Write::UpdateSegment(newer.clone())).await;
     stale(Write::UpdateSegment(first)).await;
     stale(Write::DeleteSegment { room, last: 4 }).await;
     assert_eq!(store.segment_from(room, 1).await.unwrap(), Some(newer));
@@ -350,12 +350,19 @@ pub(in crate::store) async fn names_what_cannot_be_read(place: &impl Place) {
         run: RunId::from_bytes([6; 16]),
         at: NOW,
     });
+    let outcome = commit(&*store, writes([Write::UpdateSegment(purged.clone())])).await;
+    assert_eq!(outcome, Outcome::Stale, "whoever changes it says so");
+    purged.generation = 2;
     put(&*store, [Write::UpdateSegment(purged.clone())]).await;
     assert_reads(&*store, room, &all).await;
+    let outcome = commit(&*store, writes([Write::UpdateSegment(purged.clone())])).await;
+    assert_eq!(outcome, Outcome::Stale, "it was changed since");
+    purged.generation = 3;
     purged.purged_at = Some(NOW);
     purged.size = 0;
     put(&*store, [Write::UpdateSegment(purged.clone())]).await;
     let other_way = Segment {
+        generation: 4,
         purged_at: None,
         ..purged.clone()
     };
@@ -431,6 +438,7 @@ pub(in crate::store) async fn makes_entries_live_again(place: &impl Place) {
     }
     let live = store.lines(room, 0, 12, 99, usize::MAX).await.unwrap();
     assert_eq!(live, lines);
+    last.generation = 2;
     last.restored_at = Some(NOW);
     put(&*store, [Write::UpdateSegment(last)]).await;
     assert_reads(&*store, room, &all).await;

@@ -82,7 +82,7 @@ const SUMS: [(Table, u64, &str); 17] = [
     (
         Table::Segments,
         2,
-        "8f20608597169f0fcedcde1d0d0f1a32903fd8281aee1e9d54634683873b5751",
+        "ad19e109565e377be16f9ff27bddef81fe6203f597f7484420ee95f24b5a323a",
     ),
     (
         Table::Runs,
@@ -175,6 +175,7 @@ fn archived() -> Vec<Write> {
         ..segment(1, 300, 1)
     };
     let purged = Segment {
+        generation: 2,
         size: 0,
         purged_at: Some(NOW),
         ..pruned.clone()

@@ -215,9 +215,10 @@ fn rewrite_segment(conn: &Connection, segment: &Segment, data: &[u8]) -> rusqlit
 
 fn update_segment(conn: &Connection, segment: &Segment) -> rusqlite::Result<bool> {
     let sql = "UPDATE segment SET first = ?3, n = ?4, first_at = ?5, last_at = ?6, entries = ?7,
-         messages = ?8, erased = ?9, bytes = ?10, size = ?11, run = ?13, purge_run = ?14, purge_at = ?15,
-         purged_at = ?16, restored_at = ?17, data = CASE WHEN ?16 IS NULL THEN data ELSE ?18 END
-         WHERE room = ?1 AND last = ?2 AND generation = ?12 AND purged_at IS NULL";
+         messages = ?8, erased = ?9, bytes = ?10, size = ?11, generation = ?12, run = ?13, purge_run = ?14,
+         purge_at = ?15, purged_at = ?16, restored_at = ?17,
+         data = CASE WHEN ?16 IS NULL THEN data ELSE ?18 END
+         WHERE room = ?1 AND last = ?2 AND generation = ?12 - 1 AND purged_at IS NULL";
     Ok(put_segment(conn, sql, segment, None)? > 0)
 }
 

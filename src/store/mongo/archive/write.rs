@@ -174,7 +174,7 @@ async fn rewrite_segment(
     segment: &Segment,
     data: &[u8],
 ) -> Result<(), Halt> {
-    let of = unpurged(segment, i64::from(segment.generation) - 1);
+    let of = unpurged(segment);
     let new = SegmentDoc::new(segment, Some(data));
     let replaced = db
         .segments
@@ -197,21 +197,18 @@ async fn update_segment(
     let unset: Document = gone.map(|field| (field.to_owned(), "".into())).collect();
     let updated = db
         .segments
-        .update_one(
-            unpurged(segment, segment.generation.into()),
-            doc! { "$set": set, "$unset": unset },
-        )
+        .update_one(unpurged(segment), doc! { "$set": set, "$unset": unset })
         .hint(by(index::SEGMENT))
         .session(session);
     expect_one(within(updated).await?.matched_count)
 }
 
-/// The stored segment in the place of this one, if it has this generation and is not purged.
-fn unpurged(segment: &Segment, generation: i64) -> Document {
+/// The stored segment in the place of this one, if it is of the generation before and not purged.
+fn unpurged(segment: &Segment) -> Document {
     doc! {
         "room": room_uuid(segment.room),
         "last": int(segment.last),
-        "generation": generation,
+        "generation": i64::from(segment.generation) - 1,
         "purged_at": null,
     }
 }

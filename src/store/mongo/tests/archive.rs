@@ -51,6 +51,7 @@ pub(super) async fn seals_and_restores(store: &dyn Store) {
         generation: 1,
     };
     put(store, [back]).await;
+    segment.generation += 1;
     segment.restored_at = Some(NOW);
     put(store, [Write::UpdateSegment(segment)]).await;
     put(store, [Write::DeleteSegment { room, last: 2 }]).await;
