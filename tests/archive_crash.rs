@@ -9,6 +9,7 @@ on_both!(
     a_run_that_is_killed_at_any_step_loses_nothing,
     a_restore_that_is_killed_at_any_step_loses_nothing,
     a_run_that_is_killed_at_any_moment_loses_nothing,
+    pruning_and_purging_that_are_killed_are_finished_later,
     the_first_signal_to_stop_is_heeded_between_two_segments,
 );
 
@@ -124,6 +125,53 @@ async fn a_run_that_is_killed_at_any_moment_loses_nothing() {
     let done = server.admin().archive().await;
     assert_eq!(done["state"], "done", "{done:#}");
     assert!(told(&ana, &room).await == expected);
+}
+
+async fn pruning_and_purging_that_are_killed_are_finished_later() {
+    let mut server = Server::archiving().await;
+    let (ana, room) = talked(&server, 2_100).await;
+    let all = told(&ana, &room).await;
+    server.admin().archive().await;
+    let body = serde_json::json!({"before": "1ms", "grace": 3_600});
+    crash(&mut server, "pruned:1", "/v1/archive/prune", body).await;
+    assert!(told(&ana, &room).await == all);
+    let body = serde_json::json!({"before": "1ms", "grace": 0});
+    let admin = server.admin();
+    let begun = admin.post("/v1/archive/prune", body).await;
+    assert_eq!(admin.ended(&begun).await["state"], "done");
+    // All but the first, which the run before had come to, is due now; the server sees to it as it starts.
+    server.set_env(HOOK, Some("purged:1"));
+    server.restart().await;
+    let status = server.exit().await;
+    assert!(!status.success(), "it ended in the middle");
+    server.set_env(HOOK, None);
+    server.boot().await;
+    let admin = server.admin();
+    let purged = |s: &&Value| s["purged_at"].is_number();
+    let segments = crate::support::within("the purge", async {
+        loop {
+            let segments = admin.segments().await;
+            if segments.iter().filter(purged).count() == 2 {
+                return segments;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!purged(&&segments[0]), "{:#}", segments[0]);
+    assert_eq!(admin.verify().await, [] as [Value; 0]);
+    // One notice for each.
+    let told_of = admin.entries(&room).await;
+    let told_of = told_of.iter().filter(|e| e["kind"] == "purged");
+    assert_eq!(told_of.count(), 2);
+    let page = ana
+        .get(&room.path("/messages?after=0&limit=200"))
+        .await
+        .ok();
+    assert_eq!(page["gaps"], serde_json::json!([]));
+    let bodies = |items: &[Value]| items.iter().map(|m| m["body"].clone()).collect::<Vec<_>>();
+    let items = page["items"].as_array().expect("items");
+    assert_eq!(bodies(items), bodies(&all[..200]));
 }
 
 async fn the_first_signal_to_stop_is_heeded_between_two_segments() {

@@ -4,12 +4,15 @@
 //! schedule counts: what was missed while no server ran is found by it, and runs once. `tokio-cron-scheduler`
 //! only wakes us.
 
-use std::{collections::BTreeMap, str::FromStr as _, time::Duration};
+mod cron;
+mod waker;
 
-use chrono::{DateTime, Utc};
+use std::{collections::BTreeMap, time::Duration};
+
 use serde_json::json;
-use tokio_cron_scheduler::{Job as Wake, JobScheduler};
 
+pub use self::cron::Cron;
+use self::waker::Waker;
 use super::{Archive, Prune, Wanted};
 use crate::{
     clock::Millis,
@@ -22,48 +25,6 @@ use crate::{
 
 /// How often what is due is looked for, whatever the schedule says: purges, and clocks that were set.
 const LOOK: Duration = Duration::from_mins(1);
-
-/// When something is to be done: a cron expression in UTC, of five fields, or six with seconds first.
-#[derive(Clone, Debug)]
-pub struct Cron {
-    text: String,
-    cron: croner::Cron,
-}
-
-impl Cron {
-    /// Reads one.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let how = "write minute, hour, day of month, month and day of week, as in \"30 3 * * *\" for every day at \
-                   3:30 UTC";
-        let words: Vec<_> = text.split_whitespace().collect();
-        if ![5, 6].contains(&words.len()) {
-            return Err(format!("this has {} fields: {how}", words.len()));
-        }
-        let text = words.join(" ");
-        let cron = croner::Cron::from_str(&text)
-            .map_err(|e| format!("{}; {how}", e.to_string().trim_end_matches('.')))?;
-        let this = Self { text, cron };
-        match this.after(Millis(0)) {
-            Some(_) => Ok(this),
-            None => Err("there is no such moment".into()),
-        }
-    }
-
-    /// The first moment after `at`.
-    pub fn after(&self, at: Millis) -> Option<Millis> {
-        let at = DateTime::<Utc>::from_timestamp_millis(at.0)?;
-        let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        Some(Millis(next.timestamp_millis()))
-    }
-
-    /// With seconds, as the scheduler wants it.
-    fn with_seconds(&self) -> String {
-        match self.text.split(' ').count() {
-            5 => format!("0 {}", self.text),
-            _ => self.text.clone(),
-        }
-    }
-}
 
 /// How the schedule stands.
 #[derive(Clone, Debug)]
@@ -398,84 +359,4 @@ fn changed(mut policy: ArchivePolicy, new: &NewPolicy, now: Millis) -> ArchivePo
     }
     policy.since = policy.since.or(Some(now));
     policy
-}
-
-/// What wakes the schedule at its moments.
-#[derive(Default)]
-struct Waker {
-    /// The expression it goes by.
-    by: Option<String>,
-    scheduler: Option<JobScheduler>,
-}
-
-impl Waker {
-    /// Goes by the schedule that holds now. If it cannot, what is due is found a minute late.
-    async fn follow(&mut self, archive: &Archive) {
-        let paused = archive.log.policy().archive.paused;
-        let wanted = archive.cron().filter(|_| !paused).map(|c| c.with_seconds());
-        if wanted == self.by {
-            return;
-        }
-        self.stop().await;
-        self.by.clone_from(&wanted);
-        let Some(text) = wanted else { return };
-        let wake = std::sync::Arc::clone(&archive.rescheduled);
-        let started = async {
-            let scheduler = JobScheduler::new().await?;
-            let job = Wake::new(text.as_str(), move |_, _| wake.notify_one())?;
-            scheduler.add(job).await?;
-            scheduler.start().await?;
-            Ok::<_, tokio_cron_scheduler::JobSchedulerError>(scheduler)
-        };
-        match started.await {
-            Ok(scheduler) => self.scheduler = Some(scheduler),
-            Err(e) => tracing::warn!(error = %e, "the scheduler does not start"),
-        }
-    }
-
-    async fn stop(&mut self) {
-        if let Some(mut scheduler) = self.scheduler.take()
-            && let Err(e) = scheduler.shutdown().await
-        {
-            tracing::debug!(error = %e, "the scheduler did not stop");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Millis {
-        Millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
-    }
-
-    #[test]
-    fn an_expression_tells_its_next_moment_in_utc() {
-        let daily = Cron::parse(" 30  3 * * * ").unwrap();
-        let next = daily.after(at("2026-03-29T00:59:59Z")).unwrap();
-        assert_eq!(
-            next,
-            at("2026-03-29T03:30:00Z"),
-            "whatever the clocks do there"
-        );
-        assert_eq!(daily.after(next).unwrap(), at("2026-03-30T03:30:00Z"));
-        assert_eq!(daily.with_seconds(), "0 30 3 * * *");
-        let seconds = Cron::parse("*/10 * * * * *").unwrap();
-        assert_eq!(seconds.after(Millis(0)), Some(Millis(10_000)));
-        assert_eq!(seconds.with_seconds(), "*/10 * * * * *");
-    }
-
-    #[test]
-    fn what_is_no_schedule_says_how_one_is_written() {
-        for bad in ["", "daily", "61 * * * *", "* * *", "0 0 31 2 *"] {
-            let why = Cron::parse(bad).unwrap_err();
-            assert!(!why.is_empty(), "{bad}");
-        }
-        assert!(
-            Cron::parse("61 * * * *")
-                .unwrap_err()
-                .contains("30 3 * * *")
-        );
-    }
 }
