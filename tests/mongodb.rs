@@ -15,6 +15,9 @@ use crate::support::{
 /// How long sending may take to work again once the database is back.
 const SECONDS: Duration = Duration::from_secs(10);
 
+/// How many messages a room has before it is talked in from two sides.
+const OLD: usize = 30;
+
 /// Sends once; the `seq`, or the code of the refusal.
 async fn send(ws: &mut Ws, room: &Room, txn: &str) -> Result<u64, String> {
     let send = json!({"op": "send", "room": room.id, "body": txn, "txn": txn});
@@ -143,13 +146,22 @@ async fn an_answer_lost_after_the_write_is_found_out() {
 async fn two_servers_on_one_database_append_to_the_same_rooms() {
     let Some(uri) = mongodb_uri() else { return };
     let base = Base::on(&uri);
-    let on_it = || Server::builder().set("store.url", &base.url).start();
+    let on_it = || {
+        let eager = Server::builder().set("store.url", &base.url);
+        eager.set("archive.min_age", "0s").start()
+    };
     let one = on_it().await;
     let ana = one.user("ana").await;
     let mut rooms = Vec::new();
     for i in 0..10 {
-        rooms.push(ana.room(&format!("room-{i}"), Kind::Public).await);
+        let room = ana.room(&format!("room-{i}"), Kind::Public).await;
+        let old = (0..OLD).map(|i| format!("old {i}"));
+        ana.connect().await.send_all(&room, old, 16).await;
+        rooms.push(room);
     }
+    // Only what both know is archived: what is younger may be news to one of them.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let until = u64::try_from(now.expect("a time").as_millis()).expect("a number");
     let other = on_it().await;
     let twin = User::login(other.rest(), &ana.name, PASSWORD).await;
 
@@ -174,16 +186,28 @@ async fn two_servers_on_one_database_append_to_the_same_rooms() {
             }));
         }
     }
-    let mut said = Vec::new();
-    for talk in talks {
-        said.push(talk.await.expect("it went well"));
-    }
+    let talk = async {
+        let mut said = Vec::new();
+        for talk in talks {
+            said.push(talk.await.expect("it went well"));
+        }
+        said
+    };
+    // Meanwhile the older entries of these rooms move into the archive.
+    let archiving = async {
+        let (admin, body) = (one.admin(), json!({"before": until, "rate": 200}));
+        let run = admin.post("/v1/archive/runs", body).await;
+        let done = admin.ended(&run).await;
+        assert_eq!(done["state"], "done", "{done:#}");
+    };
+    let (said, ()) = tokio::join!(talk, archiving);
+    assert_eq!(one.admin().segments().await.len(), rooms.len());
     // Neither need know yet what the other wrote last; one that starts reads it all.
     drop((one, other));
     let after = on_it().await;
     let ana = User::login(after.rest(), &ana.name, PASSWORD).await;
     for (room, acknowledged) in said {
-        assert_eq!(history(&ana, &room).await.len(), 40);
+        assert_eq!(history(&ana, &room).await.len(), OLD + 40);
         check(&ana, &room, &acknowledged).await;
     }
 }
