@@ -30,7 +30,7 @@ use ipnet::IpNet;
 
 use self::raw::Scan;
 pub use self::{
-    archived::{Gap, Lack, Messages, check_segment, open_segment},
+    archived::{Gap, Lack, Messages, check_segment, open_segment, sealed_segment},
     payload::{erased, is_erased},
     plain::{RawEntry, Span},
 };

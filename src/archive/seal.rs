@@ -15,7 +15,7 @@ use crate::{
     log::{Error, refuse},
     model::{Authority, Permission, Refusal, Run, RunKind, Segment},
     segment::{self, Line},
-    store::{self, Write, is_erased, open_segment},
+    store::{self, Write, open_segment, sealed_segment},
 };
 
 /// How many entries a segment has at most: enough to compress well, few enough to read one for a page.
@@ -177,25 +177,7 @@ impl Job {
         });
         let sealed = sealing.await.map_err(|_| Refusal::Internal)?;
         let (sealed, lines) = sealed.map_err(|e| Refusal::Conflict(e.to_string()))?;
-        let header = &sealed.header;
-        let segment = Segment {
-            room,
-            first: header.first,
-            last: header.last,
-            n: header.n,
-            first_at: header.first_at,
-            last_at: header.last_at,
-            entries: header.entries,
-            messages: header.messages,
-            erased: lines.iter().filter(|l| is_erased(l)).count() as u64,
-            bytes: header.bytes,
-            size: sealed.bytes.len() as u64,
-            generation: 1,
-            run: self.run.id,
-            purge: None,
-            purged_at: None,
-            restored_at: None,
-        };
+        let segment = sealed_segment(&sealed, &lines, self.run.id);
         let bytes = sealed.bytes.into();
         Ok(Some(Prepared {
             segment,

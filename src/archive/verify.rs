@@ -94,12 +94,8 @@ impl Archive {
                 what,
             });
         };
-        let (seq, n) = before.map_or((0, 0), |b| (b.last, b.n));
-        if segment.first != seq + 1 {
-            wrong(format!("it should begin with entry {}", seq + 1));
-        }
-        if segment.n != n + segment.messages {
-            wrong(format!("its n should be {}", n + segment.messages));
+        for what in segment.misplaced(before) {
+            wrong(what);
         }
         if segment.purged_at.is_none() {
             let found = self.store.segment(segment.room, segment.last).await;

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     archive::{Prune, Wanted},
+    clock::Millis,
     door::{JsonBody, MaybeJson, PathOf, Problem, QueryOf},
     id::{RoomId, RunId},
     model::{Authority, Permission, Refusal, RunDetail, RunKind},
@@ -46,12 +47,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<api::Run>), Problem> {
     let archive = &desk.archive;
     archive.check(&by, Permission::ArchiveRun).await?;
-    let now = archive.clock.now();
-    let before = Moment::from(body.before).resolve(now, "before")?;
-    if before >= now {
-        return Err(Refusal::field("before", "must be before now, as in 30d").into());
-    }
-    archive.check_before(before, now, "before")?;
+    let before = desk.old_enough(body.before, "30d")?;
     let wanted = Wanted {
         before,
         rooms: desk.rooms_named(&by, &body.rooms).await?,
@@ -183,11 +179,7 @@ pub(super) async fn prune(
     let archive = &desk.archive;
     archive.check(&by, Permission::ArchiveRun).await?;
     let now = archive.clock.now();
-    let before = Moment::from(body.before).resolve(now, "before")?;
-    if before >= now {
-        return Err(Refusal::field("before", "must be before now, as in 365d").into());
-    }
-    archive.check_before(before, now, "before")?;
+    let before = desk.old_enough(body.before, "365d")?;
     let grace = match body.grace {
         None => archive.config.archive.grace.into(),
         Some(seconds) if seconds <= super::LONGEST => Duration::from_secs(seconds),
@@ -217,6 +209,18 @@ pub(super) async fn prune(
 }
 
 impl Desk {
+    /// The moment before which something is old enough, unless that is too young; with an `example` for people.
+    fn old_enough(&self, before: super::api::Moment, example: &str) -> Result<Millis, Refusal> {
+        let now = self.archive.clock.now();
+        let before = Moment::from(before).resolve(now, "before")?;
+        if before >= now {
+            let why = format!("must be before now, as in {example}");
+            return Err(Refusal::field("before", why));
+        }
+        self.archive.check_before(before, now, "before")?;
+        Ok(before)
+    }
+
     /// The room that somebody names, which there is, though it may be deleted.
     async fn existing_room(&self, by: &Authority, name: &str) -> Result<RoomId, Refusal> {
         let room = self.room(by, name).await?;

@@ -62,6 +62,19 @@ impl Segment {
         (self.first..=self.last).contains(&seq)
     }
 
+    /// What is wrong with its place after the segment before it in its room; none is before the first.
+    pub fn misplaced(&self, before: Option<&Self>) -> Vec<String> {
+        let (seq, n) = before.map_or((0, 0), |b| (b.last, b.n));
+        let mut wrong = Vec::new();
+        if self.first != seq + 1 {
+            wrong.push(format!("it should begin with entry {}", seq + 1));
+        }
+        if self.n != n + self.messages {
+            wrong.push(format!("its n should be {}", n + self.messages));
+        }
+        wrong
+    }
+
     /// Whether its entries are nowhere else: sealed, neither purged nor restored.
     pub fn is_sealed(&self) -> bool {
         self.purged_at.is_none() && self.restored_at.is_none()

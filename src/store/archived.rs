@@ -10,9 +10,9 @@ use bytes::Bytes;
 
 use super::{Error, Page, Store, overlay, payload};
 use crate::{
-    id::{LogId, RoomId},
+    id::{LogId, RoomId, RunId},
     model::{Entry, Segment},
-    segment::{self, Damage, Line},
+    segment::{self, Damage, Line, Sealed},
 };
 
 /// A page of messages.
@@ -42,6 +42,29 @@ pub enum Lack {
     Purged,
     /// Its segment is damaged.
     Damaged,
+}
+
+/// What a store keeps beside the bytes of a segment that was sealed just now, of these lines and by this run.
+pub fn sealed_segment(sealed: &Sealed, lines: &[Line], run: RunId) -> Segment {
+    let header = &sealed.header;
+    Segment {
+        room: header.room,
+        first: header.first,
+        last: header.last,
+        n: header.n,
+        first_at: header.first_at,
+        last_at: header.last_at,
+        entries: header.entries,
+        messages: header.messages,
+        erased: lines.iter().filter(|l| payload::is_erased(l)).count() as u64,
+        bytes: header.bytes,
+        size: sealed.bytes.len() as u64,
+        generation: 1,
+        run,
+        purge: None,
+        purged_at: None,
+        restored_at: None,
+    }
 }
 
 /// The entries of a segment as they lie in it, once it is found to be what the store says it is.

@@ -35,15 +35,8 @@ impl Segments {
 
     /// Takes in the next segment, in the order of rooms and numbers: what is wrong with its place.
     pub(super) fn take(&mut self, segment: &Segment) -> Vec<String> {
-        let mut wrong = Vec::new();
         let before = self.last.take().filter(|b| b.room == segment.room);
-        let (seq, n) = before.map_or((0, 0), |b| (b.last, b.n));
-        if segment.first != seq + 1 {
-            wrong.push(format!("it should begin with entry {}", seq + 1));
-        }
-        if segment.n != n + segment.messages {
-            wrong.push(format!("its n should be {}", n + segment.messages));
-        }
+        let wrong = segment.misplaced(before.as_ref());
         if let Some(first) = self.live.get(&segment.room)
             && segment.last + 1 >= *first
         {

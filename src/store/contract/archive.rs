@@ -5,7 +5,7 @@ use crate::{
     id::{HoldId, RunId},
     model::{Actor, Hold, HoldOn, Purge, Run, RunDetail, RunKind, RunState, Segment},
     segment::{self, Line},
-    store::{Gap, Lack, Messages, erased, is_erased, open_segment},
+    store::{Gap, Lack, Messages, erased, open_segment, sealed_segment},
 };
 
 /// A room's log: messages, with something else at every fifth place.
@@ -41,25 +41,7 @@ pub(in crate::store) async fn sealed(
 
 fn made(room: RoomId, lines: &[Line]) -> (Segment, bytes::Bytes) {
     let sealed = segment::seal(room, lines).unwrap();
-    let header = sealed.header;
-    let segment = Segment {
-        room,
-        first: header.first,
-        last: header.last,
-        n: header.n,
-        first_at: header.first_at,
-        last_at: header.last_at,
-        entries: header.entries,
-        messages: header.messages,
-        erased: lines.iter().filter(|l| is_erased(l)).count() as u64,
-        bytes: header.bytes,
-        size: sealed.bytes.len() as u64,
-        generation: 1,
-        run: RunId::from_bytes([5; 16]),
-        purge: None,
-        purged_at: None,
-        restored_at: None,
-    };
+    let segment = sealed_segment(&sealed, lines, RunId::from_bytes([5; 16]));
     (segment, sealed.bytes.into())
 }
 
