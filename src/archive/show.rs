@@ -40,13 +40,14 @@ impl Archive {
         Ok(stand)
     }
 
-    /// The record of a run may be a moment behind, or say of one whose process is gone that it is under way.
+    /// The record of a run may be a moment behind, or say of one whose process is gone that it is under way. Over
+    /// is what has given its place free, too: whoever reads that it is, can begin the next.
     async fn stands(&self, run: Run) -> Result<Run, Refusal> {
-        if run.state != RunState::Running {
-            return Ok(run);
-        }
         if let Some(live) = self.running().filter(|live| live.id == run.id) {
             return Ok(live);
+        }
+        if run.state != RunState::Running {
+            return Ok(run);
         }
         // It may have ended since it was read: its end is recorded before it is no longer under way.
         let again = self.store.run(run.id).await.map_err(|e| refuse(&e))?;
