@@ -6,6 +6,7 @@
 // Floor 0: what everything speaks in.
 pub mod clock;
 pub mod config;
+pub mod feed;
 pub mod id;
 pub mod model;
 pub mod segment;

@@ -1,6 +1,10 @@
 //! Counters: what the server has done and how much of it is going on. Absolute numbers; whoever shows
 //! rates takes the difference of two readings.
 
+mod histogram;
+
+pub use self::histogram::{Durations, Histogram};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One number that only grows, or goes up and down.
@@ -62,4 +66,10 @@ pub struct Stats {
     pub failed_logins: Count,
     /// Requests refused by a rate limit.
     pub rate_limited: Count,
+    /// From a message's request to its acknowledgement.
+    pub send_time: Histogram,
+    /// How long the store took to commit a batch.
+    pub commit_time: Histogram,
+    /// From an event's publication until the system took it for one connection; of one write in sixteen.
+    pub delivery_time: Histogram,
 }

@@ -8,7 +8,7 @@ use std::{
 
 /// The floors, lowest first; modules on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "config", "id", "model", "segment", "stats"],
+    &["clock", "config", "feed", "id", "model", "segment", "stats"],
     &["auth", "hub", "limit", "store"],
     &["log", "rights"],
     &["account", "archive", "chat", "moderation", "ops", "redact"],
@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
 const GROUND: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
+    ("feed", &["clock"]),
     ("id", &["clock"]),
     ("model", &["clock", "id"]),
     ("segment", &["clock", "id"]),

@@ -1,12 +1,19 @@
 //! What goes over the admin socket: the same types for the router, the client, and `--json`.
 
 mod store;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{CheckLine, EpochSet, NewEpoch, Problem, StoreInfo, TableCount};
+pub use self::watch::{
+    ConnDetail, EventLine, Frame, Job, Kick, Kicked, Load, Notice, Noticed, Rows, Timings, Watch,
+    WatchedConn, WatchedRoom,
+};
 use crate::clock::Millis;
 pub use crate::desk::api::*;
+pub use crate::feed::{Batch, Happening, Kind, LogLine, Numbered};
+pub use crate::stats::Durations;
 
 /// How the server is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
