@@ -26,8 +26,9 @@ use chatd::{
     archive::{Archive, Wanted},
     clock::{Clock, Millis},
     config::Config,
+    feed::Feeds,
     hub::Hub,
-    id::{EntryId, LogId, RoomId, UserId},
+    id::{BootId, EntryId, LogId, RoomId, UserId},
     log::Log,
     model::{
         Actor, Authority, Entry, History, Payload, Room, RoomKind, RoomRules, Run, RunState, Txn,
@@ -160,6 +161,7 @@ impl House {
             readers: 4,
             clock: clock.clone(),
         })?);
+        let feeds = Arc::new(Feeds::new(BootId::new(clock.now())));
         let (stats, tasks) = (Arc::new(Stats::default()), TaskTracker::new());
         let hub = Arc::new(Hub::new(Arc::clone(&stats)));
         let log = Log::start(
@@ -167,6 +169,7 @@ impl House {
             hub,
             clock.clone(),
             Arc::clone(&stats),
+            Arc::clone(&feeds),
             &tasks,
         );
         log.begin().await?;
@@ -176,6 +179,7 @@ impl House {
             config: Arc::new(Config::default()),
             clock,
             stats,
+            feeds,
             tasks,
             stopping: CancellationToken::new(),
             current: Arc::default(),

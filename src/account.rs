@@ -15,6 +15,7 @@ use crate::{
     auth::{Keys, Passwords, TokenError, bot},
     clock::{Clock, Millis},
     config::Config,
+    feed::Feeds,
     id::{SessionId, UserId},
     limit::Limits,
     log::Log,
@@ -43,6 +44,8 @@ pub struct Account {
     pub clock: Clock,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What happened lately.
+    pub feeds: Arc<Feeds>,
 }
 
 /// Who an access token stands for.

@@ -36,6 +36,7 @@ pub use self::{
 use crate::{
     clock::Clock,
     config::Config,
+    feed::Feeds,
     id::RunId,
     log::{Error, Log},
     model::{Authority, Permission, Person, Refusal, Run},
@@ -60,6 +61,8 @@ pub struct Archive {
     pub clock: Clock,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What happened lately.
+    pub feeds: Arc<Feeds>,
     /// Whom runs belong to.
     pub tasks: TaskTracker,
     /// Ends them between two steps.

@@ -3,6 +3,8 @@
 //! It is not a record (that is the control log) and loses what is old. Each item has the next number; a reader
 //! names the last one it has, gets what came after it, and is told when something in between is gone already.
 
+mod flood;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -13,7 +15,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::clock::Millis;
+use self::flood::Flood;
+use crate::{clock::Millis, id::BootId};
 
 /// What a reader gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +198,11 @@ pub struct LogLine {
     pub fields: Vec<String>,
 }
 
+/// How many events are remembered.
+const EVENTS: usize = 4096;
+/// How many lines of the log are remembered.
+const LOG_LINES: usize = 2048;
+
 /// The two feeds of one server.
 #[derive(Debug)]
 pub struct Feeds {
@@ -204,6 +212,39 @@ pub struct Feeds {
     pub events: Feed<Happening>,
     /// What the server logged.
     pub log: std::sync::Arc<Feed<LogLine>>,
+    /// What comes in floods, and is told only so often.
+    floods: [Flood; Kind::ALL.len()],
+}
+
+impl Feeds {
+    /// Empty feeds of the process that `boot` names.
+    pub fn new(boot: BootId) -> Self {
+        Self {
+            boot: boot.to_string(),
+            events: Feed::new(EVENTS),
+            log: std::sync::Arc::new(Feed::new(LOG_LINES)),
+            floods: Default::default(),
+        }
+    }
+
+    /// Tells that something happened. Of what others can make happen as often as they like, only so much is told
+    /// in a second; the next that is told says how many were left out.
+    pub fn tell(&self, mut what: Happening) {
+        if matches!(what.kind, Kind::Connection | Kind::Login) {
+            match self.floods[what.kind as usize].admit(what.at) {
+                None => return,
+                Some(0) => {}
+                Some(left_out) => {
+                    let more = format!("{left_out} others before it are not shown");
+                    what.detail = Some(match what.detail {
+                        Some(detail) => format!("{detail}; {more}"),
+                        None => more,
+                    });
+                }
+            }
+        }
+        self.events.push(what);
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,10 @@ id!(
     SessionId
 );
 id!(
+    /// A start of the server.
+    BootId
+);
+id!(
     /// An entry of a log; for a message it is the message id of the wire contract.
     EntryId
 );

@@ -36,6 +36,7 @@ pub use self::{
 };
 use crate::{
     clock::Clock,
+    feed::Feeds,
     hub::Hub,
     id::{LogId, RoomId, UserId},
     model::{Entry, Policy, Refusal, Username},
@@ -96,6 +97,7 @@ impl Log {
         hub: Arc<Hub>,
         clock: Clock,
         stats: Arc<Stats>,
+        feeds: Arc<Feeds>,
         tasks: &TaskTracker,
     ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
@@ -106,6 +108,7 @@ impl Log {
             Arc::clone(&memory),
             clock,
             stats,
+            feeds,
             queue,
         );
         tasks.spawn(appender.run());

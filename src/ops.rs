@@ -37,6 +37,7 @@ use crate::{
     auth::{OneTimeCode, Passwords},
     clock::{Clock, Millis},
     config::Config,
+    feed::Feeds,
     hub::Hub,
     id::UserId,
     log::{Log, refuse},
@@ -63,6 +64,8 @@ pub struct Ops {
     pub clock: Clock,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What happened lately.
+    pub feeds: Arc<Feeds>,
     /// When this process began.
     pub started_at: Millis,
     /// Held while an admin may be lost, so that two such changes cannot both count on the other.

@@ -32,6 +32,7 @@ pub use self::{
 use crate::{
     clock::{Clock, Millis},
     config::Config,
+    feed::Feeds,
     id::{RoomId, UserId},
     limit::Limits,
     log::Log,
@@ -66,6 +67,8 @@ pub struct Redact {
     pub clock: Clock,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What happened lately.
+    pub feeds: Arc<Feeds>,
     /// Whom the long tasks belong to.
     pub tasks: TaskTracker,
     /// Ends them between two slices.

@@ -23,8 +23,12 @@ use self::{backend::Location, core::Core};
 use crate::{
     admin::{self, Client, Listener, Peer, SocketError},
     auth,
+    clock::Clock,
     config::{Config, Loaded, Origin, Period},
-    http, lifecycle, store, ws,
+    feed::Feeds,
+    http,
+    id::BootId,
+    lifecycle, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -97,6 +101,7 @@ pub struct Listening {
 /// Runs the server until it is told to stop. `ready` is called once it takes requests.
 pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let config = Arc::new(loaded.config);
+    let feeds = new_feeds();
     logging::init(&config.log);
     if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
         tracing::warn!(
@@ -112,7 +117,7 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     })?;
     // Opening may wait for a database that is not up yet.
     let core = tokio::select! {
-        opened = Core::open(&config) => opened?,
+        opened = Core::open(&config, &feeds) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
@@ -134,6 +139,11 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     core.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is remembered of this process, from before anything else happens in it.
+fn new_feeds() -> Arc<Feeds> {
+    Arc::new(Feeds::new(BootId::new(Clock::system().now())))
 }
 
 fn open_doors(
@@ -271,7 +281,7 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
     let mut config = config.clone();
     // Somebody sits in front of it.
     config.store.wait = config.store.wait.min(Period(PATIENCE));
-    let core = Core::open(&Arc::new(config)).await?;
+    let core = Core::open(&Arc::new(config), &new_feeds()).await?;
     let client = Client::local(admin::router(core.desk(None)), Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }

@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
 const GROUND: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
-    ("feed", &["clock"]),
+    ("feed", &["clock", "id"]),
     ("id", &["clock"]),
     ("model", &["clock", "id"]),
     ("segment", &["clock", "id"]),

@@ -9,6 +9,7 @@ use crate::{
     chat::Chat,
     clock::Clock,
     config::Config,
+    feed::Feeds,
     hub::Hub,
     limit::Limits,
     model::User,
@@ -41,6 +42,8 @@ pub struct App {
     pub clock: Clock,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What happened lately.
+    pub feeds: Arc<Feeds>,
     /// This process, as `hello` names it.
     pub node: Arc<str>,
     /// Set when the server stops: take nothing new in, finish what is under way.

@@ -6,6 +6,7 @@
 //! lone sender waits for one commit and a crowd shares it.
 
 mod commit;
+mod happening;
 mod settle;
 mod tell;
 
@@ -30,6 +31,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    feed::Feeds,
     hub::Hub,
     id::LogId,
     model::{Entry, Refusal},
@@ -115,6 +117,7 @@ pub(super) struct Appender {
     memory: Arc<Memory>,
     clock: Clock,
     stats: Arc<Stats>,
+    feeds: Arc<Feeds>,
     queue: mpsc::Receiver<Command>,
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
@@ -134,6 +137,7 @@ impl Appender {
         memory: Arc<Memory>,
         clock: Clock,
         stats: Arc<Stats>,
+        feeds: Arc<Feeds>,
         queue: mpsc::Receiver<Command>,
     ) -> Self {
         Self {
@@ -142,6 +146,7 @@ impl Appender {
             memory,
             clock,
             stats,
+            feeds,
             queue,
             ready: VecDeque::new(),
             parked: HashMap::new(),

@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::{
     clock::Millis,
+    feed::Feeds,
     hub::{Attached, Connection, Outbox, Position},
-    id::{ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
+    id::{BootId, ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
     model::{
         Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Member,
         Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind, RoomName,
@@ -193,11 +194,13 @@ async fn house() -> House {
     let stats = Arc::new(Stats::default());
     let hub = Arc::new(Hub::new(Arc::clone(&stats)));
     let tasks = TaskTracker::new();
+    let feeds = Arc::new(Feeds::new(BootId::new(clock.now())));
     let log = Log::start(
         store.clone(),
         Arc::clone(&hub),
         clock.clone(),
         stats,
+        feeds,
         &tasks,
     );
     House {

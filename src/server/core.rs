@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     desk::Desk,
     door::App,
+    feed::Feeds,
     hub::Hub,
     id::LogId,
     limit::Limits,
@@ -45,7 +46,7 @@ pub(super) struct Core {
 
 impl Core {
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    pub(super) async fn open(config: &Arc<Config>) -> Result<Self, Error> {
+    pub(super) async fn open(config: &Arc<Config>, feeds: &Arc<Feeds>) -> Result<Self, Error> {
         let clock = Clock::system();
         let location = Location::of(config)?;
         check_directory(&config.server.data_dir)?;
@@ -73,6 +74,7 @@ impl Core {
             Arc::clone(&hub),
             clock.clone(),
             Arc::clone(&stats),
+            Arc::clone(feeds),
             &tasks,
         );
         let chat = Chat {
@@ -91,6 +93,7 @@ impl Core {
             config: Arc::clone(config),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
+            feeds: Arc::clone(feeds),
             tasks: doors.clone(),
             stopping: stopping.clone(),
             turn: Arc::default(),
@@ -101,6 +104,7 @@ impl Core {
             config: Arc::clone(config),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
+            feeds: Arc::clone(feeds),
             tasks: doors.clone(),
             stopping: stopping.clone(),
             current: Arc::default(),
@@ -115,6 +119,7 @@ impl Core {
             config: Arc::clone(config),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
+            feeds: Arc::clone(feeds),
         };
         let moderation = Moderation {
             log: chat.log.clone(),
@@ -135,6 +140,7 @@ impl Core {
             config: Arc::clone(config),
             clock,
             stats,
+            feeds: Arc::clone(feeds),
             node: format!("{}", std::process::id()).into(),
             stopping,
             tasks: doors,
@@ -166,6 +172,7 @@ impl Core {
             config: Arc::clone(&app.config),
             clock: app.clock.clone(),
             stats: Arc::clone(&app.stats),
+            feeds: Arc::clone(&app.feeds),
             started_at: self.started_at,
             admins: Arc::clone(&app.moderation.admins),
             listen,

@@ -32,6 +32,9 @@ impl Appender {
         for entry in &entries {
             self.stats.entries.up();
             if entry.log == LogId::Control {
+                if let Payload::Act(act) = &entry.payload {
+                    self.tell_act(entry.at, act);
+                }
                 continue;
             }
             if entry.payload.is_message() {
