@@ -6,6 +6,7 @@
 //!
 //! It reads the one file it is given; it looks at no environment but the one passed in.
 
+mod filter;
 mod key;
 mod load;
 mod period;
@@ -20,6 +21,7 @@ mod tests;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use self::{
+    filter::LogFilter,
     key::Key,
     load::load,
     period::{InvalidPeriod, Period},

@@ -10,6 +10,7 @@ mod audit;
 mod codes;
 mod holds;
 mod import;
+mod log_level;
 mod people;
 mod redactions;
 mod reports;
@@ -143,6 +144,7 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(people::export))
         .routes(routes!(people::erase))
         .routes(routes!(import::begin))
+        .routes(routes!(log_level::show, log_level::set))
         .routes(routes!(import::accounts))
         .routes(routes!(archive::segments))
         .routes(routes!(archive::segment))

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod feed;
 pub mod id;
+pub mod logging;
 pub mod model;
 pub mod segment;
 pub mod stats;

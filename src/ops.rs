@@ -9,6 +9,7 @@ mod erase;
 mod export;
 mod import;
 mod invites;
+mod log_level;
 mod registration;
 mod roles;
 mod rooms;
@@ -26,6 +27,7 @@ pub use self::{
     export::{ExportPart, Piece},
     import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
     invites::NewInvite,
+    log_level::LevelSet,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
     status::Report,
@@ -41,6 +43,7 @@ use crate::{
     hub::Hub,
     id::UserId,
     log::{Log, refuse},
+    logging::Levels,
     model::{Authority, Code, CodeKind, Permission, Refusal, RoleName, User, UserRef},
     rights,
     stats::Stats,
@@ -72,6 +75,8 @@ pub struct Ops {
     pub admins: Arc<tokio::sync::Mutex<()>>,
     /// Where it listens; none when it is the command line itself.
     pub listen: Option<SocketAddr>,
+    /// What changes the log level; none when it is the command line itself.
+    pub levels: Option<Arc<Levels>>,
 }
 
 /// A code that was just made.

@@ -5,7 +5,6 @@ mod backend;
 mod core;
 mod erase;
 mod listen;
-mod logging;
 pub mod stores;
 
 use std::{
@@ -28,7 +27,7 @@ use crate::{
     feed::Feeds,
     http,
     id::BootId,
-    lifecycle, store, ws,
+    lifecycle, logging, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -102,7 +101,7 @@ pub struct Listening {
 pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
     let config = Arc::new(loaded.config);
     let feeds = new_feeds();
-    logging::init(&config.log);
+    let levels = logging::start(&config.log, Clock::system(), Arc::clone(&feeds.log));
     if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
         tracing::warn!(
             "the password in store.url is on the process list; put the URL into a file, and name that as \
@@ -116,13 +115,14 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
         source,
     })?;
     // Opening may wait for a database that is not up yet.
-    let core = tokio::select! {
+    let mut core = tokio::select! {
         opened = Core::open(&config, &feeds) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
         }
     };
+    core.levels = Some(levels);
     let socket = tokio::net::TcpListener::bind(address)
         .await
         .map_err(listen_error);

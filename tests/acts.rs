@@ -21,6 +21,7 @@ const WITHOUT_TARGET: &[&str] = &[
     "address.ban",
     "address.unban",
     "archive.policy",
+    "log_level.set",
     "registration.set",
     "user.import",
 ];
@@ -723,6 +724,11 @@ async fn operators(server: &Server, tour: &mut Tour) {
         .await;
     let route = "DELETE /v1/rooms/{room}";
     tour.admin(route, &room.path(""), Value::Null, &["room.delete"])
+        .await;
+
+    let level = json!({"level": "info,chatd::ws=debug", "for": 600});
+    let route = "PUT /v1/log-level";
+    tour.admin(route, "/v1/log-level", level, &["log_level.set"])
         .await;
 
     // Forgetting somebody begins with an act, and ends with one; taking traces away leaves none of its own.

@@ -8,7 +8,9 @@ use std::{
 
 /// The floors, lowest first; modules on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "config", "feed", "id", "model", "segment", "stats"],
+    &[
+        "clock", "config", "feed", "id", "logging", "model", "segment", "stats",
+    ],
     &["auth", "hub", "limit", "store"],
     &["log", "rights"],
     &["account", "archive", "chat", "moderation", "ops", "redact"],
@@ -25,6 +27,7 @@ const GROUND: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("feed", &["clock", "id"]),
     ("id", &["clock"]),
+    ("logging", &["clock", "config", "feed", "model"]),
     ("model", &["clock", "id"]),
     ("segment", &["clock", "id"]),
     ("stats", &[]),
@@ -47,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("axum", &["door", "desk", "http", "ws", "admin", "server"]),
     ("hyper", &["admin", "server", "ws"]),
     ("tokio_tungstenite", &["ws"]),
-    ("tracing_subscriber", &["config", "server/logging"]),
+    ("tracing_subscriber", &["config/filter", "logging"]),
 ];
 
 struct Source {

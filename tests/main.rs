@@ -35,6 +35,7 @@ mod immediate;
 mod import;
 mod limits;
 mod liveness;
+mod logs;
 mod mongodb;
 mod origin;
 mod outage;

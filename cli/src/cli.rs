@@ -8,9 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::command::{
     archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
-    health::Health, hold::Hold, init::Init, invite::Invite, message::Message, openapi::Openapi,
-    registration::Registration, report::Report, role::Role, room::Room, serve::Serve,
-    session::Session, status::Status, store::Store, token::Token, top::Top, user::User,
+    health::Health, hold::Hold, init::Init, invite::Invite, log_level::LogLevel, message::Message,
+    openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
+    serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
+    user::User,
 };
 
 /// A self-hosted group-chat server.
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     Hold(Hold),
     #[command(subcommand)]
     Store(Store),
+    #[command(subcommand)]
+    LogLevel(LogLevel),
     Openapi(Openapi),
     Completions(Completions),
 }

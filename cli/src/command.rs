@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod invite;
+pub(crate) mod log_level;
 pub(crate) mod message;
 pub(crate) mod openapi;
 pub(crate) mod registration;
@@ -64,6 +65,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Archive(archive) => archive.run(&asking),
         Command::Hold(hold) => hold.run(&asking),
         Command::Store(store) => store.run(&asking),
+        Command::LogLevel(level) => level.run(&asking),
         Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run(console),
     }

@@ -21,7 +21,10 @@ const LITERAL: Style = AnsiColor::Cyan.on_default();
 /// Which command stands where on the first page.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
-    ("Watch it", &["top", "status", "health", "audit"]),
+    (
+        "Watch it",
+        &["top", "status", "health", "audit", "log-level"],
+    ),
     ("People", &["user", "role", "session", "token"]),
     ("Who comes in", &["registration", "invite"]),
     ("Rooms and order", &["room", "message", "ban", "report"]),
@@ -169,6 +172,8 @@ mod tests {
         "archive policy set",
         "hold add",
         "hold release",
+        "log-level set",
+        "log-level reset",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -209,6 +214,7 @@ mod tests {
         "archive schedule show",
         "archive policy show",
         "hold list",
+        "log-level show",
         "openapi",
         "completions",
     ];

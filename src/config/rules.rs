@@ -1,6 +1,6 @@
 //! What must hold of values beyond their kind and bounds.
 
-use super::{Config, Url};
+use super::{Config, LogFilter, Url};
 
 /// A rule that does not hold: the key whose place the message names, and the message.
 pub(super) type Breach = (&'static str, String);
@@ -57,11 +57,11 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
             ));
         }
     }
-    if let Err(why) = tracing_subscriber::EnvFilter::builder().parse(&config.log.level) {
+    if let Err(why) = LogFilter::parse(&config.log.level) {
         breaches.push((
             "log.level",
             format!(
-                "{:?} is not a log filter ({why}); write a level such as \"info\", or \
+                "{:?} is not a log filter: {why}; write a level such as \"info\", or \
                  \"info,chatd::ws=debug\"",
                 config.log.level
             ),

@@ -181,9 +181,11 @@ sections! {
     /// What is logged.
     log: Log {
         /// The least level that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module, as
-        /// in `info,chatd::ws=debug`.
+        /// in `info,chatd::ws=debug`. `chatd log-level` changes it while the server runs.
         level: String = "info";
-        /// How a line looks: `pretty`, `json`, or `auto` for pretty on a terminal and JSON elsewhere.
+        /// How a line looks, and where it goes: `pretty` or `json` to standard error, `journald` to the
+        /// journal of systemd. `auto` is the journal for a service of systemd, pretty on a terminal, and JSON
+        /// elsewhere.
         format: LogFormat = "auto";
     }
 

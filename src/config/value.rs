@@ -125,6 +125,22 @@ impl Setting for SocketAddr {
     }
 }
 
+impl Setting for Option<SocketAddr> {
+    const KIND: &'static str =
+        "an address with a port such as \"127.0.0.1:9464\", or empty for none";
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        match value.as_str()? {
+            "" => Some(None),
+            address => address.parse().ok().map(Some),
+        }
+    }
+
+    fn to_toml(&self) -> String {
+        quote(&self.map_or_else(String::new, |address| address.to_string()))
+    }
+}
+
 impl Setting for Period {
     const KIND: &'static str = "a length of time such as \"250ms\", \"15m\", \"1h30m\" or \"30d\"";
 
@@ -337,13 +353,15 @@ choice!(
 
 choice!(
     /// How log lines look.
-    LogFormat, "one of \"auto\", \"pretty\" and \"json\"" {
-        /// Pretty on a terminal, JSON elsewhere.
+    LogFormat, "one of \"auto\", \"pretty\", \"json\" and \"journald\"" {
+        /// For the journal as a service, pretty on a terminal, JSON elsewhere.
         Auto = "auto",
         /// For people.
         Pretty = "pretty",
         /// For machines: one JSON object a line.
         Json = "json",
+        /// For the journal of systemd, with its own fields.
+        Journald = "journald",
     }
 );
 

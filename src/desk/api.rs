@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod audit;
 pub mod import;
+mod log_level;
 mod moderation;
 mod redactions;
 mod roles;
@@ -12,6 +13,7 @@ mod rooms;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::log_level::{LogLevel, NewLogLevel};
 pub use self::moderation::{AddressBan, NewAddressBan, NewSanction, Report, Resolve, Sanction};
 pub use self::redactions::{
     DeletedMessage, Moment, NewRedaction, RedactedRoom, Redaction, RestoreRedaction, Restored,

@@ -1,14 +1,18 @@
 //! What is known of a request before anyone looks at what it asks.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, MatchedPath, Request},
     http::{HeaderValue, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use ipnet::IpNet;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -63,7 +67,10 @@ pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next)
     };
     let id = context.request_id.clone();
     request.extensions_mut().insert(context);
-    let mut response = next.run(request).await;
+    // Of the highest level, so that it is there for every line that is logged at all.
+    let span = tracing::error_span!("request", request_id = %id);
+    let answered = answer(request, next).instrument(span);
+    let mut response = answered.await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let document = serde_json::to_vec(&problem.document(&id)).unwrap_or_default();
         let (mut parts, _) = response.into_parts();
@@ -75,6 +82,21 @@ pub async fn attach_context(trusted: &[IpNet], mut request: Request, next: Next)
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
+    response
+}
+
+/// Has a request answered. What is logged of it is the route, not the path, which may hold what is secret.
+async fn answer(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, since) = (request.method().clone(), Instant::now());
+    let response = next.run(request).await;
+    tracing::debug!(
+        %method,
+        route = route.as_ref().map_or("-", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        took_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
     response
 }
 

@@ -22,6 +22,7 @@ use crate::{
     id::LogId,
     limit::Limits,
     log::Log,
+    logging::Levels,
     model::Actor,
     moderation::Moderation,
     ops::Ops,
@@ -38,6 +39,8 @@ pub(super) struct Core {
     /// Where the store is, without credentials.
     pub(super) location: String,
     pub(super) archive: Archive,
+    /// What changes the log level, in a server.
+    pub(super) levels: Option<Arc<Levels>>,
     passwords: Arc<Passwords>,
     started_at: Millis,
     /// The appender; waited for after the doors' tasks.
@@ -156,6 +159,7 @@ impl Core {
             backend,
             location: shown,
             archive,
+            levels: None,
             passwords,
             started_at,
             tasks,
@@ -176,6 +180,7 @@ impl Core {
             started_at: self.started_at,
             admins: Arc::clone(&app.moderation.admins),
             listen,
+            levels: self.levels.clone(),
         };
         Desk {
             ops,
