@@ -9,7 +9,12 @@ mod channel;
 mod frame;
 mod outbox;
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -260,6 +265,19 @@ impl Hub {
     /// How many logs somebody listens to.
     pub fn channels(&self) -> usize {
         self.channels.read().len()
+    }
+
+    /// Whether each of its locks can be had within `limit`. Blocks, for as long at most.
+    pub fn answers(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        if self.connections.try_lock_until(until).is_none() {
+            return false;
+        }
+        let channels: Vec<_> = match self.channels.try_write_until(until) {
+            Some(channels) => channels.values().map(Arc::clone).collect(),
+            None => return false,
+        };
+        channels.iter().all(|c| c.try_lock_until(until).is_some())
     }
 
     fn channel(&self, log: LogId) -> Arc<Mutex<Channel>> {

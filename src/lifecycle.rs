@@ -1,9 +1,13 @@
 //! Signals, and stopping: what is under way is finished, everyone is told, nothing acknowledged is lost.
 
+mod supervisor;
+mod watchdog;
+
 use std::{io, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+pub use self::{supervisor::Supervisor, watchdog::Watchdog};
 use crate::{door::App, hub::Close};
 
 /// The signals that stop the server. From the moment this exists they no longer kill it.

@@ -233,6 +233,16 @@ impl Log {
         Ok(names)
     }
 
+    /// Returns once the appender has come to this, or has ended as it was told to. There is no limit: one that
+    /// is stuck never comes to it.
+    pub async fn answers(&self) {
+        let (tx, rx) = oneshot::channel();
+        if self.commands.send(Command::Alive(tx)).await.is_ok() {
+            // Dropped when the appender ends.
+            let _ended = rx.await;
+        }
+    }
+
     /// Stops the appender: what was handed in is still done, what comes later is answered `unavailable`.
     /// Returns when the last of it is durable and told.
     pub async fn stop(&self) {

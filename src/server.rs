@@ -5,6 +5,7 @@ mod backend;
 mod core;
 mod erase;
 mod listen;
+mod passed;
 pub mod stores;
 
 use std::{
@@ -18,7 +19,7 @@ use std::{
 use axum::{Router, routing::get};
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::{backend::Location, core::Core};
+use self::{backend::Location, core::Core, passed::Passed};
 use crate::{
     admin::{self, Client, Listener, Peer, SocketError},
     auth,
@@ -27,7 +28,8 @@ use crate::{
     feed::Feeds,
     http,
     id::BootId,
-    lifecycle, logging, store, ws,
+    lifecycle::{self, Supervisor, Watchdog},
+    logging, store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -99,21 +101,30 @@ pub struct Listening {
 
 /// Runs the server until it is told to stop. `ready` is called once it takes requests.
 pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
-    let config = Arc::new(loaded.config);
     let feeds = new_feeds();
+    let mut config = loaded.config;
     let levels = logging::start(&config.log, Clock::system(), Arc::clone(&feeds.log));
+    let passed = Passed::take()?;
+    if let Some(address) = passed.address()
+        && address != config.server.listen
+    {
+        let set = config.server.listen;
+        tracing::info!(%address, %set, "listening where the service manager says, not where server.listen does");
+        // Who may register, and from where, depends on it.
+        config.server.listen = address;
+    }
+    let config = Arc::new(config);
     if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
         tracing::warn!(
             "the password in store.url is on the process list; put the URL into a file, and name that as \
              store.url_file"
         );
     }
-    let address = config.server.listen;
-    let listen_error = |source| Error::Listen { address, source };
     let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
         what: "cannot listen for signals".into(),
         source,
     })?;
+    let supervisor = Supervisor::of_env();
     // Opening may wait for a database that is not up yet.
     let mut core = tokio::select! {
         opened = Core::open(&config, &feeds) => opened?,
@@ -121,24 +132,35 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
         }
+        () = supervisor.opening(config.store.wait.get()) => unreachable!("it waits for the others"),
     };
     core.levels = Some(levels);
-    let socket = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(listen_error);
-    let opened = match socket {
-        Ok(socket) => open_doors(&core, socket, ready),
-        Err(e) => Err(e),
+    let opened = open_doors(&core, passed, ready).await;
+    // Watches until the store has been closed.
+    let _watchdog = match opened.and_then(|()| watchdog(supervisor, &core)) {
+        Ok(watchdog) => watchdog,
+        Err(e) => {
+            core.close().await;
+            return Err(e);
+        }
     };
-    if let Err(e) = opened {
-        core.close().await;
-        return Err(e);
-    }
+    supervisor.ready(&core.app).await;
+    let status = supervisor.keep_status(Arc::clone(&core.app));
+    core.app.tasks.spawn(status);
     signals.stop().await;
+    supervisor.stopping(config.server.drain.get()).await;
     lifecycle::drain(&core.app).await;
+    supervisor.closing().await;
     core.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn watchdog(supervisor: Supervisor, core: &Core) -> Result<Option<Watchdog>, Error> {
+    Watchdog::start(supervisor, &core.app).map_err(|source| Error::Io {
+        what: "cannot start the watchdog's thread".into(),
+        source,
+    })
 }
 
 /// What is remembered of this process, from before anything else happens in it.
@@ -146,18 +168,22 @@ fn new_feeds() -> Arc<Feeds> {
     Arc::new(Feeds::new(BootId::new(Clock::system().now())))
 }
 
-fn open_doors(
+async fn open_doors(
     core: &Core,
-    socket: tokio::net::TcpListener,
+    passed: Passed,
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
     let (app, config) = (&core.app, &core.app.config);
+    let socket = listen::socket(passed.http, config.server.listen).await?;
     let what = "cannot tell the address".to_owned();
     let address = socket
         .local_addr()
         .map_err(|source| Error::Io { what, source })?;
-    let path = admin_path(config);
-    let listener = Listener::bind(&path)?;
+    let listener = match passed.admin {
+        Some(socket) => Listener::passed(socket)?,
+        None => Listener::bind(&admin_path(config))?,
+    };
+    let path = listener.path().to_owned();
     let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
     core.backend
         .announce(&announced)

@@ -50,6 +50,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("axum", &["door", "desk", "http", "ws", "admin", "server"]),
     ("hyper", &["admin", "server", "ws"]),
     ("tokio_tungstenite", &["ws"]),
+    ("sd_notify", &["lifecycle"]),
+    ("sd_listen_fds", &["server/passed"]),
     ("tracing_subscriber", &["config/filter", "logging"]),
 ];
 
@@ -184,5 +186,16 @@ fn packages_stay_in_their_rooms() {
                 source.path
             );
         }
+    }
+}
+
+#[test]
+fn the_server_starts_no_program() {
+    // It would inherit NOTIFY_SOCKET and the passed sockets (`lifecycle/supervisor.rs`), and the unit's sandbox
+    // is made for a server that does not.
+    for source in sources() {
+        let starts =
+            source.code.contains("process::Command") || source.code.contains("Command::new");
+        assert!(!starts, "{} starts a program", source.path);
     }
 }

@@ -53,4 +53,5 @@ mod starting;
 mod stopping;
 mod store_check;
 mod store_copy;
+mod supervised;
 mod tokens;

@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::{
         fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _},
-        net::UnixStream as StdStream,
+        net::{UnixListener as StdListener, UnixStream as StdStream},
     },
     path::{Path, PathBuf},
 };
@@ -48,6 +48,8 @@ pub enum SocketError {
 pub struct Listener {
     socket: UnixListener,
     path: PathBuf,
+    /// Whether the file is ours to take away at the end.
+    made_here: bool,
 }
 
 impl Listener {
@@ -99,7 +101,35 @@ impl Listener {
         Ok(Self {
             socket: made.map_err(io)?,
             path: path.to_owned(),
+            made_here: true,
         })
+    }
+
+    /// Takes a socket that the service manager made and listens on: its owner, mode and end are that one's
+    /// business. It must not block.
+    pub fn passed(socket: StdListener) -> Result<Self, SocketError> {
+        let address = socket.local_addr();
+        let path = address.as_ref().ok().and_then(|it| it.as_pathname());
+        let path = path.unwrap_or(Path::new("")).to_owned();
+        let io = |source| SocketError::Io {
+            path: path.display().to_string(),
+            source,
+        };
+        if path.as_os_str().is_empty() {
+            return Err(io(io::Error::other(
+                "the socket that the service manager passed has no path; give it one in the socket unit",
+            )));
+        }
+        Ok(Self {
+            socket: UnixListener::from_std(socket).map_err(io)?,
+            path,
+            made_here: false,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Answers until `stop`.
@@ -140,6 +170,8 @@ impl Listener {
                 drop(place);
             });
         }
-        let _gone_already = fs::remove_file(&self.path);
+        if self.made_here {
+            let _gone_already = fs::remove_file(&self.path);
+        }
     }
 }

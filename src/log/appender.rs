@@ -49,6 +49,8 @@ pub(super) enum Command {
     Append(Append),
     /// Bring a log into memory.
     Load(LogId, oneshot::Sender<Result<(), Refusal>>),
+    /// Say that you are there.
+    Alive(oneshot::Sender<()>),
     /// Take nothing more in; the sender is dropped when all is done.
     Stop(oneshot::Sender<()>),
 }
@@ -200,6 +202,9 @@ impl Appender {
                 let _gone = reply.send(Ok(()));
             }
             Command::Load(log, reply) => self.park(log, Parked::Load(reply)),
+            Command::Alive(reply) => {
+                let _gone = reply.send(());
+            }
             Command::Stop(reply) => {
                 self.stopped.push(reply);
                 self.queue.close();

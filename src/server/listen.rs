@@ -11,10 +11,23 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
+use super::Error;
 use crate::door::{App, Patient, Peer, Ticket};
 
 /// How large the head of a request may be. What a client of ours sends fits many times over.
 const HEAD: usize = 16 * 1024;
+
+/// The socket to accept on: the one that was passed, or else one of our own at `address`.
+pub(super) async fn socket(
+    passed: Option<std::net::TcpListener>,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
+    let socket = match passed {
+        Some(socket) => TcpListener::from_std(socket),
+        None => TcpListener::bind(address).await,
+    };
+    socket.map_err(|source| Error::Listen { address, source })
+}
 
 /// Accepts until the server stops.
 pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {

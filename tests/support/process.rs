@@ -35,8 +35,13 @@ struct End {
 impl Process {
     /// Starts it, with threads that read its output and wait for its end; each ends with the process.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// The same, with something as its standard input.
+    pub(crate) fn spawn_with(command: &mut Command, stdin: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

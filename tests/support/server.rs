@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    os::fd::OwnedFd,
     path::PathBuf,
     process::ExitStatus,
     sync::{Arc, Mutex},
@@ -16,6 +17,7 @@ use super::{
     cli::{self, chatd},
     mongo::{Base, shared},
     process::Process,
+    supervisor::passing,
 };
 
 /// A server to be: its settings.
@@ -74,6 +76,7 @@ impl Builder {
             settings,
             env: self.env,
             args: self.args,
+            passed: None,
             base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
@@ -95,6 +98,8 @@ pub(crate) struct Server {
     settings: Vec<String>,
     env: Vec<(String, String)>,
     args: Vec<String>,
+    /// A socket that it is started with, and its name.
+    passed: Option<(String, OwnedFd)>,
     address: Arc<Mutex<SocketAddr>>,
     // After the process: its database.
     base: Option<Base>,
@@ -131,6 +136,11 @@ impl Server {
         self.env.extend(set);
     }
 
+    /// Starts with this socket under this name, from the next start on.
+    pub(crate) fn pass(&mut self, name: &str, socket: impl Into<OwnedFd>) {
+        self.passed = Some((name.to_owned(), socket.into()));
+    }
+
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
         self.spawn();
@@ -149,7 +159,13 @@ impl Server {
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
-        self.process = Some(Process::spawn(&mut command));
+        self.process = Some(match &self.passed {
+            Some((name, socket)) => {
+                let socket = socket.try_clone().expect("a descriptor");
+                Process::spawn_with(&mut passing(&command, name), socket.into())
+            }
+            None => Process::spawn(&mut command),
+        });
     }
 
     /// Waits for the banner.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use chatd::{
-    config::{Loaded, Sources},
+    config::{Registration, Sources},
     server::{self, Listening},
 };
 use clap::Args;
@@ -48,7 +48,8 @@ impl Serve {
             sources.set.push(("store.url".into(), store));
         }
         let loaded = settings::load(&sources)?;
-        let join = join(&loaded);
+        let private = loaded.config.server.public_url.is_empty();
+        let mode = loaded.config.auth.registration;
         let runtime = Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -59,7 +60,7 @@ impl Serve {
             let _ = if console.is_json() {
                 console.answer(&document(&listening), |_| String::new())
             } else {
-                print(&banner(&listening, join))
+                print(&banner(&listening, join(mode, private, &listening)))
             };
         };
         Ok(runtime.block_on(server::serve(loaded, ready))?)
@@ -97,16 +98,14 @@ fn banner(listening: &Listening, join: &str) -> String {
     )
 }
 
-/// Who may join, in words.
-fn join(loaded: &Loaded) -> &'static str {
-    use chatd::config::Registration as Mode;
-    let server = &loaded.config.server;
-    match loaded.config.auth.registration {
-        Mode::Auto if server.listen.ip().is_loopback() && server.public_url.is_empty() => {
+/// Who may join, in words. `private`: nobody outside was told of it.
+fn join(mode: Registration, private: bool, listening: &Listening) -> &'static str {
+    match mode {
+        Registration::Auto if private && listening.address.ip().is_loopback() => {
             "open to this machine; for everyone else by invitation (`chatd invite create`)"
         }
-        Mode::Auto | Mode::Invite => "by invitation (`chatd invite create`)",
-        Mode::Open => "open to everyone who reaches it",
-        Mode::Closed => "closed; operators add accounts (`chatd user add`)",
+        Registration::Auto | Registration::Invite => "by invitation (`chatd invite create`)",
+        Registration::Open => "open to everyone who reaches it",
+        Registration::Closed => "closed; operators add accounts (`chatd user add`)",
     }
 }
