@@ -132,7 +132,7 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
         }
-        () = supervisor.opening(config.store.wait.get()) => unreachable!("it waits for the others"),
+        never = supervisor.opening(config.store.wait.get()) => match never {},
     };
     core.levels = Some(levels);
     let opened = open_doors(&core, passed, ready).await;

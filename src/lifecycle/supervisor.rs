@@ -4,7 +4,7 @@
 //! nothing here does anything. The variables stay in our environment, since only `unsafe` code can take them
 //! out; nobody inherits them, as the server starts no program (a test sees to that).
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use sd_notify::NotifyState;
 use tokio::{
@@ -54,7 +54,7 @@ impl Supervisor {
 
     /// While the store opens: asks for time, so that a start which waits for a database is not taken for one
     /// that hangs. Never returns; `wait` is how long the settings let it wait for the database.
-    pub async fn opening(self, wait: Duration) {
+    pub async fn opening(self, wait: Duration) -> Infallible {
         let since = Instant::now();
         while self.there && since.elapsed() < wait + OPENING {
             let seconds = since.elapsed().as_secs();
