@@ -28,6 +28,7 @@ mod deleting;
 mod durability;
 mod erasure;
 mod escalation;
+mod export;
 mod floors;
 mod generated;
 mod idempotency;

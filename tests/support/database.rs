@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub(crate) fn variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
-        let line = format!("SKIPPED: a test on MongoDB, as {name} is not set; use tests/run\n");
+        let line = format!("SKIPPED: a test, as {name} is not set; use tests/run\n");
         let _nobody_listens = std::io::stderr().write_all(line.as_bytes());
     }
     value

@@ -315,6 +315,16 @@ impl Server {
         cli::run_with(self.dir.path(), &self.env, &all, "").await
     }
 
+    /// `chatd ARGS --data-dir DIR`, with something in its environment.
+    pub(crate) async fn cli_in(&self, env: &[(&str, &str)], args: &[&str]) -> Output {
+        let data_dir = self.data_dir();
+        let mut args = args.to_vec();
+        args.extend(["--data-dir", data_dir.to_str().expect("text")]);
+        let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let env: Vec<_> = env.iter().map(own).collect();
+        cli::run_with(self.dir.path(), &env, &args, "").await
+    }
+
     /// `chatd ARGS --data-dir DIR`, with something on its standard input.
     pub(crate) async fn cli_with(&self, args: &[&str], stdin: &str) -> Output {
         let data_dir = self.data_dir();

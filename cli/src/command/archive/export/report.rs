@@ -17,6 +17,10 @@ pub(super) struct Report {
     pub(super) entries: u64,
     pub(super) messages: u64,
     pub(super) size: u64,
+    /// Segments that were there already, from before it was cut off.
+    pub(super) kept: u64,
+    /// Files that were there already, and are not of this export.
+    pub(super) left: Vec<String>,
     /// What could not be exported.
     pub(super) damaged: Vec<Damaged>,
     pub(super) dry_run: bool,
@@ -96,7 +100,21 @@ impl Report {
             let page = facts.under(&format!("Dry run: {what} would be written to {to}."));
             return format!("{page}\nNothing was written.");
         }
-        let facts = facts.with("read back", "every file is as it was written");
+        let mut facts = facts.with("read back", "every file is as it was written");
+        if self.kept > 0 {
+            facts = facts.with("not sent again", count(self.kept, "segment"));
+        }
+        if !self.left.is_empty() {
+            let all: Vec<_> = self.left.iter().map(|file| escape(file)).collect();
+            let left = count(self.left.len() as u64, "file");
+            facts = facts.with(
+                "not of it",
+                format!(
+                    "{left} from before, no longer in the archive; delete what is not needed: {}",
+                    all.join(", ")
+                ),
+            );
+        }
         facts.under(&format!("Exported {what} to {to}."))
     }
 }
@@ -114,6 +132,8 @@ mod tests {
             entries: 12_000,
             messages: 11_990,
             size: 300_000,
+            kept: 0,
+            left: Vec::new(),
             damaged: Vec::new(),
             dry_run: false,
         };
@@ -123,6 +143,14 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("11,990 of 12,000 entries"), "{text}");
+        assert!(
+            !text.contains("again") && !text.contains("not of it"),
+            "{text}"
+        );
+        report.kept = 3;
+        report.left.push("1/1-9.chatdseg".into());
+        let text = report.words();
+        assert!(text.contains("3 segments") && text.contains("needed: 1/1-9.chatdseg"));
         assert!(report.check().is_ok());
         report.damaged.push(Damaged {
             room: "1".into(),
