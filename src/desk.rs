@@ -8,9 +8,11 @@ pub mod api;
 mod archive;
 mod audit;
 mod codes;
+mod conns;
 mod holds;
 mod import;
 mod log_level;
+mod notices;
 mod people;
 mod redactions;
 mod reports;
@@ -118,6 +120,10 @@ pub fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(redactions::show))
         .routes(routes!(redactions::restore))
         .routes(routes!(server::registration, server::set_registration))
+        .routes(routes!(conns::list))
+        .routes(routes!(conns::show))
+        .routes(routes!(conns::kick))
+        .routes(routes!(notices::send))
         .routes(routes!(archive::list, archive::create))
         .routes(routes!(archive::show))
         .routes(routes!(archive::stop))

@@ -6,8 +6,11 @@
 //! moment between "may" and "listens".
 
 mod channel;
+mod close;
 mod frame;
 mod outbox;
+mod register;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -19,17 +22,19 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
-use self::channel::Channel;
+use self::{channel::Channel, register::Register};
 pub use self::{
     channel::{Attached, Gap, Position},
+    close::{Close, CloseCode},
     frame::Frame,
-    outbox::{Close, CloseCode, Outbox},
+    outbox::{Outbox, Waiting},
+    watch::Traffic,
 };
 use crate::{
     clock::Millis,
     id::{ConnId, LogId, RoomId, SessionId, UserId},
     model::Permissions,
-    stats::Stats,
+    stats::{Count, Stats},
 };
 
 /// One logged-in WebSocket.
@@ -49,13 +54,17 @@ pub struct Connection {
     pub since: Millis,
     /// What it has yet to be told.
     pub outbox: Arc<Outbox>,
+    /// Frames it has sent.
+    pub received: Count,
+    /// How many rooms it listens to.
+    pub rooms: Count,
 }
 
 /// Who listens to what.
 #[derive(Debug)]
 pub struct Hub {
     channels: RwLock<HashMap<LogId, Arc<Mutex<Channel>>>>,
-    connections: Mutex<HashMap<UserId, Vec<Arc<Connection>>>>,
+    register: Register,
     stats: Arc<Stats>,
 }
 
@@ -77,18 +86,14 @@ impl Hub {
     pub fn new(stats: Arc<Stats>) -> Self {
         Self {
             channels: RwLock::default(),
-            connections: Mutex::default(),
+            register: Register::default(),
             stats,
         }
     }
 
     /// Takes a connection into the register, so that it can be found by user and closed.
     pub fn register(&self, connection: &Arc<Connection>) {
-        self.connections
-            .lock()
-            .entry(connection.user)
-            .or_default()
-            .push(Arc::clone(connection));
+        self.register.add(connection);
         self.stats.connections.up();
     }
 
@@ -97,13 +102,7 @@ impl Hub {
         for log in logs {
             self.detach(log, connection);
         }
-        let mut connections = self.connections.lock();
-        if let Some(of_user) = connections.get_mut(&connection.user) {
-            of_user.retain(|c| !Arc::ptr_eq(c, connection));
-            if of_user.is_empty() {
-                connections.remove(&connection.user);
-            }
-        }
+        self.register.remove(connection);
         self.stats.connections.down();
     }
 
@@ -198,12 +197,10 @@ impl Hub {
 
     /// Closes the user's connections for which `which` says so.
     pub fn kick(&self, user: UserId, close: Close, which: impl Fn(&Connection) -> bool) {
-        let hit: Vec<_> = match self.connections.lock().get(&user) {
-            Some(all) => all.iter().filter(|c| which(c)).map(Arc::clone).collect(),
-            None => return,
-        };
-        for connection in hit {
-            connection.outbox.close(close);
+        for connection in self.register.of(user) {
+            if which(&connection) {
+                connection.outbox.close(close);
+            }
         }
     }
 
@@ -224,26 +221,16 @@ impl Hub {
 
     /// Closes whatever connections `which` says.
     pub fn kick_all(&self, close: Close, which: impl Fn(&Connection) -> bool) {
-        let hit: Vec<_> = {
-            let connections = self.connections.lock();
-            let hit = connections.values().flatten().filter(|c| which(c));
-            hit.map(Arc::clone).collect()
-        };
-        for connection in hit {
-            connection.outbox.close(close);
+        for connection in self.connections() {
+            if which(&connection) {
+                connection.outbox.close(close);
+            }
         }
     }
 
     /// Closes every connection; each is told when to be back.
     pub fn close_all(&self, close: impl Fn() -> Close) {
-        let all: Vec<_> = self
-            .connections
-            .lock()
-            .values()
-            .flatten()
-            .map(Arc::clone)
-            .collect();
-        for connection in all {
+        for connection in self.connections() {
             connection.outbox.close(close());
         }
     }
@@ -259,7 +246,7 @@ impl Hub {
 
     /// Whether somebody has a connection.
     pub fn is_here(&self, user: UserId) -> bool {
-        self.connections.lock().contains_key(&user)
+        self.register.has(user)
     }
 
     /// How many logs somebody listens to.
@@ -270,7 +257,7 @@ impl Hub {
     /// Whether each of its locks can be had within `limit`. Blocks, for as long at most.
     pub fn answers(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
-        if self.connections.try_lock_until(until).is_none() {
+        if !self.register.answers(until) {
             return false;
         }
         let channels: Vec<_> = match self.channels.try_write_until(until) {
@@ -284,7 +271,9 @@ impl Hub {
         if let Some(channel) = self.channels.read().get(&log) {
             return Arc::clone(channel);
         }
-        Arc::clone(self.channels.write().entry(log).or_default())
+        let mut channels = self.channels.write();
+        let new = || Arc::new(Mutex::new(Channel::of(log)));
+        Arc::clone(channels.entry(log).or_insert_with(new))
     }
 
     /// Runs `f` on a log's channel, if it has one, and drops the channel when nobody listens any more.

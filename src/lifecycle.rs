@@ -8,7 +8,10 @@ use std::{io, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use self::{supervisor::Supervisor, watchdog::Watchdog};
-use crate::{door::App, hub::Close};
+use crate::{
+    door::App,
+    hub::{Close, CloseCode},
+};
 
 /// The signals that stop the server. From the moment this exists they no longer kill it.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub async fn drain(app: &App) {
     app.stopping.cancel();
     let spread = app.config.server.reconnect_spread.get();
     app.hub
-        .close_all(|| Close::stopping(spread.mul_f64(fraction())));
+        .close_all(|| Close::spread(CloseCode::ShuttingDown, spread));
     app.tasks.close();
     let most: Duration = app.config.server.drain.into();
     if tokio::time::timeout(most, app.tasks.wait()).await.is_err() {
@@ -63,12 +66,4 @@ pub async fn drain(app: &App) {
             "some connections did not end in time"
         );
     }
-}
-
-/// A random number from 0 up to 1.
-fn fraction() -> f64 {
-    let mut bytes = [0; 4];
-    // Without randomness everyone comes back at once, which is no worse than no advice.
-    let _filled = getrandom::fill(&mut bytes);
-    f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
 }

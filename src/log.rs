@@ -87,6 +87,7 @@ pub struct Log {
     commands: mpsc::Sender<Command>,
     memory: Arc<Memory>,
     store: Arc<dyn Store>,
+    stats: Arc<Stats>,
 }
 
 impl Log {
@@ -107,7 +108,7 @@ impl Log {
             hub,
             Arc::clone(&memory),
             clock,
-            stats,
+            Arc::clone(&stats),
             feeds,
             queue,
         );
@@ -116,13 +117,15 @@ impl Log {
             commands,
             memory,
             store,
+            stats,
         }
     }
 
     /// Hands in a request. `touches` are the logs it appends to or whose state it decides by; those that
     /// do not exist make it `not_found`. `fresh` is a log that it begins.
     pub fn submit(&self, touches: &[LogId], fresh: Option<LogId>, decide: Decide, reply: Reply) {
-        self.hand_in(Command::append(touches, fresh, decide, reply, false));
+        let at = self.stats.watch.stamp();
+        self.hand_in(Command::append(touches, fresh, decide, reply, at));
     }
 
     fn hand_in(&self, command: Command) {
@@ -165,7 +168,13 @@ impl Log {
         let (tx, rx) = oneshot::channel();
         let reply = Box::new(move |done| drop(tx.send(done)));
         let decide = Box::new(decide);
-        self.hand_in(Command::append(touches, fresh, decide, reply, dry_run));
+        let at = self.stats.watch.stamp();
+        let command = Command::append(touches, fresh, decide, reply, at);
+        self.hand_in(if dry_run {
+            command.rehearsal()
+        } else {
+            command
+        });
         async move {
             rx.await
                 .unwrap_or(Err(Error::Refused(Refusal::Unavailable)))
@@ -198,6 +207,18 @@ impl Log {
     /// A user, if they are in memory.
     pub fn user_in_memory(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.memory.user(id)
+    }
+
+    /// How many requests wait for the appender, and how many may.
+    pub fn queue(&self) -> (u64, u64) {
+        let most = self.commands.max_capacity();
+        let waiting = most - self.commands.capacity();
+        (waiting as u64, most as u64)
+    }
+
+    /// The rooms in memory: those that somebody listens to, or has lately spoken in.
+    pub fn rooms_in_memory(&self) -> Vec<(RoomId, Arc<LiveRoom>)> {
+        self.memory.rooms_in_use()
     }
 
     /// What holds for the whole server.

@@ -35,6 +35,6 @@ pub use report::{Report, ReportState};
 pub use role::{Builtin, Role};
 pub use sanction::{AddressBan, Sanction, SanctionKind};
 pub use text::{
-    Body, DeviceName, DisplayName, Email, Invalid, Reason, RoleName, RoomName, Title, Topic, Txn,
-    Username,
+    Body, DeviceName, DisplayName, Email, Invalid, NoticeText, Reason, RoleName, RoomName, Title,
+    Topic, Txn, Username,
 };

@@ -5,11 +5,13 @@
 
 mod audit;
 mod check;
+mod conns;
 mod erase;
 mod export;
 mod import;
 mod invites;
 mod log_level;
+mod notices;
 mod registration;
 mod roles;
 mod rooms;
@@ -18,12 +20,14 @@ mod status;
 mod store;
 mod tokens;
 mod users;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
     audit::{ActPattern, AuditFilter, AuditPage, Audited, Known},
     check::Finding,
+    conns::Whom,
     export::{ExportPart, Piece},
     import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
     invites::NewInvite,
@@ -34,6 +38,7 @@ pub use self::{
     store::Holdings,
     tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},
+    watch::{Asked, ConnRow, Found, MOST_ROWS, Readings, RoomTraffic},
 };
 use crate::{
     auth::{OneTimeCode, Passwords},

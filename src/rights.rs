@@ -304,6 +304,18 @@ pub fn may_manage(who: &Who<'_>, other: &Person) -> Result<(), Refusal> {
     may_give(who, other.permissions)
 }
 
+/// Whether somebody may close another's connection: their own, and of whoever may do nothing that they may not.
+pub fn may_kick(who: &Who<'_>, other: &Person) -> Result<(), Refusal> {
+    may(who, Permission::ConnKick)?;
+    if other.user.id == who.user.id || other.permissions.is_within(who.permissions) {
+        return Ok(());
+    }
+    let (name, role) = (&other.user.name, &other.user.role);
+    Err(Refusal::Forbidden(format!(
+        "{name} is {role}: you may not close the connections of people who may do more than you"
+    )))
+}
+
 /// Whether somebody may hand on these permissions: only what they have themselves.
 pub fn may_give(who: &Who<'_>, permissions: Permissions) -> Result<(), Refusal> {
     if permissions.is_within(who.permissions) {

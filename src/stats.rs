@@ -2,8 +2,12 @@
 //! rates takes the difference of two readings.
 
 mod histogram;
+mod stamp;
 
-pub use self::histogram::{Durations, Histogram};
+pub use self::{
+    histogram::{Durations, Histogram},
+    stamp::{Stamp, Stopwatch},
+};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +40,8 @@ impl Count {
 /// All counters of one server.
 #[derive(Debug, Default)]
 pub struct Stats {
+    /// Runs since the process began.
+    pub watch: Stopwatch,
     /// Logged-in web sockets that are open now.
     pub connections: Count,
     /// Sockets that are open now, whatever they speak.

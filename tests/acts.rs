@@ -22,6 +22,7 @@ const WITHOUT_TARGET: &[&str] = &[
     "address.unban",
     "archive.policy",
     "log_level.set",
+    "notice.send",
     "registration.set",
     "user.import",
 ];
@@ -228,6 +229,7 @@ async fn every_change_leaves_its_acts() {
         order(&server, &mut tour, door).await;
         taking_back(&server, &mut tour, door).await;
         policy(&mut tour, door).await;
+        live(&server, &mut tour, door).await;
         archive(&server, &mut tour, door).await;
     }
     operators(&server, &mut tour).await;
@@ -317,6 +319,23 @@ async fn archive(server: &Server, tour: &mut Tour, door: &Door<'_>) {
     let route = "DELETE /v1/holds/{id}";
     tour.desk(door, route, &path, Value::Null, &["hold.release"])
         .await;
+}
+
+/// Connections, and what everyone who is connected is told.
+async fn live(server: &Server, tour: &mut Tour, door: &Door<'_>) {
+    let lena = server.user(&format!("lena-{}", door.word())).await;
+    let _there = lena.connect().await;
+    tour.new_acts().await;
+    let (route, path) = ("POST /v1/conns/kick", "/v1/conns/kick");
+    let dry = json!({"user": lena.name, "dry_run": true});
+    tour.desk(door, route, path, dry, &[]).await;
+    let kick = json!({"user": lena.name, "reason": "a test"});
+    tour.desk(door, route, path, kick, &["conn.kick"]).await;
+    let (route, path) = ("POST /v1/notices", "/v1/notices");
+    let dry = json!({"text": "soon", "dry_run": true});
+    tour.desk(door, route, path, dry, &[]).await;
+    let notice = json!({"text": "soon"});
+    tour.desk(door, route, path, notice, &["notice.send"]).await;
 }
 
 /// Accounts and sessions.

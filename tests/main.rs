@@ -22,6 +22,7 @@ mod cli_changes;
 mod cli_config;
 mod cli_moderation;
 mod cli_rooms;
+mod conns;
 mod conversation;
 mod credentials;
 mod deleting;

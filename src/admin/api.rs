@@ -6,10 +6,7 @@ mod watch;
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{CheckLine, EpochSet, NewEpoch, Problem, StoreInfo, TableCount};
-pub use self::watch::{
-    ConnDetail, EventLine, Frame, Job, Kick, Kicked, Load, Notice, Noticed, Rows, Timings, Watch,
-    WatchedConn, WatchedRoom,
-};
+pub use self::watch::{EventLine, Frame, Load, Timings, Watch, WatchedRoom};
 use crate::clock::Millis;
 pub use crate::desk::api::*;
 pub use crate::feed::{Batch, Happening, Kind, LogLine, Numbered};

@@ -8,7 +8,11 @@ mod stored;
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -138,6 +142,10 @@ pub fn check_new(password: &Secret, name: &str) -> Result<(), Invalid> {
 #[derive(Clone, Debug)]
 pub struct Passwords {
     jobs: mpsc::SyncSender<Job>,
+    /// How many are hashed, or wait for it.
+    under_way: Arc<AtomicUsize>,
+    /// How many may: those that wait, and one for each thread.
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -159,6 +167,7 @@ impl Passwords {
         let hasher = Arc::new(Hasher::new(cost)?);
         let (jobs, receiver) = mpsc::sync_channel(queue.max(1));
         let receiver = Arc::new(Mutex::new(receiver));
+        let under_way = Arc::new(AtomicUsize::new(0));
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = if threads == 0 {
             (cores / 2).max(1)
@@ -167,11 +176,22 @@ impl Passwords {
         };
         for _ in 0..threads {
             let (hasher, receiver) = (Arc::clone(&hasher), Arc::clone(&receiver));
+            let under_way = Arc::clone(&under_way);
             thread::Builder::new()
                 .name("password".into())
-                .spawn(move || work_off(&hasher, &receiver))?;
+                .spawn(move || work_off(&hasher, &receiver, &under_way))?;
         }
-        Ok(Self { jobs })
+        Ok(Self {
+            jobs,
+            under_way,
+            most: queue.max(1) + threads,
+        })
+    }
+
+    /// How many passwords are hashed or wait for it, and how many may.
+    pub fn queue(&self) -> (u64, u64) {
+        let under_way = self.under_way.load(Ordering::Relaxed);
+        (under_way as u64, self.most as u64)
     }
 
     /// The PHC string of a new password, which [`check_new`] has passed.
@@ -209,12 +229,17 @@ impl Passwords {
     }
 
     fn submit(&self, job: Job) -> Result<(), Busy> {
-        self.jobs.try_send(job).map_err(|_| Busy)
+        // Counted first: a thread may be done with it before we are here again.
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.jobs.try_send(job).map_err(|_| {
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            Busy
+        })
     }
 }
 
 /// A thread of the pool: one job after the other until the pool is dropped.
-fn work_off(hasher: &Hasher, jobs: &Mutex<mpsc::Receiver<Job>>) {
+fn work_off(hasher: &Hasher, jobs: &Mutex<mpsc::Receiver<Job>>, under_way: &AtomicUsize) {
     // On Linux niceness is a thread's own: what chats goes before what logs in. Not being allowed to is
     // no reason not to work.
     let _ = rustix::process::nice(5);
@@ -243,6 +268,7 @@ fn work_off(hasher: &Hasher, jobs: &Mutex<mpsc::Receiver<Job>>) {
                 let _ = reply.send(hasher.verify(&password, stored.as_deref()));
             }
         }
+        under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

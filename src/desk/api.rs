@@ -4,6 +4,8 @@
 pub mod archive;
 pub mod audit;
 pub mod import;
+mod jobs;
+mod live;
 mod log_level;
 mod moderation;
 mod redactions;
@@ -13,6 +15,8 @@ mod rooms;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::jobs::Job;
+pub use self::live::{ConnDetail, Kick, Kicked, Notice, Noticed, Rows, WatchedConn};
 pub use self::log_level::{LogLevel, NewLogLevel};
 pub use self::moderation::{AddressBan, NewAddressBan, NewSanction, Report, Resolve, Sanction};
 pub use self::redactions::{

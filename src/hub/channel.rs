@@ -59,6 +59,10 @@ pub(super) struct Channel {
     /// Set when the hub has dropped it; whoever still holds it looks again.
     pub(super) closed: bool,
     subscribers: Vec<Arc<Connection>>,
+    /// Whether it is a room's, and no person's own.
+    is_room: bool,
+    /// Events put into an outbox since somebody listens.
+    delivered: u64,
     /// How many read up to it just now, and are to find what comes meanwhile.
     pub(super) kept: usize,
     recent: VecDeque<(u64, Bytes)>,
@@ -66,6 +70,14 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    /// A channel of this log that nobody listens to yet.
+    pub(super) fn of(log: LogId) -> Self {
+        Self {
+            is_room: matches!(log, LogId::Room(_)),
+            ..Self::default()
+        }
+    }
+
     /// Adds a listener, see [`super::Hub::attach`]. `head` counts only for a channel that is new.
     pub(super) fn attach(
         &mut self,
@@ -91,6 +103,7 @@ impl Channel {
             _ => Vec::new(),
         };
         if !self.has(connection) {
+            connection.rooms.add(u64::from(self.is_room));
             self.subscribers.push(Arc::clone(connection));
         }
         welcome(position, missed);
@@ -102,7 +115,13 @@ impl Channel {
         &mut self,
         which: impl Fn(&Arc<Connection>) -> bool,
     ) -> Vec<Arc<Connection>> {
-        self.subscribers.extract_if(.., |s| which(s)).collect()
+        let out: Vec<_> = self.subscribers.extract_if(.., |s| which(s)).collect();
+        if self.is_room {
+            for connection in &out {
+                connection.rooms.down();
+            }
+        }
+        out
     }
 
     pub(super) fn has(&self, connection: &Arc<Connection>) -> bool {
@@ -136,11 +155,25 @@ impl Channel {
         }
         self.position = Some(position);
         self.remember(position.seq, frame);
-        Ok(self
-            .subscribers
-            .iter()
-            .map(|s| u64::from(s.outbox.publish(log, frame)))
-            .sum())
+        let took = self.tell(log, frame);
+        self.delivered += took;
+        Ok(took)
+    }
+
+    /// Gives every listener a frame that is not of the log; answers how many took it.
+    pub(super) fn tell(&self, log: LogId, frame: &Frame) -> u64 {
+        let all = self.subscribers.iter();
+        all.map(|s| u64::from(s.outbox.publish(log, frame))).sum()
+    }
+
+    /// How many listen, and how many events they were given.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.subscribers.len() as u64, self.delivered)
+    }
+
+    /// Those who listen.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.subscribers.iter()
     }
 
     /// Changes what is remembered of an earlier event. If `change` makes nothing of it, it is forgotten with

@@ -3,6 +3,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 
+use crate::stats::Stamp;
+
 /// The longest header of a frame from a server: two bytes and a 64-bit length.
 const HEADER: usize = 10;
 
@@ -11,6 +13,8 @@ const HEADER: usize = 10;
 pub struct Frame {
     bytes: Bytes,
     payload: u8,
+    /// When it was published; none for what is no event.
+    at: Option<Stamp>,
 }
 
 impl Frame {
@@ -56,7 +60,11 @@ impl Frame {
 
     /// Bytes that are frames already.
     pub fn raw(bytes: Bytes) -> Self {
-        Self { bytes, payload: 0 }
+        Self {
+            bytes,
+            payload: 0,
+            at: None,
+        }
     }
 
     /// Writes the header right before the payload, which begins at [`HEADER`].
@@ -88,7 +96,20 @@ impl Frame {
             } else {
                 2
             },
+            at: None,
         }
+    }
+
+    /// The same frame, as an event that is published at this moment.
+    #[must_use]
+    pub fn published(mut self, at: Stamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// When it was published; none for what is no event.
+    pub fn published_at(&self) -> Option<Stamp> {
+        self.at
     }
 
     /// The frame as it is written to the socket.

@@ -6,114 +6,32 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use super::frame::Frame;
-use crate::id::LogId;
+use super::{
+    close::{Close, CloseCode},
+    frame::Frame,
+};
+use crate::{
+    id::LogId,
+    stats::{Count, Stamp, Stats},
+};
 
-/// Why the server closes a connection. The number carries the verdict: under 4500 the client reconnects
-/// and resumes, from 4500 on it does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCode {
-    /// The server stops.
-    ShuttingDown,
-    /// The outbox was full.
-    SlowConsumer,
-    /// The access token ran out and was not refreshed.
-    TokenExpired,
-    /// Nothing was heard for two ping intervals, or nothing could be written.
-    NoPong,
-    /// No valid token.
-    BadToken,
-    /// The session was ended.
-    SessionRevoked,
-    /// The account was disabled.
-    Banned,
-    /// What came was not the protocol.
-    ProtocolAbuse,
-}
-
-impl CloseCode {
-    /// The number in the close frame.
-    pub fn number(self) -> u16 {
-        match self {
-            Self::ShuttingDown => 4001,
-            Self::SlowConsumer => 4008,
-            Self::TokenExpired => 4010,
-            Self::NoPong => 4012,
-            Self::BadToken => 4501,
-            Self::SessionRevoked => 4503,
-            Self::Banned => 4504,
-            Self::ProtocolAbuse => 4509,
-        }
-    }
-
-    fn lets_finish(self) -> bool {
-        match self {
-            Self::ShuttingDown | Self::TokenExpired | Self::BadToken | Self::ProtocolAbuse => true,
-            Self::SlowConsumer | Self::NoPong | Self::SessionRevoked | Self::Banned => false,
-        }
-    }
-
-    /// The word in the close frame and in `closing`.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::ShuttingDown => "shutting_down",
-            Self::SlowConsumer => "slow_consumer",
-            Self::TokenExpired => "token_expired",
-            Self::NoPong => "no_pong",
-            Self::BadToken => "bad_token",
-            Self::SessionRevoked => "session_revoked",
-            Self::Banned => "banned",
-            Self::ProtocolAbuse => "protocol_abuse",
-        }
-    }
-}
-
-/// How the server closes a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// Why.
-    pub code: CloseCode,
-    /// When the client should be back, if it should.
-    pub reconnect: Option<Duration>,
-    /// Whether what is still due is told before: not when the person may not have it any more, or takes
-    /// nothing.
-    pub finish: bool,
-}
-
-impl Close {
-    /// A close without advice on when to be back.
-    pub fn now(code: CloseCode) -> Self {
-        let reconnect = (code.number() < 4500).then_some(Duration::ZERO);
-        let finish = code.lets_finish();
-        Self {
-            code,
-            reconnect,
-            finish,
-        }
-    }
-
-    /// A close of somebody who was not let in: the refusal is still told.
-    pub fn refused(code: CloseCode) -> Self {
-        Self {
-            finish: true,
-            ..Self::now(code)
-        }
-    }
-
-    /// The close of a server that stops; the client should be back after `reconnect`.
-    pub fn stopping(reconnect: Duration) -> Self {
-        Self {
-            reconnect: Some(reconnect),
-            ..Self::now(CloseCode::ShuttingDown)
-        }
-    }
+/// What an outbox holds, for those who watch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Frames that the socket took, since the connection was opened.
+    pub sent: u64,
+    /// Bytes that wait, up to the last that was not yet written.
+    pub bytes: u64,
+    /// For how long the oldest event of them has waited.
+    pub lag: Duration,
 }
 
 #[derive(Debug)]
@@ -128,6 +46,10 @@ struct Queue {
     frames: VecDeque<Queued>,
     /// Bytes in `frames` and in what was taken but not yet written.
     bytes: usize,
+    /// Those that were taken.
+    taken: usize,
+    /// Since when the oldest event of those waits.
+    since: Option<Stamp>,
     close: Option<Close>,
 }
 
@@ -137,15 +59,20 @@ pub struct Outbox {
     queue: Mutex<Queue>,
     waker: AtomicWaker,
     limit: usize,
+    /// Frames that the socket took.
+    sent: Count,
+    stats: Arc<Stats>,
 }
 
 impl Outbox {
     /// An empty outbox that holds `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    pub fn new(limit: usize, stats: Arc<Stats>) -> Self {
         Self {
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
             limit,
+            sent: Count::default(),
+            stats,
         }
     }
 
@@ -162,6 +89,15 @@ impl Outbox {
 
     /// Adds an event. False when there was no room: then the connection is on its way out.
     pub fn publish(&self, log: LogId, frame: &Frame) -> bool {
+        self.offer(Some(log), frame)
+    }
+
+    /// The same for something that is of no log.
+    pub fn announce(&self, frame: &Frame) -> bool {
+        self.offer(None, frame)
+    }
+
+    fn offer(&self, log: Option<LogId>, frame: &Frame) -> bool {
         let mut queue = self.queue.lock();
         if queue.close.is_some() {
             return false;
@@ -170,7 +106,7 @@ impl Outbox {
         if room {
             queue.bytes += frame.len();
             queue.frames.push_back(Queued {
-                log: Some(log),
+                log,
                 frame: frame.clone(),
             });
         } else {
@@ -219,9 +155,14 @@ impl Outbox {
 
     /// Moves up to `most` frames into `into`. They count as waiting until [`Outbox::written`].
     pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) {
-        let mut queue = self.queue.lock();
+        let mut guard = self.queue.lock();
+        let queue = &mut *guard;
         let count = most.min(queue.frames.len());
-        into.extend(queue.frames.drain(..count).map(|q| q.frame));
+        for Queued { frame, .. } in queue.frames.drain(..count) {
+            queue.taken += frame.len();
+            queue.since = queue.since.or(frame.published_at());
+            into.push_back(frame);
+        }
         if queue.frames.is_empty() {
             // An idle connection keeps no buffer.
             queue.frames = VecDeque::new();
@@ -247,6 +188,32 @@ impl Outbox {
     pub fn written(&self, bytes: usize) {
         let mut queue = self.queue.lock();
         queue.bytes = queue.bytes.saturating_sub(bytes);
+        queue.taken = queue.taken.saturating_sub(bytes);
+        if queue.taken == 0 {
+            queue.since = None;
+        }
+    }
+
+    /// The socket took so many frames. Of a few it is said when their first event was published, and when the
+    /// socket took it.
+    pub fn sent(&self, frames: u64, of: Option<(Stamp, Instant)>) {
+        self.sent.add(frames);
+        if let Some((published, at)) = of {
+            let took = self.stats.watch.stamp_of(at).since(published);
+            self.stats.delivery_time.record(took);
+        }
+    }
+
+    /// What waits in it at this moment.
+    pub fn waiting(&self, now: Stamp) -> Waiting {
+        let queue = self.queue.lock();
+        let first = || queue.frames.iter().find_map(|q| q.frame.published_at());
+        let since = queue.since.or_else(first);
+        Waiting {
+            sent: self.sent.get(),
+            bytes: queue.bytes as u64,
+            lag: since.map_or(Duration::ZERO, |since| now.since(since)),
+        }
     }
 
     /// Waits until there is a frame to take, or `done` says that none will come.
@@ -298,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_full_outbox_drops_events_and_closes_as_slow() {
-        let (outbox, log) = (Outbox::new(100), LogId::Control);
+        let (outbox, log) = (Outbox::new(100, Arc::default()), LogId::Control);
         let big = frame(&"x".repeat(98));
         assert!(outbox.publish(log, &big), "exactly full is not over full");
         assert!(outbox.publish(log, &big), "one frame may pass the limit");
@@ -313,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_counts_until_it_is_written() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Arc::default());
         outbox.push(frame(&"x".repeat(98)));
         let mut taken = VecDeque::new();
         outbox.take(&mut taken, 10);
@@ -327,7 +294,7 @@ mod tests {
 
     #[test]
     fn purging_one_log_leaves_the_others() {
-        let outbox = Outbox::new(1000);
+        let outbox = Outbox::new(1000, Arc::default());
         let (gone, stays) = (RoomId::new(Millis(1)).into(), RoomId::new(Millis(1)).into());
         outbox.publish(gone, &frame("gone"));
         outbox.publish(stays, &frame("stays"));
@@ -343,7 +310,7 @@ mod tests {
     #[test]
     fn a_shutdown_is_told_after_what_waits_and_a_revocation_instead_of_it() {
         for (code, left) in [(CloseCode::ShuttingDown, 1), (CloseCode::SessionRevoked, 0)] {
-            let outbox = Outbox::new(1000);
+            let outbox = Outbox::new(1000, Arc::default());
             outbox.push(frame("x"));
             outbox.close(Close::now(code));
             let mut taken = VecDeque::new();
@@ -355,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_verdict_takes_the_place_of_a_close_that_would_have_them_back() {
-        let outbox = Outbox::new(1000);
+        let outbox = Outbox::new(1000, Arc::default());
         outbox.close(Close::now(CloseCode::SlowConsumer));
         outbox.close(Close::now(CloseCode::SessionRevoked));
         outbox.close(Close::now(CloseCode::ShuttingDown));

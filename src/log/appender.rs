@@ -7,12 +7,12 @@
 
 mod commit;
 mod happening;
+mod request;
 mod settle;
 mod tell;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    fmt,
     sync::Arc,
     time::Duration,
 };
@@ -23,8 +23,9 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
+pub(super) use self::request::{Append, Command};
 use super::{
-    Decide, Done, Error, Reply,
+    Done,
     draft::{Draft, Heads},
     memory::{Loaded, Memory, closes},
     refuse,
@@ -43,61 +44,6 @@ use crate::{
 const BATCH: usize = 1024;
 /// How often what is idle is forgotten, in ticks of a second.
 const SWEEP_TICKS: u32 = 60;
-
-/// What the appender is asked.
-pub(super) enum Command {
-    Append(Append),
-    /// Bring a log into memory.
-    Load(LogId, oneshot::Sender<Result<(), Refusal>>),
-    /// Say that you are there.
-    Alive(oneshot::Sender<()>),
-    /// Take nothing more in; the sender is dropped when all is done.
-    Stop(oneshot::Sender<()>),
-}
-
-/// One request.
-pub(super) struct Append {
-    touches: Vec<LogId>,
-    fresh: Option<LogId>,
-    decide: Decide,
-    reply: Reply,
-    tries: u8,
-    /// Whether it only wants to know what would come of it.
-    rehearsal: bool,
-}
-
-impl fmt::Debug for Append {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Append")
-            .field("touches", &self.touches)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Append {
-    pub(super) fn answer(self, answer: Result<Done, Error>) {
-        (self.reply)(answer);
-    }
-}
-
-impl Command {
-    pub(super) fn append(
-        touches: &[LogId],
-        fresh: Option<LogId>,
-        decide: Decide,
-        reply: Reply,
-        rehearsal: bool,
-    ) -> Self {
-        Self::Append(Append {
-            touches: touches.to_vec(),
-            fresh,
-            decide,
-            reply,
-            tries: 0,
-            rehearsal,
-        })
-    }
-}
 
 /// A log read from the store, with the entries that its listeners have not been told.
 #[derive(Debug)]

@@ -17,7 +17,10 @@ use super::policy;
 use crate::{
     clock::Millis,
     id::{LogId, RoomId, SessionId, UserId},
-    model::{Facts, Head, Permissions, Person, Policy, RoleName, Session, Txn, User, Username},
+    model::{
+        DeviceName, Facts, Head, Permissions, Person, Policy, RoleName, Session, Txn, User,
+        Username,
+    },
     store::{ControlState, RoomState, UserState},
 };
 
@@ -79,6 +82,8 @@ pub struct LiveSession {
     pub id: SessionId,
     /// Until when it is good.
     pub expires_at: Millis,
+    /// What the device calls itself.
+    pub device: Option<DeviceName>,
     /// What makes it a bot's token.
     pub token: Option<LiveToken>,
 }
@@ -97,6 +102,7 @@ impl From<&Session> for LiveSession {
         Self {
             id: session.id,
             expires_at: session.expires_at,
+            device: session.device.clone(),
             token: session.scopes.map(|scopes| LiveToken {
                 digest: session.anchor,
                 scopes,
@@ -228,6 +234,13 @@ impl Memory {
             .values()
             .filter(|u| u.facts.read().0.user.role == *role);
         of.map(Arc::clone).collect()
+    }
+
+    /// The rooms in memory. Looking at them so does not keep them there.
+    pub(super) fn rooms_in_use(&self) -> Vec<(RoomId, Arc<LiveRoom>)> {
+        let rooms = self.rooms.read();
+        let rooms = rooms.iter().map(|(id, room)| (*id, Arc::clone(room)));
+        rooms.collect()
     }
 
     /// The users in memory.

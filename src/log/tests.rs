@@ -21,6 +21,7 @@ use crate::{
         Username,
     },
     segment::Line,
+    stats::Count,
     store::{
         About, Change, ControlState, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
         Span, UserState, Write,
@@ -292,7 +293,9 @@ impl House {
             scopes: Permissions::ALL,
             address: [127, 0, 0, 1].into(),
             since: Millis(1),
-            outbox: Arc::new(Outbox::new(1 << 20)),
+            outbox: Arc::new(Outbox::new(1 << 20, Arc::default())),
+            received: Count::default(),
+            rooms: Count::default(),
         });
         let admit = || {
             Ok::<_, ()>(Position {

@@ -51,6 +51,8 @@ const MODERATOR: Permissions = MEMBER.or(Permissions::of(&[
     P::UserMute,
     P::UserBan,
     P::ReportManage,
+    P::ConnList,
+    P::ConnKick,
 ]));
 
 impl Builtin {

@@ -90,6 +90,11 @@ text!(
     |s| parse_line(s, 1, 500)
 );
 text!(
+    /// What everyone who is connected is told: free text, 1–1,000 characters, one line.
+    NoticeText,
+    |s| parse_line(s, 1, 1000)
+);
+text!(
     /// How a person wants to be called: free text, 1–64 characters, one line.
     DisplayName,
     |s| parse_line(s, 1, 64)

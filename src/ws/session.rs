@@ -37,6 +37,7 @@ use crate::{
     id::{ConnId, Epoch, LogId, RoomId},
     limit::Bucket,
     model::{Caller, Origin, Refusal, RoomName},
+    stats::Count,
 };
 
 /// The protocol this server speaks.
@@ -115,7 +116,7 @@ impl Session {
             address: context.address,
             token,
             early,
-            outbox: Arc::new(Outbox::new(outbox)),
+            outbox: Arc::new(Outbox::new(outbox, Arc::clone(&app.stats))),
             known: None,
             listening: HashSet::new(),
             names: Vec::new(),
@@ -134,7 +135,7 @@ impl Session {
     pub(super) async fn run(mut self: Box<Self>, mut socket: TcpStream) {
         let frame = usize::try_from(self.app.config.ws.frame.as_u64()).unwrap_or(usize::MAX);
         let mut reader = Reader::new(std::mem::take(&mut self.early), frame);
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(self.conn.as_bytes()[15]);
         let (mut incoming, outgoing) = socket.split();
         let mut timer = Box::pin(sleep_until(self.heard + self.hello_within()));
         let stopping = self.app.stopping.clone();
@@ -240,6 +241,9 @@ impl Session {
         match message {
             Message::Text(text) => {
                 self.app.stats.frames.up();
+                if let Some(known) = &self.known {
+                    known.connection.received.up();
+                }
                 let (id, request) = request::parse(&text);
                 if let Err(refusal) = self.frames.take(1) {
                     self.app.stats.rate_limited.up();
@@ -281,6 +285,8 @@ impl Session {
             address: self.address,
             since: app.clock.now(),
             outbox: Arc::clone(&self.outbox),
+            received: Count::default(),
+            rooms: Count::default(),
         });
         app.hub.register(&connection);
         self.known = Some(Box::new(Known {

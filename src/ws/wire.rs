@@ -31,6 +31,8 @@ const READ_BUFFER: usize = 1024;
 const READ_TURN: usize = 8 * 1024;
 /// How many frames leave in one system call at most.
 const FRAMES: usize = 64;
+/// One write in so many is looked at for how long its events took.
+const SAMPLE: u8 = 16;
 /// How long a closing connection may take to take in its last frames, and to close its side.
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -120,14 +122,18 @@ pub(super) struct Writer {
     offset: usize,
     /// When something could last be written, or nothing was left to write.
     progress: Instant,
+    /// How often something was written, for looking at one write in [`SAMPLE`].
+    writes: u8,
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
+    /// A writer; `seed` says which of its writes are looked at, so that it is not the same ones everywhere.
+    pub(super) fn new(seed: u8) -> Self {
         Self {
             pending: VecDeque::new(),
             offset: 0,
             progress: Instant::now(),
+            writes: seed,
         }
     }
 
@@ -199,12 +205,19 @@ impl Writer {
         outbox.written(written);
         self.progress = Instant::now();
         self.offset += written;
+        self.writes = self.writes.wrapping_add(1);
+        let mut published = None;
+        let mut sent = 0;
         while let Some(first) = self.pending.front()
             && first.len() <= self.offset
         {
             self.offset -= first.len();
+            published = published.or(first.published_at());
+            sent += 1;
             self.pending.pop_front();
         }
+        let at = published.filter(|_| self.writes.is_multiple_of(SAMPLE));
+        outbox.sent(sent, at.map(|at| (at, self.progress.into_std())));
     }
 
     /// How long what is to be written has been stuck.

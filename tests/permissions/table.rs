@@ -271,6 +271,25 @@ pub(super) const SERVER: &[Row] = &[
         "",
         &["server.manage"],
     ),
+    row("GET", "/v1/conns?limit=1", "", &["conn.list"]),
+    row(
+        "GET",
+        "/v1/conns/01a20383-9888-7000-8000-000000000000",
+        "",
+        &["conn.list"],
+    ),
+    row(
+        "POST",
+        "/v1/conns/kick",
+        r#"{"user":"nemo","dry_run":true}"#,
+        &["conn.kick"],
+    ),
+    row(
+        "POST",
+        "/v1/notices",
+        r#"{"text":"x","dry_run":true}"#,
+        &["notice.send"],
+    ),
     row("GET", "/v1/registration", "", &["server.manage"]),
     row(
         "PUT",

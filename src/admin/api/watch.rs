@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{Job, Rows, Status, WatchedConn};
 use crate::{
     clock::Millis,
     feed::{Batch, Happening, LogLine},
@@ -105,17 +105,6 @@ pub struct Timings {
     pub delivery: Durations,
 }
 
-/// Rows that were sorted and cut by the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rows<T> {
-    /// How many there are.
-    pub total: u64,
-    /// How many of them the filter lets through.
-    pub matched: u64,
-    /// The first of those.
-    pub rows: Vec<T>,
-}
-
 /// A room that somebody listens to, or has lately spoken in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WatchedRoom {
@@ -143,70 +132,6 @@ pub struct WatchedRoom {
     pub private: bool,
 }
 
-/// A connection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WatchedConn {
-    /// Which.
-    pub id: String,
-    /// Whose: the name.
-    pub user: String,
-    /// Whose: the id.
-    pub user_id: String,
-    /// The session it stands on.
-    pub session: String,
-    /// Where it comes from.
-    pub address: String,
-    /// Since when.
-    pub since: Millis,
-    /// What the session calls its device.
-    pub device: Option<String>,
-    /// How many rooms it listens to.
-    pub rooms: u64,
-    /// Frames sent to it.
-    pub sent: u64,
-    /// The same a second, since the frame before.
-    pub sent_rate: f64,
-    /// Frames it has sent.
-    pub received: u64,
-    /// The same a second.
-    pub received_rate: f64,
-    /// Bytes that wait in its outbox.
-    pub waiting: u64,
-    /// For how long the oldest of them has waited, in milliseconds; watched while somebody watches.
-    pub lag_ms: u64,
-}
-
-/// One connection, with what it listens to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConnDetail {
-    /// What the list says of it.
-    #[serde(flatten)]
-    pub conn: WatchedConn,
-    /// What it listens to: names of rooms, or ids where no name is at hand; the first 500.
-    pub listens_to: Vec<String>,
-}
-
-/// Work in the background.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    /// `archive`, `restore`, `prune`, `redaction`, `erasure`, `import` or `verify`.
-    pub kind: String,
-    /// Its id, where it has one.
-    pub id: Option<String>,
-    /// Since when.
-    pub since: Millis,
-    /// How much is done, in the unit of `total`.
-    pub done: u64,
-    /// How much there is to do, where that is known.
-    pub total: Option<u64>,
-    /// What is counted: `entries`, `messages`, `segments`.
-    pub unit: String,
-    /// Where it is at: the name of a room.
-    pub at: Option<String>,
-    /// Whether `chatd job stop ID` stops it.
-    pub stoppable: bool,
-}
-
 /// One line of `GET /v1/events`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -228,46 +153,4 @@ pub enum EventLine {
         /// How many are missing.
         gap: u64,
     },
-}
-
-/// Asks for connections to be closed: `POST /v1/conns/kick`. One of the three says which.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Kick {
-    /// This one.
-    pub conn: Option<String>,
-    /// All of this user, by name or id.
-    pub user: Option<String>,
-    /// All from these addresses: one, or a network such as `192.0.2.0/24`.
-    pub address: Option<String>,
-    /// Why, for the audit log.
-    pub reason: Option<String>,
-    /// Only say how many.
-    pub dry_run: bool,
-}
-
-/// How many connections were closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kicked {
-    /// How many.
-    pub closed: u64,
-}
-
-/// A line for everyone who is connected: `POST /v1/notices`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Notice {
-    /// What to say: 1 to 1,000 characters.
-    pub text: String,
-    /// Only to those who listen to this room.
-    pub room: Option<String>,
-    /// Only say how many would get it.
-    pub dry_run: bool,
-}
-
-/// To how many connections a notice went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noticed {
-    /// How many.
-    pub told: u64,
 }

@@ -92,7 +92,11 @@ async fn a_hash_of_another_cost_is_right_and_to_be_made_anew() {
 #[tokio::test]
 async fn what_does_not_fit_the_queue_is_told_so() {
     let (jobs, receiver) = mpsc::sync_channel(1);
-    let passwords = Passwords { jobs };
+    let passwords = Passwords {
+        jobs,
+        under_way: Arc::default(),
+        most: 1,
+    };
     // Nobody works the queue off: the first waits, the second is refused.
     let waiting = tokio::spawn({
         let passwords = passwords.clone();

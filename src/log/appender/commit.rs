@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{Append, Appender, is_watched};
@@ -20,7 +21,9 @@ impl Appender {
     pub(super) async fn commit(&mut self, batch: Vec<(Append, Change)>) {
         let (appends, changes): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let changes = Arc::new(changes);
+        let began = Instant::now();
         let outcomes = self.store.commit(Arc::clone(&changes)).await;
+        self.stats.commit_time.record(began.elapsed());
         self.stats.batches.up();
         let changes = Arc::try_unwrap(changes).unwrap_or_else(|shared| (*shared).clone());
         let outcomes = match outcomes {

@@ -21,6 +21,7 @@ impl Appender {
             let frame = encode(&entry, |id| {
                 names.iter().find(|u| u.id == id).map(|u| &u.name)
             });
+            let frame = frame.published(self.stats.watch.stamp());
             let _next_read_tells_the_rest = self.hub.publish(entry.log, position(&entry), &frame);
         }
     }
@@ -28,6 +29,8 @@ impl Appender {
     /// Answers the sender, then tells everyone else.
     pub(super) async fn tell(&mut self, append: Append, change: Change) {
         let Change { entries, writes } = change;
+        // One look at the clock, for how long it took and for how long the rest will take.
+        let now = self.stats.watch.stamp();
         let mut events = Vec::with_capacity(entries.len());
         for entry in &entries {
             self.stats.entries.up();
@@ -39,10 +42,11 @@ impl Appender {
             }
             if entry.payload.is_message() {
                 self.stats.messages.up();
+                self.stats.send_time.record(now.since(append.at));
             }
             self.bury(entry);
             let heard = self.hub.position(entry.log).is_some();
-            let frame = heard.then(|| self.event(entry));
+            let frame = heard.then(|| self.event(entry).published(now));
             events.push((entry.log, position(entry), frame, expels(entry)));
         }
         append.answer(Ok(Done {
