@@ -27,7 +27,8 @@ pub use self::{
     period::{InvalidPeriod, Period},
     render::{example, reference, render},
     sections::{
-        Admin, Auth, Config, Http, KEYS, Limits, Log, Messages, SECTIONS, Server, Store, Ws,
+        Admin, Auth, Config, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS, Server, Store,
+        Ws,
     },
     value::{LogFormat, Registration, Url},
 };

@@ -40,6 +40,7 @@ pub mod desk;
 // Floor 6: the doors.
 pub mod admin;
 pub mod http;
+pub mod metrics;
 pub mod ws;
 
 // Floor 7: the wiring.

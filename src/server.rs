@@ -29,7 +29,9 @@ use crate::{
     http,
     id::BootId,
     lifecycle::{self, Supervisor, Watchdog},
-    logging, store, ws,
+    logging,
+    metrics::{self, Pulse},
+    store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -55,12 +57,14 @@ pub enum Error {
     #[error(transparent)]
     Copy(#[from] store::copy::Error),
     /// The address.
-    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    #[error("cannot listen on {address}: {source}; choose another with {how}")]
     Listen {
         /// Which.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+        /// What says where.
+        how: &'static str,
     },
     /// The signing keys.
     #[error("cannot use the signing keys: {0}")]
@@ -89,6 +93,8 @@ pub enum Error {
 pub struct Listening {
     /// The address it listens on; with the real port when 0 was asked for.
     pub address: SocketAddr,
+    /// The address of the metrics, likewise.
+    pub metrics: Option<SocketAddr>,
     /// The admin socket.
     pub admin: PathBuf,
     /// The store, for people.
@@ -175,10 +181,12 @@ async fn open_doors(
 ) -> Result<(), Error> {
     let (app, config) = (&core.app, &core.app.config);
     let socket = listen::socket(passed.http, config.server.listen).await?;
-    let what = "cannot tell the address".to_owned();
-    let address = socket
-        .local_addr()
-        .map_err(|source| Error::Io { what, source })?;
+    let address = listen::address(&socket)?;
+    let metrics_socket = match config.metrics.listen {
+        Some(address) => Some(listen::bind(address, listen::METRICS).await?),
+        None => None,
+    };
+    let metrics_address = metrics_socket.as_ref().map(listen::address).transpose()?;
     let listener = match passed.admin {
         Some(socket) => Listener::passed(socket)?,
         None => Listener::bind(&admin_path(config))?,
@@ -194,17 +202,25 @@ async fn open_doors(
     let desk = core.desk(Some(address));
     let admin = listener.serve(admin::router(desk), app.stopping.clone(), app.tasks.clone());
     app.tasks.spawn(admin);
-    let sockets = Router::new().route("/v1/ws", get(ws::upgrade));
-    let router = http::router(app, core.desk(Some(address)), sockets);
+    let upgrades = Router::new().route("/v1/ws", get(ws::upgrade));
+    let router = http::router(app, core.desk(Some(address)), upgrades);
     app.tasks
         .spawn(listen::run(Arc::clone(app), socket, router));
     app.tasks.spawn(upkeep(core.app.clone()));
     app.tasks.spawn(erase::run(app.redact.clone()));
     app.tasks.spawn(core.archive.clone().keep_schedule());
+    if let Some(socket) = metrics_socket {
+        let pulse = Pulse::new(core.desk(Some(address)));
+        let (stopping, tasks) = (app.stopping.clone(), app.tasks.clone());
+        tasks.spawn(Arc::clone(&pulse).run(stopping.clone()));
+        let serving = metrics::serve(socket, pulse, stopping, tasks.clone());
+        tasks.spawn(serving);
+    }
     let data_dir = config.server.data_dir.clone();
     tracing::info!(%address, data_dir = %data_dir.display(), epoch = %app.store.epoch(), "listening");
     ready(Listening {
         address,
+        metrics: metrics_address,
         admin: path,
         store: format!("{}, {}", core.backend.name(), core.location),
         data_dir,

@@ -2,10 +2,12 @@
 //! rates takes the difference of two readings.
 
 mod histogram;
+mod process;
 mod stamp;
 
 pub use self::{
     histogram::{Durations, Histogram},
+    process::Process,
     stamp::{Stamp, Stopwatch},
 };
 

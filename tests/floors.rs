@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["account", "archive", "chat", "moderation", "ops", "redact"],
     &["door"],
     &["desk"],
-    &["admin", "http", "ws"],
+    &["admin", "http", "metrics", "ws"],
     &["lifecycle"],
     &["server"],
 ];
@@ -47,11 +47,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth/keys", "auth/token"]),
     ("ed25519_dalek", &["auth/keys"]),
     ("governor", &["limit"]),
-    ("axum", &["door", "desk", "http", "ws", "admin", "server"]),
-    ("hyper", &["admin", "server", "ws"]),
+    (
+        "axum",
+        &["door", "desk", "http", "ws", "admin", "metrics", "server"],
+    ),
+    ("hyper", &["admin", "metrics", "server", "ws"]),
     ("tokio_tungstenite", &["ws"]),
     ("sd_notify", &["lifecycle"]),
     ("sd_listen_fds", &["server/passed"]),
+    ("prometheus_client", &["metrics/text"]),
     ("tracing_subscriber", &["config/filter", "logging"]),
 ];
 

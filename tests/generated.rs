@@ -19,6 +19,11 @@ fn the_configuration_reference() {
 }
 
 #[test]
+fn the_metrics_reference() {
+    is_current("docs/metrics.md", &chatd::metrics::reference());
+}
+
+#[test]
 fn the_openapi_document() {
     let document = chatd::http::openapi().to_pretty_json().unwrap() + "\n";
     is_current("docs/openapi.json", &document);

@@ -38,6 +38,7 @@ mod import;
 mod limits;
 mod liveness;
 mod logs;
+mod metrics;
 mod mongodb;
 mod origin;
 mod outage;

@@ -67,6 +67,13 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
             ),
         ));
     }
+    let listen = config.server.listen;
+    if config.metrics.listen == Some(listen) && listen.port() != 0 {
+        breaches.push((
+            "metrics.listen",
+            format!("is {listen}, and so is server.listen; give metrics a port of their own"),
+        ));
+    }
     if config.server.data_dir.as_os_str().is_empty() {
         breaches.push(("server.data_dir", "must not be empty; write a path".into()));
     }

@@ -189,6 +189,14 @@ sections! {
         format: LogFormat = "auto";
     }
 
+    /// Figures for Prometheus.
+    metrics: Metrics {
+        /// The address and port on which `/metrics` is read, such as `127.0.0.1:9464`. Empty for none. It is
+        /// never on the address for clients. Whoever reaches it may read it: it knows no accounts, and tells
+        /// nothing about any.
+        listen: Option<SocketAddr> = "";
+    }
+
     /// The socket for the command line and the dashboard.
     admin: Admin {
         /// The path of the admin socket. Empty for `admin.sock` in `server.data_dir`, or, as a service, in

@@ -17,16 +17,42 @@ use crate::door::{App, Patient, Peer, Ticket};
 /// How large the head of a request may be. What a client of ours sends fits many times over.
 const HEAD: usize = 16 * 1024;
 
+/// What says where clients are listened to.
+const CLIENTS: &str = "--listen";
+/// What says where metrics are.
+pub(super) const METRICS: &str = "--set metrics.listen=ADDRESS:PORT";
+
 /// The socket to accept on: the one that was passed, or else one of our own at `address`.
 pub(super) async fn socket(
     passed: Option<std::net::TcpListener>,
     address: SocketAddr,
 ) -> Result<TcpListener, Error> {
-    let socket = match passed {
-        Some(socket) => TcpListener::from_std(socket),
-        None => TcpListener::bind(address).await,
-    };
-    socket.map_err(|source| Error::Listen { address, source })
+    match passed {
+        Some(socket) => TcpListener::from_std(socket).map_err(|source| Error::Listen {
+            address,
+            source,
+            how: CLIENTS,
+        }),
+        None => bind(address, CLIENTS).await,
+    }
+}
+
+/// A socket of our own.
+pub(super) async fn bind(address: SocketAddr, how: &'static str) -> Result<TcpListener, Error> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| Error::Listen {
+        address,
+        source,
+        how,
+    })
+}
+
+/// The real address, also where port 0 was asked for.
+pub(super) fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {
+    socket.local_addr().map_err(|source| Error::Io {
+        what: "cannot tell the address".into(),
+        source,
+    })
 }
 
 /// Accepts until the server stops.

@@ -71,6 +71,7 @@ fn document(listening: &Listening) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "listen": format!("http://{}", listening.address),
+        "metrics": listening.metrics.map(|at| format!("http://{at}/metrics")),
         "data_dir": listening.data_dir,
         "store": listening.store,
         "admin": listening.admin,
@@ -80,6 +81,9 @@ fn document(listening: &Listening) -> serde_json::Value {
 
 /// The first line is what scripts wait for.
 fn banner(listening: &Listening, join: &str) -> String {
+    let metrics = listening.metrics.map_or_else(String::new, |at| {
+        format!("\n  metrics  http://{at}/metrics")
+    });
     let Listening {
         address,
         admin,
@@ -93,7 +97,7 @@ fn banner(listening: &Listening, join: &str) -> String {
     let admin = admin.to_string_lossy();
     let admin = escape(&admin);
     format!(
-        "chatd {version} listening on http://{address}\n  data     {data}\n  store    {store}\n  admin    {admin}\n  \
+        "chatd {version} listening on http://{address}\n  data     {data}\n  store    {store}\n  admin    {admin}{metrics}\n  \
          join     {join}\n  stop     Ctrl-C\n"
     )
 }

@@ -1,0 +1,47 @@
+//! Everything that is told, read at one moment.
+
+use super::pulse::{Pulse, Seen};
+use crate::{
+    clock::Millis,
+    config::Config,
+    stats::{Durations, Process, Stats},
+};
+
+/// Everything that is told, but for the counters, read at one moment.
+pub(super) struct Reading<'a> {
+    pub(super) stats: &'a Stats,
+    pub(super) config: &'a Config,
+    pub(super) process: Process,
+    pub(super) started_at: Millis,
+    /// `sqlite` or `mongodb`.
+    pub(super) backend: &'static str,
+    /// Rooms and own logs that somebody listens to.
+    pub(super) channels: u64,
+    /// Whether a run of the archive is under way.
+    pub(super) archiving: bool,
+    pub(super) send: Durations,
+    pub(super) commit: Durations,
+    pub(super) delivery: Durations,
+    /// How the store and the archive were a moment ago.
+    pub(super) seen: Seen,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn take(pulse: &'a Pulse) -> Self {
+        let ops = &pulse.desk.ops;
+        let stats = &*ops.stats;
+        Self {
+            stats,
+            config: &ops.config,
+            process: Process::read(),
+            started_at: ops.started_at,
+            backend: ops.store.about().backend,
+            channels: ops.hub.channels() as u64,
+            archiving: pulse.desk.archive.running().is_some(),
+            send: stats.send_time.read(),
+            commit: stats.commit_time.read(),
+            delivery: stats.delivery_time.read(),
+            seen: pulse.seen(),
+        }
+    }
+}
