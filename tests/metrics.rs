@@ -217,8 +217,9 @@ async fn histograms_add_up_and_the_store_is_told_of() {
 #[tokio::test]
 async fn it_is_on_its_own_listener_alone_and_has_nothing_else() {
     let (server, address) = metered().await;
-    let public = server.rest().request("GET", "/metrics", None, json!(null));
-    assert_eq!(public.await.status, 404);
+    let rest = server.rest();
+    let public = rest.request("GET", "/metrics", None, json!(null)).await;
+    assert_eq!(public.status, 404);
     for (method, path, status) in [
         ("GET", "/", "404"),
         ("GET", "/v1/status", "404"),
