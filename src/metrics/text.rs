@@ -112,7 +112,7 @@ fn histogram(durations: &Durations, mut to: MetricEncoder<'_>) -> fmt::Result {
 /// Many buckets into a few; the last has no end.
 fn fold(durations: &Durations) -> Vec<(f64, u64)> {
     let mut folded: Vec<_> = BOUNDS.iter().map(|end| (*end, 0)).collect();
-    folded.push((f64::MAX, 0));
+    folded.push((f64::INFINITY, 0));
     for (highest, count) in &durations.buckets {
         let longest = number(*highest) / 1e6;
         if let Some(bucket) = folded.iter_mut().find(|(end, _)| longest <= *end) {
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(up_to(0.0001), 2);
         assert_eq!(up_to(0.0025), 5);
         assert_eq!(up_to(10.0), 6);
-        assert_eq!(up_to(f64::MAX), 7);
+        assert_eq!(up_to(f64::INFINITY), 7);
     }
 
     #[test]
