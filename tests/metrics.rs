@@ -1,5 +1,6 @@
 //! Figures for Prometheus: on a listener of their own, in a form that is right by the book, true, and about
 //! nobody in particular.
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -165,6 +166,13 @@ async fn counters_move_with_what_happens_and_name_nobody() {
     assert!(grown("chatd_requests_total") >= 6.0);
     assert_eq!(after.of("chatd_connections"), 1.0);
     assert_eq!(after.of("chatd_sockets_limit"), 20_000.0);
+    for (queue, limit) in [
+        ("chatd_append_queue", "chatd_append_queue_limit"),
+        ("chatd_hash_queue", "chatd_hash_queue_limit"),
+        ("chatd_outbox_longest_bytes", "chatd_outbox_limit_bytes"),
+    ] {
+        assert!(after.of(queue) < after.of(limit), "{queue}");
+    }
     assert!(after.of("process_resident_memory_bytes") > 1e6);
     assert!(after.of("process_open_fds") < after.of("process_max_fds"));
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));

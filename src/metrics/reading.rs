@@ -4,6 +4,7 @@ use super::pulse::{Pulse, Seen};
 use crate::{
     clock::Millis,
     config::Config,
+    hub::Hub,
     stats::{Durations, Process, Stats},
 };
 
@@ -17,6 +18,12 @@ pub(super) struct Reading<'a> {
     pub(super) backend: &'static str,
     /// Rooms and own logs that somebody listens to.
     pub(super) channels: u64,
+    /// Requests that wait for the appender, and how many may.
+    pub(super) append: (u64, u64),
+    /// Passwords that are hashed or wait for it, and how many may.
+    pub(super) hash: (u64, u64),
+    /// Bytes that wait in all outboxes, and in the longest.
+    pub(super) outboxes: (u64, u64),
     /// Whether a run of the archive is under way.
     pub(super) archiving: bool,
     pub(super) send: Durations,
@@ -37,6 +44,9 @@ impl<'a> Reading<'a> {
             started_at: ops.started_at,
             backend: ops.store.about().backend,
             channels: ops.hub.channels() as u64,
+            append: ops.log.queue(),
+            hash: ops.passwords.queue(),
+            outboxes: outboxes(&ops.hub, stats),
             archiving: pulse.desk.archive.running().is_some(),
             send: stats.send_time.read(),
             commit: stats.commit_time.read(),
@@ -44,4 +54,14 @@ impl<'a> Reading<'a> {
             seen: pulse.seen(),
         }
     }
+}
+
+fn outboxes(hub: &Hub, stats: &Stats) -> (u64, u64) {
+    let now = stats.watch.stamp();
+    let waiting = hub.connections().into_iter();
+    waiting
+        .map(|connection| connection.outbox.waiting(now).bytes)
+        .fold((0, 0), |(all, longest), bytes| {
+            (all + bytes, longest.max(bytes))
+        })
 }

@@ -179,6 +179,39 @@ pub(super) const TABLE: &[Metric] = &[
         |r| &r.delivery,
     ),
     gauge(
+        "chatd_append_queue",
+        "Requests that wait for the appender, to become durable",
+        |r| Some(number(r.append.0)),
+    ),
+    gauge("chatd_append_queue_limit", "How many may", |r| {
+        Some(number(r.append.1))
+    }),
+    gauge(
+        "chatd_hash_queue",
+        "Passwords that are hashed or wait for it",
+        |r| Some(number(r.hash.0)),
+    ),
+    gauge(
+        "chatd_hash_queue_limit",
+        "How many may; one more login is refused as busy",
+        |r| Some(number(r.hash.1)),
+    ),
+    gauge(
+        "chatd_outbox_bytes",
+        "Bytes that wait for all connections",
+        |r| Some(number(r.outboxes.0)),
+    ),
+    gauge(
+        "chatd_outbox_longest_bytes",
+        "Bytes that wait for the one connection that has most to wait for",
+        |r| Some(number(r.outboxes.1)),
+    ),
+    gauge(
+        "chatd_outbox_limit_bytes",
+        "How many may wait for one before it is closed (ws.outbox)",
+        |r| Some(number(r.config.ws.outbox.0)),
+    ),
+    gauge(
         "chatd_store_ready",
         "Whether the store answered when it was last asked: 1 or 0",
         |r| r.seen.at.map(|_| is(r.seen.holds.is_some())),
