@@ -8,6 +8,9 @@ mod patient;
 mod problem;
 mod ticket;
 
+/// The protocol of the WebSocket that this server speaks.
+pub const PROTOCOL: u32 = 1;
+
 pub use self::{
     app::App,
     body::{JsonBody, MaybeJson, PathOf, QueryOf, parse_json},

@@ -21,6 +21,7 @@ mod cli_archive;
 mod cli_changes;
 mod cli_config;
 mod cli_moderation;
+mod cli_output;
 mod cli_rooms;
 mod conns;
 mod conversation;

@@ -1,6 +1,6 @@
 //! Asking: the daemon when one runs, else the same router over the store in this process.
 
-use std::{cell::Cell, ffi::OsString, fmt::Write as _};
+use std::{cell::Cell, ffi::OsString, fmt::Write as _, time::Duration};
 
 use chatd::{
     admin::{self, Client, api::List},
@@ -25,6 +25,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) console: &'a Console,
     /// Whether it was said already that no server runs.
     pub(crate) told: Cell<bool>,
+    /// How long the work may take; as long as it takes when absent.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Asking<'_> {
@@ -62,8 +64,29 @@ impl Asking<'_> {
         one_thread()?.block_on(async {
             let found = server::find(&config).await?;
             let (client, _) = found.ok_or(Failure::NotRunning)?;
-            work(&client.with_command(&self.line())).await
+            self.within(work(&self.introduce(client))).await
         })
+    }
+
+    /// A client that says what was typed, and waits for an answer as long as the whole may take.
+    fn introduce(&self, client: Client) -> Client {
+        let client = client.with_command(&self.line());
+        match self.timeout {
+            Some(timeout) => client.with_patience(timeout),
+            None => client,
+        }
+    }
+
+    /// What comes of `work`, if it comes in time.
+    pub(crate) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let Some(most) = self.timeout else {
+            return work.await;
+        };
+        let done = tokio::time::timeout(most, work).await;
+        done.unwrap_or(Err(Failure::TimedOut(most)))
     }
 
     /// A client of the daemon, for whoever has to come back to it.
@@ -73,7 +96,7 @@ impl Asking<'_> {
             why,
         };
         match server::find(config).await {
-            Ok(Some((client, _))) => Ok(client.with_command(&self.line())),
+            Ok(Some((client, _))) => Ok(self.introduce(client)),
             Ok(None) => Err(unreachable("it is not running".into())),
             Err(server::Error::Unreachable(e)) => Err(e),
             Err(e) => Err(unreachable(e.to_string())),
@@ -94,7 +117,7 @@ impl Asking<'_> {
                     format!("chatd is not running; working on the store in {store} directly");
                 self.console.note(&note);
             }
-            let done = work(&client.with_command(&self.line())).await;
+            let done = self.within(work(&self.introduce(client))).await;
             closer.close().await;
             done
         })

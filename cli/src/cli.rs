@@ -2,16 +2,21 @@
 //!
 //! The arguments of a command stand in its own module below `command`; the help is dressed up by `help`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
+use chatd::config::Period;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::command::{
-    archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
-    health::Health, hold::Hold, init::Init, invite::Invite, log_level::LogLevel, message::Message,
-    openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
-    serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
-    user::User,
+use crate::{
+    command::{
+        archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
+        conn::Conn, events::Events, health::Health, hold::Hold, init::Init, invite::Invite,
+        job::Job, log_level::LogLevel, man::Man, message::Message, notice::Notice,
+        openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
+        serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
+        user::User, version::Version,
+    },
+    output::Form,
 };
 
 /// A self-hosted group-chat server.
@@ -40,9 +45,27 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub(crate) set: Vec<(String, String)>,
 
-    /// Answer in JSON, for scripts
+    /// Answer in this form: table, json, jsonl (a line for each item) or tsv
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
+    pub(crate) output: Option<Form>,
+
+    /// Short for `--output json`
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Give up after PERIOD, such as 10s, and end with 6
+    #[arg(long, global = true, value_name = "PERIOD", value_parser = parse_timeout)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Use no colours and nothing bold; so does the variable `NO_COLOR`
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
 
     /// Leave out notes and advice; of a code or token made, print it alone
     #[arg(short, long, global = true)]
@@ -67,6 +90,9 @@ pub(crate) enum Command {
     Health(Health),
     Status(Status),
     Top(Top),
+    Events(Events),
+    #[command(subcommand)]
+    Job(Job),
     #[command(subcommand)]
     User(User),
     #[command(subcommand)]
@@ -77,6 +103,9 @@ pub(crate) enum Command {
     Token(Token),
     #[command(subcommand)]
     Room(Room),
+    #[command(subcommand)]
+    Conn(Conn),
+    Notice(Notice),
     #[command(subcommand)]
     Message(Message),
     #[command(subcommand)]
@@ -96,7 +125,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     LogLevel(LogLevel),
     Openapi(Openapi),
+    Version(Version),
+    Man(Man),
     Completions(Completions),
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let period: Period = text.parse().map_err(|e| format!("{e}"))?;
+    match period.get() {
+        Duration::ZERO => Err("it has to be longer than nothing, such as 10s".into()),
+        period => Ok(period),
+    }
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), &'static str> {

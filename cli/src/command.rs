@@ -5,12 +5,17 @@ pub(crate) mod audit;
 pub(crate) mod ban;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod conn;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod invite;
+pub(crate) mod job;
 pub(crate) mod log_level;
+pub(crate) mod man;
 pub(crate) mod message;
+pub(crate) mod notice;
 pub(crate) mod openapi;
 pub(crate) mod registration;
 pub(crate) mod report;
@@ -24,6 +29,7 @@ pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod user;
+pub(crate) mod version;
 
 use std::{cell::Cell, ffi::OsString};
 
@@ -43,6 +49,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         args,
         console,
         told: Cell::default(),
+        timeout: cli.global.timeout,
     };
     match cli.command {
         Command::Serve(serve) => serve.run(asking.sources, console),
@@ -51,6 +58,10 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Health(health) => health.run(&asking),
         Command::Status(status) => status.run(&asking),
         Command::Top(top) => top.run(&asking),
+        Command::Events(events) => events.run(&asking),
+        Command::Job(job) => job.run(&asking),
+        Command::Conn(conn) => conn.run(&asking),
+        Command::Notice(notice) => notice.run(&asking),
         Command::User(user) => user.run(&asking),
         Command::Role(role) => role.run(&asking),
         Command::Session(session) => session.run(&asking),
@@ -66,7 +77,9 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Hold(hold) => hold.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::LogLevel(level) => level.run(&asking),
-        Command::Openapi(openapi) => openapi.run(),
+        Command::Openapi(openapi) => openapi.run(console),
+        Command::Version(version) => version.run(console),
+        Command::Man(man) => man.run(console),
         Command::Completions(completions) => completions.run(console),
     }
 }

@@ -5,7 +5,10 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
-use chatd::clock::{Clock, Millis};
+use chatd::{
+    admin::api::List,
+    clock::{Clock, Millis},
+};
 use clap::builder::StyledStr;
 use serde::Serialize;
 use serde_json::json;
@@ -13,41 +16,72 @@ use serde_json::json;
 use crate::{
     cli::Global,
     failure::{Exit, Failure},
-    output::{escape, escape_json, escape_lines},
+    output::{Form, Lines, Table, escape, escape_json, escape_lines, is_closed, plain, tsv},
 };
 
 /// How this run talks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Console {
-    json: bool,
+    form: Form,
     quiet: bool,
+    /// Whether nothing is to be bold or coloured, wherever it goes.
+    plain: bool,
 }
 
 impl Console {
     /// As the flags say.
-    pub(crate) fn new(global: &Global) -> Self {
-        Self {
-            json: global.json,
+    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        let form = match (global.json, global.output) {
+            (false, form) => form.unwrap_or_default(),
+            (true, None | Some(Form::Json)) => Form::Json,
+            (true, Some(_)) => {
+                let why = "--json is short for --output json; leave one of the two out";
+                return Err(Failure::Usage(why.into()));
+            }
+        };
+        Ok(Self {
+            form,
             quiet: global.quiet,
-        }
+            plain: global.no_color,
+        })
     }
 
     /// As the arguments look like, when they could not be parsed.
     pub(crate) fn guess(args: &[OsString]) -> Self {
+        let has = |word: &str| args.iter().any(|arg| arg == word);
+        let json = has("--json") || has("--output=json") || has("--output=jsonl");
+        let after = args.windows(2).any(|pair| {
+            (pair[0] == "--output" || pair[0] == "-o") && (pair[1] == "json" || pair[1] == "jsonl")
+        });
         Self {
-            json: args.iter().any(|arg| arg == "--json"),
+            form: if json || after {
+                Form::Json
+            } else {
+                Form::Table
+            },
             quiet: false,
+            plain: has("--no-color"),
         }
     }
 
-    /// Whether scripts read the answer.
+    /// Whether a script reads the answer, as JSON: what comes bit by bit comes as lines of it.
     pub(crate) fn is_json(&self) -> bool {
-        self.json
+        matches!(self.form, Form::Json | Form::Jsonl)
+    }
+
+    /// Whether people read the answer.
+    pub(crate) fn is_words(&self) -> bool {
+        self.form == Form::Table
     }
 
     /// Whether notes are left out.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether bold and colours show on a stream, and are wanted.
+    pub(crate) fn has_style(&self, stream: &impl io::IsTerminal) -> bool {
+        !self.plain && has_style(stream)
     }
 
     /// One line of JSON, of an answer that comes line by line.
@@ -57,19 +91,83 @@ impl Console {
         print(&escape_json(&text))
     }
 
-    /// The answer, as one JSON document or in words. The words were escaped by whoever made them.
+    /// The answer about one thing: a JSON document, names and values, or words. The words were escaped by whoever
+    /// made them.
     pub(crate) fn answer<T: Serialize>(
         &self,
         value: &T,
         words: impl FnOnce(Millis) -> String,
     ) -> Result<(), Failure> {
-        let text = if self.json {
-            let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-            escape_json(&text)
+        match self.form {
+            Form::Json => {
+                let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+                print(&escape_json(&text))
+            }
+            Form::Jsonl => self.line(value),
+            Form::Tsv => {
+                let value = serde_json::to_value(value).map_err(anyhow::Error::from)?;
+                print(&tsv(&value))
+            }
+            Form::Table => self.words(&words(Clock::system().now())),
+        }
+    }
+
+    /// A list: a JSON document, a line for each item, a table, or tab-separated values. With nothing in it people
+    /// are told `nothing`.
+    pub(crate) fn list<T: Serialize>(
+        &self,
+        list: &List<T>,
+        nothing: &str,
+        table: impl FnOnce(&[T], Millis) -> Table,
+    ) -> Result<(), Failure> {
+        self.items(list, &list.items, nothing, table)
+    }
+
+    /// The same for a document that has its items elsewhere.
+    pub(crate) fn items<T: Serialize>(
+        &self,
+        document: &impl Serialize,
+        items: &[T],
+        nothing: &str,
+        table: impl FnOnce(&[T], Millis) -> Table,
+    ) -> Result<(), Failure> {
+        let now = Clock::system().now();
+        match self.form {
+            Form::Json => self.answer(document, |_| String::new()),
+            Form::Jsonl => {
+                let mut out = Lines::out();
+                let written = items.iter().try_for_each(|item| out.line(item));
+                match written.and_then(|()| out.finish()) {
+                    Err(failure) if is_closed(&failure) => Ok(()),
+                    done => done,
+                }
+            }
+            Form::Tsv => print(&table(items, now).tsv()),
+            Form::Table if items.is_empty() => {
+                self.note(nothing);
+                Ok(())
+            }
+            Form::Table => self.words(&table(items, now).words()),
+        }
+    }
+
+    /// Help and version, in colour where that shows.
+    pub(crate) fn styled(&self, text: &StyledStr) -> Exit {
+        let text = if self.has_style(&io::stdout()) {
+            text.ansi().to_string()
         } else {
-            words(Clock::system().now())
+            text.to_string()
         };
-        print(&text)
+        print(&text).map_or(Exit::Other, |()| Exit::Ok)
+    }
+
+    /// Words to stdout, which were escaped.
+    pub(crate) fn words(&self, text: &str) -> Result<(), Failure> {
+        if self.has_style(&io::stdout()) {
+            print(text)
+        } else {
+            print(&plain(text))
+        }
     }
 
     /// An answer with a secret in it that is shown this once. With `--quiet` the secret is all that is
@@ -95,7 +193,7 @@ impl Console {
 
     /// What went wrong and what to do next: to stderr, in words or as JSON.
     pub(crate) fn failed(&self, failure: &Failure) -> Exit {
-        if self.json {
+        if self.is_json() {
             let message = failure.to_string();
             let message = match failure.lines() {
                 [] => message.trim_end(),
@@ -112,7 +210,7 @@ impl Console {
             complain(&escape_json(&json!({ "error": error }).to_string()));
             return failure.exit();
         }
-        let style = has_style(&io::stderr());
+        let style = self.has_style(&io::stderr());
         let (red, dim, off) = if style {
             ("\x1b[1;31m", "\x1b[2m", "\x1b[0m")
         } else {
@@ -150,18 +248,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Help and version, in colour where that shows.
-pub(crate) fn print_styled(text: &StyledStr) -> Exit {
-    let text = if has_style(&io::stdout()) {
-        text.ansi().to_string()
-    } else {
-        text.to_string()
-    };
-    print(&text).map_or(Exit::Other, |()| Exit::Ok)
-}
-
 /// Whether bold and colours may be used on a stream.
-pub(crate) fn has_style(stream: &impl io::IsTerminal) -> bool {
+fn has_style(stream: &impl io::IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     stream.is_terminal()
         && !set("NO_COLOR")

@@ -3,7 +3,7 @@
 mod exit;
 mod hint;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chatd::{admin, config, server, store};
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub(crate) enum Failure {
         /// What to do next.
         hint: String,
     },
+    /// It took longer than `--timeout` allows.
+    TimedOut(Duration),
     /// Whatever else.
     Other(anyhow::Error),
     /// Any of these, with what it was about.
@@ -91,7 +93,7 @@ impl Failure {
             Self::Config(_) => Exit::BadConfig,
             Self::Admin(e) => Exit::of_admin(e),
             Self::Server(e) => Exit::of_server(e),
-            Self::NotRunning | Self::NoStore(_) => Exit::Unreachable,
+            Self::NotRunning | Self::NoStore(_) | Self::TimedOut(_) => Exit::Unreachable,
             Self::Exists(_) | Self::Unconfirmed => Exit::Unconfirmed,
             Self::Problems(_) | Self::Found { .. } => Exit::Problems,
             Self::Listed { exit, .. } => *exit,
@@ -105,6 +107,7 @@ impl Failure {
         match self {
             Self::Admin(admin::Error::Refused(refused)) => &refused.code,
             Self::NoStore(_) => "no_store",
+            Self::TimedOut(_) => "timeout",
             Self::Exists(_) => "exists",
             Self::While { why, .. } => why.code(),
             other => other.exit().word(),
@@ -141,6 +144,9 @@ impl Failure {
             Self::NotRunning => "start it with `chatd serve`",
             Self::NoStore(_) => {
                 "say where the data is with --data-dir or --config; `chatd serve` makes a new store"
+            }
+            Self::TimedOut(_) => {
+                "what was asked may be done all the same: look before you repeat it, or give it longer"
             }
             Self::Unconfirmed => {
                 "add --yes to do it without being asked, or --dry-run to see what it would do"
@@ -196,6 +202,12 @@ impl fmt::Display for Failure {
             Self::Exists(what) => write!(f, "{what} is there already — nothing was written"),
             Self::Unconfirmed => {
                 f.write_str("it cannot be undone, and was not confirmed — nothing was changed")
+            }
+            Self::TimedOut(most) => {
+                write!(
+                    f,
+                    "it was not done within {most:?}, which is all that --timeout gives it"
+                )
             }
             Self::Problems(what) | Self::Found { what, .. } => f.write_str(what),
             Self::Listed { what, lines, .. } => {

@@ -23,13 +23,24 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
     (
         "Watch it",
-        &["top", "status", "health", "audit", "log-level"],
+        &[
+            "top",
+            "status",
+            "health",
+            "events",
+            "job",
+            "audit",
+            "log-level",
+        ],
     ),
     ("People", &["user", "role", "session", "token"]),
     ("Who comes in", &["registration", "invite"]),
-    ("Rooms and order", &["room", "message", "ban", "report"]),
+    (
+        "Rooms and order",
+        &["room", "conn", "notice", "message", "ban", "report"],
+    ),
     ("What is kept", &["archive", "hold", "store"]),
-    ("For tools", &["openapi", "completions"]),
+    ("For tools", &["openapi", "man", "completions", "version"]),
 ];
 
 const TEMPLATE: &str =
@@ -158,6 +169,9 @@ mod tests {
         "store copy",
         "store migrate",
         "store new-epoch",
+        "conn kick",
+        "notice",
+        "job stop",
         "message delete",
         "message redact",
         "message restore",
@@ -205,6 +219,11 @@ mod tests {
         "report list",
         "store info",
         "store check",
+        "conn list",
+        "conn show",
+        "events",
+        "job list",
+        "job show",
         "message redactions",
         "message export",
         "archive list",
@@ -216,6 +235,8 @@ mod tests {
         "hold list",
         "log-level show",
         "openapi",
+        "version",
+        "man",
         "completions",
     ];
 

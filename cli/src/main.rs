@@ -20,7 +20,7 @@ use clap::FromArgMatches as _;
 
 use crate::{
     cli::Cli,
-    console::{Console, print_styled},
+    console::Console,
     failure::{Exit, Failure},
 };
 
@@ -32,21 +32,24 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if args.len() < 2 {
         let help = help::command().render_help();
-        return print_styled(&help).into();
+        return Console::guess(&args).styled(&help).into();
     }
     let parsed = help::command()
         .try_get_matches_from(&args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) if !e.use_stderr() => return print_styled(&e.render()).into(),
+        Err(e) if !e.use_stderr() => return Console::guess(&args).styled(&e.render()).into(),
         Err(e) => {
             let console = Console::guess(&args);
             let text = without_passwords(e.render().to_string(), &args);
             return console.failed(&Failure::Usage(text)).into();
         }
     };
-    let console = Console::new(&cli.global);
+    let console = match Console::new(&cli.global) {
+        Ok(console) => console,
+        Err(failure) => return Console::guess(&args).failed(&failure).into(),
+    };
     let exit = match command::run(cli, &args, &console) {
         Ok(()) => Exit::Ok,
         Err(failure) => console.failed(&failure),

@@ -3,7 +3,9 @@
 mod bar;
 mod escape;
 mod facts;
+mod form;
 mod lines;
+mod style;
 mod table;
 mod time;
 
@@ -11,10 +13,17 @@ pub(crate) use self::{
     bar::bar,
     escape::{escape, escape_json, escape_lines},
     facts::Facts,
+    form::Form,
     lines::{Lines, is_closed},
-    table::table,
+    style::{bold, plain},
+    table::{Cell, Table, table},
     time::{ago, exact, moment, span},
 };
+
+/// One thing as tab-separated names and values.
+pub(crate) fn tsv(value: &serde_json::Value) -> String {
+    form::tsv(value)
+}
 
 /// A size as people read it.
 pub(crate) fn bytes(many: u64) -> String {

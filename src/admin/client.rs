@@ -57,6 +57,8 @@ pub struct Client {
     path: Arc<str>,
     /// What the person typed, told to the server as a claim for its control log.
     command: Arc<str>,
+    /// How long an answer may take.
+    patience: Duration,
 }
 
 impl Client {
@@ -99,6 +101,7 @@ impl Client {
             sender,
             path: path.into(),
             command: "".into(),
+            patience: PATIENCE,
         })
     }
 
@@ -106,6 +109,13 @@ impl Client {
     #[must_use]
     pub fn with_command(mut self, command: &str) -> Self {
         self.command = command.into();
+        self
+    }
+
+    /// Waits this long for an answer, instead of 30 seconds.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -170,8 +180,9 @@ impl Client {
     }
 
     async fn answer(&self, method: Method, path: &str, body: Body) -> Result<Bytes, Error> {
-        let answered = tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await;
-        let late = || self.unreachable(format!("no answer within {} s", PATIENCE.as_secs()));
+        let patience = self.patience;
+        let answered = tokio::time::timeout(patience, self.exchange(method, path, body)).await;
+        let late = || self.unreachable(format!("no answer within {patience:?}"));
         let (ok, bytes) = answered.map_err(|_| late())??;
         if ok {
             return Ok(bytes);

@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::door::{App, Context};
+use crate::door::{App, Context, PROTOCOL};
 
 /// What a client has to know before it logs in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,7 +39,7 @@ pub(super) async fn info(State(app): State<Arc<App>>, context: Context) -> impl 
     Json(Info {
         name: "chatd",
         version: env!("CARGO_PKG_VERSION"),
-        protocol: 1,
+        protocol: PROTOCOL,
         registration: app.account.registration(context.direct).as_str(),
         limits: InfoLimits {
             message_bytes: config.limits.message.as_u64(),

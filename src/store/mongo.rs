@@ -43,6 +43,11 @@ use bytes::Bytes;
 use mongodb::{Database, bson::doc};
 use tokio::{sync::Mutex, time::timeout};
 
+/// The schema that this chatd makes and reads.
+pub fn schema_version() -> u32 {
+    schema::VERSION
+}
+
 use self::{
     connect::reach,
     fault::store_error,

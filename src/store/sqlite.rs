@@ -56,6 +56,11 @@ use crate::{
     segment::Line,
 };
 
+/// The schema that this chatd makes and reads.
+pub fn schema_version() -> u32 {
+    schema::version()
+}
+
 /// What an embedded store is opened with.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     account::Identity,
-    door::{App, Context},
+    door::{App, Context, PROTOCOL},
     hub::{Close, CloseCode, Connection, Outbox},
     id::{ConnId, Epoch, LogId, RoomId},
     limit::Bucket,
@@ -40,8 +40,6 @@ use crate::{
     stats::Count,
 };
 
-/// The protocol this server speaks.
-const PROTOCOL: u32 = 1;
 /// How many sends of one connection may wait for their acknowledgement; beyond it no more is read.
 const SENDS_IN_FLIGHT: u32 = 256;
 /// How long the answer to a client's close may take to leave.

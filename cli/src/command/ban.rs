@@ -7,12 +7,12 @@ use chatd::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::sanction::{self, Terms, until};
+use super::sanction::{Terms, until};
 use crate::{
     asking::{Asking, all, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{ago, escape, table},
+    output::{Cell, Table, escape},
 };
 
 /// Keep addresses out, and see who is muted or banned
@@ -81,6 +81,14 @@ struct Kept {
     people: Vec<api::Sanction>,
 }
 
+/// One of them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum One<'a> {
+    Addresses(&'a AddressBan),
+    Person(&'a api::Sanction),
+}
+
 impl Ban {
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         match self {
@@ -100,36 +108,46 @@ fn list(asking: &Asking<'_>) -> Result<(), Failure> {
             people: people.items,
         })
     })?;
-    if kept.addresses.is_empty() && kept.people.is_empty() && !asking.console.is_json() {
-        asking
-            .console
-            .note("Nobody is banned or muted on the whole server, and no addresses are.");
-        return Ok(());
-    }
-    asking.console.answer(&kept, |now| page(&kept, now))
+    let addresses = kept.addresses.iter().map(One::Addresses);
+    let all: Vec<_> = addresses
+        .chain(kept.people.iter().map(One::Person))
+        .collect();
+    let nothing = "Nobody is banned or muted on the whole server, and no addresses are.";
+    asking.console.items(&kept, &all, nothing, table_of)
 }
 
-fn page(kept: &Kept, now: Millis) -> String {
-    let ranges = kept.addresses.iter().map(|ban| {
+/// A line for each: addresses first.
+fn table_of(all: &[One<'_>], now: Millis) -> Table {
+    let rows = all.iter().map(|one| {
+        let (who, kind, until, at, by, reason) = match one {
+            One::Addresses(ban) => (
+                &ban.network,
+                "addresses",
+                ban.until,
+                ban.at,
+                &ban.by,
+                &ban.reason,
+            ),
+            One::Person(of) => (
+                of.name.as_ref().unwrap_or(&of.user),
+                of.kind.as_str(),
+                of.until,
+                of.at,
+                &of.by,
+                &of.reason,
+            ),
+        };
         vec![
-            escape(&ban.network).into_owned(),
-            ban.until.map_or("for good".into(), |at| ago(at, now)),
-            ago(ban.at, now),
-            escape(ban.by.as_deref().unwrap_or("operator")).into_owned(),
-            escape(ban.reason.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(who),
+            Cell::text(kind),
+            Cell::ago_or(until, now, "for good"),
+            Cell::ago(at, now),
+            Cell::or(by.as_deref(), "operator"),
+            Cell::or(reason.as_deref(), ""),
         ]
     });
-    let mut tables = Vec::new();
-    if !kept.addresses.is_empty() {
-        tables.push(table(
-            &["ADDRESSES", "UNTIL", "SINCE", "BY", "REASON"],
-            ranges,
-        ));
-    }
-    if !kept.people.is_empty() {
-        tables.push(sanction::table_of(&kept.people, now));
-    }
-    tables.join("\n\n")
+    let headings = ["WHO", "KIND", "UNTIL", "SINCE", "BY", "REASON"];
+    Table::new(&headings, rows)
 }
 
 impl Add {

@@ -15,7 +15,7 @@ use crate::{
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{ago, escape, table},
+    output::{Cell, Table, escape},
 };
 
 /// Keep what was said in a room, or by somebody: legal holds
@@ -101,25 +101,23 @@ impl Hold {
 
 fn list(asking: &Asking<'_>) -> Result<(), Failure> {
     let holds: List<Held> = asking.look(async |client| Ok(client.get("/v1/holds").await?))?;
-    if holds.items.is_empty() && !asking.console.is_json() {
-        asking.console.note("Nothing is under a legal hold.");
-        return Ok(());
-    }
-    asking.console.answer(&holds, |now| page(&holds.items, now))
+    asking
+        .console
+        .list(&holds, "Nothing is under a legal hold.", page)
 }
 
-fn page(holds: &[Held], now: Millis) -> String {
+fn page(holds: &[Held], now: Millis) -> Table {
     let rows = holds.iter().map(|hold| {
         vec![
-            escape(hold.id.as_deref().unwrap_or_default()).into_owned(),
-            kind(hold.on).to_owned(),
-            escape(hold.name.as_deref().unwrap_or(&hold.target)).into_owned(),
-            ago(hold.at, now),
-            escape(hold.by.as_deref().unwrap_or("operator")).into_owned(),
-            escape(&hold.reason).into_owned(),
+            Cell::or(hold.id.as_deref(), ""),
+            Cell::text(kind(hold.on)),
+            Cell::text(hold.name.as_deref().unwrap_or(&hold.target)),
+            Cell::ago(hold.at, now),
+            Cell::or(hold.by.as_deref(), "operator"),
+            Cell::text(&hold.reason),
         ]
     });
-    table(&["ID", "ON", "NAME", "SINCE", "BY", "REASON"], rows)
+    Table::new(&["ID", "ON", "NAME", "SINCE", "BY", "REASON"], rows)
 }
 
 impl Add {
@@ -229,7 +227,7 @@ mod tests {
             by: None,
             at: Millis(0),
         };
-        let text = page(std::slice::from_ref(&hold), Millis(60_000));
+        let text = page(std::slice::from_ref(&hold), Millis(60_000)).words();
         let row = "0197   room   gen\\u{1b}eral   1 min ago   operator   case 17";
         assert_eq!(text.lines().last(), Some(row));
         assert_eq!(first_upper(&what(&hold, "1")), "The room gen\\u{1b}eral");

@@ -13,7 +13,7 @@ use crate::{
     cli::DryRun,
     console::Console,
     failure::{Exit, Explain as _, Failure},
-    output::{Facts, ago, escape, moment, number, table},
+    output::{Cell, Facts, Table, escape, moment, number},
 };
 
 /// Make, list and revoke invitations
@@ -129,13 +129,8 @@ pub(super) fn show(
     codes: &List<api::Invite>,
     create: &str,
 ) -> Result<(), Failure> {
-    if codes.items.is_empty() && !console.is_json() {
-        console.note(&format!(
-            "There is none that could be used: `{create}` makes one."
-        ));
-        return Ok(());
-    }
-    console.answer(codes, |now| table_of(&codes.items, now))
+    let nothing = format!("There is none that could be used: `{create}` makes one.");
+    console.list(codes, &nothing, table_of)
 }
 
 impl Revoke {
@@ -161,22 +156,22 @@ impl Revoke {
 }
 
 /// Codes, a line each.
-fn table_of(codes: &[api::Invite], now: Millis) -> String {
+fn table_of(codes: &[api::Invite], now: Millis) -> Table {
     let rows = codes.iter().map(|code| {
         vec![
-            escape(&code.id).into_owned(),
+            Cell::text(&code.id),
             // A room's code gives no role on the server.
             match code.room {
-                None => escape(&code.role).into_owned(),
-                Some(_) => String::new(),
+                None => Cell::text(&code.role),
+                Some(_) => Cell::default(),
             },
-            number(code.uses.into()),
-            ago(code.expires_at, now),
-            escape(code.by.as_deref().unwrap_or("operator")).into_owned(),
-            ago(code.created_at, now),
+            Cell::number(code.uses.into()),
+            Cell::ago(code.expires_at, now),
+            Cell::or(code.by.as_deref(), "operator"),
+            Cell::ago(code.created_at, now),
         ]
     });
-    table(&["ID", "ROLE", "#USES", "GOOD UNTIL", "BY", "MADE"], rows)
+    Table::new(&["ID", "ROLE", "#USES", "GOOD UNTIL", "BY", "MADE"], rows)
 }
 
 fn page(made: &api::Invite, now: Millis) -> String {

@@ -60,15 +60,8 @@ impl Message {
 
 fn redactions(asking: &Asking<'_>) -> Result<(), Failure> {
     let found: List<Redaction> = asking.look(async |client| all(client, "/v1/redactions").await)?;
-    if found.items.is_empty() && !asking.console.is_json() {
-        asking
-            .console
-            .note("Nothing was redacted yet: see `chatd message redact --help`.");
-        return Ok(());
-    }
-    asking
-        .console
-        .answer(&found, |now| page::list(&found.items, now))
+    let nothing = "Nothing was redacted yet: see `chatd message redact --help`.";
+    asking.console.list(&found, nothing, page::list)
 }
 
 /// Where a redaction is asked for.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{console::print, failure::Failure};
+use crate::{console::Console, failure::Failure};
 
 /// Print the OpenAPI document of the REST interface
 ///
@@ -15,10 +15,9 @@ pub(crate) struct Openapi {}
 
 impl Openapi {
     #[expect(clippy::unused_self, reason = "every command runs in one way")]
-    pub(crate) fn run(&self) -> Result<(), Failure> {
-        let document = chatd::http::openapi()
-            .to_pretty_json()
-            .map_err(anyhow::Error::from)?;
-        print(&document)
+    pub(crate) fn run(&self, console: &Console) -> Result<(), Failure> {
+        let document = chatd::http::openapi();
+        let text = document.to_pretty_json().map_err(anyhow::Error::from)?;
+        console.answer(&document, |_| text)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     asking::{Asking, all, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{Facts, ago, escape, number},
+    output::{Cell, Facts, Table, ago, escape, number},
 };
 
 /// See and resolve reports of messages
@@ -89,22 +89,17 @@ impl ListOf {
             None => "list the reports".into(),
         };
         let reports = reports.explain(doing, super::room::which())?;
-        if reports.items.is_empty() && !asking.console.is_json() {
-            asking.console.note(if self.resolved {
-                "No report was resolved yet."
-            } else {
-                "No report waits for anybody."
-            });
-            return Ok(());
-        }
-        asking
-            .console
-            .answer(&reports, |now| page(&reports.items, now))
+        let nothing = if self.resolved {
+            "No report was resolved yet."
+        } else {
+            "No report waits for anybody."
+        };
+        asking.console.list(&reports, nothing, page)
     }
 }
 
 /// A block for each: a reason is to be read whole.
-fn page(reports: &[api::Report], now: Millis) -> String {
+fn page(reports: &[api::Report], now: Millis) -> Table {
     let blocks = reports.iter().map(|report| {
         let room = escape(report.room_name.as_deref().unwrap_or(&report.room));
         let author = report.author.as_deref().map(escape);
@@ -126,7 +121,34 @@ fn page(reports: &[api::Report], now: Millis) -> String {
             .maybe("outcome", outcome)
             .under(&escape(&report.id))
     });
-    blocks.collect::<Vec<_>>().join("\n")
+    let blocks = blocks.collect::<Vec<_>>().join("\n");
+    let rows = reports.iter().map(|report| {
+        vec![
+            Cell::text(&report.id),
+            Cell::text(report.room_name.as_deref().unwrap_or(&report.room)),
+            Cell::number(report.seq),
+            Cell::or(report.author.as_deref(), ""),
+            Cell::text(&report.by),
+            Cell::ago(report.at, now),
+            Cell::text(&report.reason),
+            Cell::or(report.resolution.as_deref(), ""),
+            Cell::or(report.resolved_by.as_deref(), ""),
+            Cell::ago_or(report.resolved_at, now, ""),
+        ]
+    });
+    let headings = [
+        "ID",
+        "ROOM",
+        "SEQ",
+        "AUTHOR",
+        "REPORTER",
+        "AT",
+        "REASON",
+        "OUTCOME",
+        "RESOLVED BY",
+        "RESOLVED AT",
+    ];
+    Table::new(&headings, rows).shown_as(blocks)
 }
 
 impl ResolveOne {

@@ -70,7 +70,9 @@ impl Role {
             Self::List => {
                 let roles: List<api::Role> =
                     asking.look(async |client| Ok(client.get("/v1/roles").await?))?;
-                asking.console.answer(&roles, |_| page::list(&roles.items))
+                asking
+                    .console
+                    .list(&roles, "There are no roles.", |all, _| page::list(all))
             }
             Self::Show(Show { role }) => {
                 let shown: Result<api::Role, Failure> =
@@ -84,9 +86,10 @@ impl Role {
             Self::Permissions => {
                 let all: List<PermissionInfo> =
                     asking.look(async |client| Ok(client.get("/v1/permissions").await?))?;
+                let table = |all: &[PermissionInfo], _| page::permissions(all);
                 asking
                     .console
-                    .answer(&all, |_| page::permissions(&all.items))
+                    .list(&all, "There are no permissions.", table)
             }
         }
     }

@@ -143,15 +143,8 @@ impl Room {
 
 fn list(asking: &Asking<'_>) -> Result<(), Failure> {
     let rooms: List<api::Room> = asking.look(async |client| all(client, "/v1/rooms").await)?;
-    if rooms.items.is_empty() && !asking.console.is_json() {
-        asking
-            .console
-            .note("There are no rooms yet: clients make them with POST /v1/rooms.");
-        return Ok(());
-    }
-    asking
-        .console
-        .answer(&rooms, |now| page::list(&rooms.items, now))
+    let nothing = "There are no rooms yet: clients make them with POST /v1/rooms.";
+    asking.console.list(&rooms, nothing, page::list)
 }
 
 impl Show {

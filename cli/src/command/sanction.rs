@@ -12,7 +12,7 @@ use crate::{
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{ago, escape, moment, table},
+    output::{Cell, Table, escape, moment},
 };
 
 /// For how long, and why.
@@ -117,18 +117,18 @@ impl Target<'_> {
 }
 
 /// A line for each.
-pub(super) fn table_of(sanctions: &[api::Sanction], now: Millis) -> String {
+pub(super) fn table_of(sanctions: &[api::Sanction], now: Millis) -> Table {
     let rows = sanctions.iter().map(|sanction| {
         vec![
-            escape(sanction.name.as_deref().unwrap_or(&sanction.user)).into_owned(),
-            sanction.kind.to_string(),
-            sanction.until.map_or("for good".into(), |at| ago(at, now)),
-            ago(sanction.at, now),
-            escape(sanction.by.as_deref().unwrap_or("operator")).into_owned(),
-            escape(sanction.reason.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(sanction.name.as_deref().unwrap_or(&sanction.user)),
+            Cell::text(sanction.kind.as_str()),
+            Cell::ago_or(sanction.until, now, "for good"),
+            Cell::ago(sanction.at, now),
+            Cell::or(sanction.by.as_deref(), "operator"),
+            Cell::or(sanction.reason.as_deref(), ""),
         ]
     });
-    table(&["NAME", "KIND", "UNTIL", "SINCE", "BY", "REASON"], rows)
+    Table::new(&["NAME", "KIND", "UNTIL", "SINCE", "BY", "REASON"], rows)
 }
 
 /// Until when, as the end of a sentence.

@@ -10,12 +10,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::runtime::Builder;
 
-use crate::{
-    console::{Console, print},
-    failure::Failure,
-    output::escape,
-    settings,
-};
+use crate::{console::Console, failure::Failure, output::escape, settings};
 
 /// Run the server
 ///
@@ -57,11 +52,9 @@ impl Serve {
         let console = console.clone();
         let ready = move |listening: Listening| {
             // With nobody reading stdout the server is as useful as before.
-            let _ = if console.is_json() {
-                console.answer(&document(&listening), |_| String::new())
-            } else {
-                print(&banner(&listening, join(mode, private, &listening)))
-            };
+            let _ = console.answer(&document(&listening), |_| {
+                banner(&listening, join(mode, private, &listening))
+            });
         };
         Ok(runtime.block_on(server::serve(loaded, ready))?)
     }

@@ -10,7 +10,7 @@ use crate::{
     args::Noted,
     asking::{Asking, quote},
     failure::{Exit, Explain as _, Failure},
-    output::{ago, count, escape, table},
+    output::{Cell, Table, count, escape},
 };
 
 /// See and end sessions
@@ -85,28 +85,22 @@ impl ListOf {
             asking.look(async |client| Ok(client.get(&path).await?));
         let doing = || format!("list the sessions of `{}`", self.user);
         let sessions = sessions.explain(doing, super::user::who())?;
-        if sessions.items.is_empty() && !asking.console.is_json() {
-            let note = format!("{} is not logged in anywhere.", self.user);
-            asking.console.note(&note);
-            return Ok(());
-        }
-        asking
-            .console
-            .answer(&sessions, |now| table_of(&sessions.items, now))
+        let nothing = format!("{} is not logged in anywhere.", self.user);
+        asking.console.list(&sessions, &nothing, table_of)
     }
 }
 
 /// Sessions, a line each.
-fn table_of(sessions: &[api::Session], now: Millis) -> String {
+fn table_of(sessions: &[api::Session], now: Millis) -> Table {
     let rows = sessions.iter().map(|session| {
         vec![
-            escape(&session.id).into_owned(),
-            ago(session.used_at, now),
-            escape(session.address.as_deref().unwrap_or("-")).into_owned(),
-            escape(session.device.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(&session.id),
+            Cell::ago(session.used_at, now),
+            Cell::or(session.address.as_deref(), "-"),
+            Cell::or(session.device.as_deref(), ""),
         ]
     });
-    table(&["ID", "SEEN", "FROM", "DEVICE"], rows)
+    Table::new(&["ID", "SEEN", "FROM", "DEVICE"], rows)
 }
 
 impl Revoke {

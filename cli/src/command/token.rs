@@ -16,7 +16,7 @@ use crate::{
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
-    output::{Facts, ago, escape, moment, table},
+    output::{Cell, Facts, Table, escape, moment},
 };
 
 /// Issue, list and revoke the tokens of bots
@@ -167,17 +167,11 @@ impl ListOf {
         let tokens: Result<List<Session>, Failure> =
             asking.look(async |client| Ok(client.get(&path(&self.bot)).await?));
         let tokens = tokens.explain(|| format!("list the tokens of `{}`", self.bot), bots())?;
-        if tokens.items.is_empty() && !asking.console.is_json() {
-            let note = format!(
-                "{} has no tokens: `chatd token issue` makes one for a bot.",
-                self.bot
-            );
-            asking.console.note(&note);
-            return Ok(());
-        }
-        asking
-            .console
-            .answer(&tokens, |now| table_of(&tokens.items, now))
+        let nothing = format!(
+            "{} has no tokens: `chatd token issue` makes one for a bot.",
+            self.bot
+        );
+        asking.console.list(&tokens, &nothing, table_of)
     }
 }
 
@@ -221,16 +215,16 @@ impl Revoke {
 }
 
 /// Tokens, a line each.
-pub(super) fn table_of(tokens: &[Session], now: Millis) -> String {
+pub(super) fn table_of(tokens: &[Session], now: Millis) -> Table {
     let rows = tokens.iter().map(|token| {
         vec![
-            escape(token.device.as_deref().unwrap_or_default()).into_owned(),
-            ago(token.created_at, now),
-            token.expires_at.map_or("never".into(), |at| ago(at, now)),
-            scopes(token),
+            Cell::or(token.device.as_deref(), ""),
+            Cell::ago(token.created_at, now),
+            Cell::ago_or(token.expires_at, now, "never"),
+            Cell::text(scopes(token)),
         ]
     });
-    table(&["TOKEN", "ISSUED", "EXPIRES", "SCOPES"], rows)
+    Table::new(&["TOKEN", "ISSUED", "EXPIRES", "SCOPES"], rows)
 }
 
 fn scopes(token: &Session) -> String {

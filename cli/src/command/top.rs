@@ -21,7 +21,7 @@ pub(crate) struct Top {}
 impl Top {
     #[expect(clippy::unused_self, reason = "every command runs in one way")]
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
-        if asking.console.is_json() {
+        if !asking.console.is_words() {
             let status: api::Status =
                 asking.ask_daemon(async |client| Ok(client.get("/v1/status").await?))?;
             return asking.console.answer(&status, |_| String::new());

@@ -142,15 +142,8 @@ impl User {
 
 fn list(asking: &Asking<'_>) -> Result<(), Failure> {
     let users: List<api::User> = asking.look(async |client| all(client, "/v1/users").await)?;
-    if users.items.is_empty() && !asking.console.is_json() {
-        asking
-            .console
-            .note("There are no accounts yet: `chatd user add NAME --role admin` makes the first.");
-        return Ok(());
-    }
-    asking
-        .console
-        .answer(&users, |now| page::list(&users.items, now))
+    let nothing = "There are no accounts yet: `chatd user add NAME --role admin` makes the first.";
+    asking.console.list(&users, nothing, page::list)
 }
 
 impl Show {

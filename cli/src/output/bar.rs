@@ -6,7 +6,7 @@ use crate::console::Console;
 
 /// A bar of this look; drawn nowhere but on a terminal. How long it gets is known later.
 pub(crate) fn bar(console: &Console, template: &str) -> ProgressBar {
-    let target = if console.is_json() || console.is_quiet() {
+    let target = if !console.is_words() || console.is_quiet() {
         ProgressDrawTarget::hidden()
     } else {
         ProgressDrawTarget::stderr_with_hz(8)

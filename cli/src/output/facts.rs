@@ -1,8 +1,8 @@
 //! Details of one thing: a line for each, labels to the left.
 
-use std::{fmt::Write as _, io};
+use std::fmt::Write as _;
 
-use crate::console::has_style;
+use super::bold;
 
 /// Labels and values, in blocks.
 #[derive(Default)]
@@ -49,15 +49,6 @@ impl Facts {
             .expect("a String takes all that is written to it");
         }
         text
-    }
-}
-
-/// A title on a terminal.
-fn bold(title: &str) -> String {
-    if has_style(&io::stdout()) {
-        format!("\x1b[1m{title}\x1b[0m")
-    } else {
-        title.to_owned()
     }
 }
 

@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{PROTOCOL, Pending, Session, Then};
+use super::{Pending, Session, Then};
 use crate::{
     account::Identity,
     chat::{NewMessage, Resume},
-    door::App,
+    door::{App, PROTOCOL},
     hub::{Close, CloseCode, Connection},
     id::{LogId, RoomId},
     model::{Authority, Refusal, RoomName, RoomRef},

@@ -50,12 +50,9 @@ impl List {
                 }
             }
         })?;
-        if found.items.is_empty() && !console.is_json() {
-            console.note("Nothing was archived yet: see `chatd archive --help`.");
-            return Ok(());
-        }
-        console.answer(&found, |now| page::list(&found.items, now))?;
-        if found.next.is_some() && !console.is_json() {
+        let nothing = "Nothing was archived yet: see `chatd archive --help`.";
+        console.list(&found, nothing, page::list)?;
+        if found.next.is_some() && console.is_words() {
             console.note("There are more: say how many with --limit.");
         }
         Ok(())

@@ -8,26 +8,30 @@ use chatd::{
     model::{RunKind, RunState},
 };
 
-use crate::output::{Facts, ago, bytes, count, count_entries, escape, moment, number, span, table};
+use crate::output::{
+    Cell, Facts, Table, bytes, count, count_entries, escape, moment, number, span, table,
+};
 
 /// How many rooms are shown; `--json` has all of them.
 const ROOMS: usize = 50;
 
 /// A line for each run.
-pub(super) fn list(runs: &[Run], now: Millis) -> String {
+pub(super) fn list(runs: &[Run], now: Millis) -> Table {
     let rows = runs.iter().map(|run| {
         vec![
-            escape(run.id.as_deref().unwrap_or_default()).into_owned(),
-            run.kind.to_string(),
-            run.state
-                .map_or_else(String::new, |state| state.to_string()),
-            ago(run.at, now),
-            number(run.entries),
-            bytes(run.size),
-            by(run),
+            Cell::or(run.id.as_deref(), ""),
+            Cell::text(run.kind.to_string()),
+            Cell::text(
+                run.state
+                    .map_or_else(String::new, |state| state.to_string()),
+            ),
+            Cell::ago(run.at, now),
+            Cell::number(run.entries),
+            Cell::bytes(run.size),
+            Cell::text(by(run)),
         ]
     });
-    table(
+    Table::new(
         &["ID", "KIND", "STATE", "WHEN", "#ENTRIES", "#SIZE", "BY"],
         rows,
     )

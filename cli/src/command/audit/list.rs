@@ -91,14 +91,12 @@ impl List {
             "`chatd user list` lists every account; one that is gone has an id still".to_owned(),
         );
         let found = found.explain(|| "list acts".into(), hint)?;
-        if found.items.is_empty() && !asking.console.is_json() {
-            asking.console.note("There are no such acts.");
-            return Ok(());
-        }
         asking
             .console
-            .answer(&found, |_| page::list(&found.items))?;
-        if found.next.is_some() && !asking.console.is_json() {
+            .list(&found, "There are no such acts.", |acts, _| {
+                page::list(acts)
+            })?;
+        if found.next.is_some() && asking.console.is_words() {
             let more = "There are more: say --limit, --since or --act, or write all out with \
                         `chatd audit export`.";
             asking.console.note(more);

@@ -8,27 +8,27 @@ use chatd::{
 };
 use serde_json::Value;
 
-use crate::output::{escape, exact, table};
+use crate::output::{Cell, Table, escape, exact};
 
 /// A line for each act.
-pub(super) fn list(acts: &[Act]) -> String {
+pub(super) fn list(acts: &[Act]) -> Table {
     let people = people_of_the_system();
     let rows = acts.iter().map(|act| {
         vec![
-            act.seq.to_string(),
-            act.at.map_or_else(|| "?".into(), exact),
-            act.act
-                .as_deref()
-                .map_or("does not read".into(), escape)
-                .into_owned(),
-            act.actor
-                .as_ref()
-                .map_or_else(String::new, |a| who(a, &people)),
-            act.target.as_ref().map_or_else(String::new, shown),
-            detail(act),
+            Cell::pair(act.seq.to_string(), act.seq.to_string()),
+            act.at
+                .map_or_else(|| Cell::pair("", "?"), |at| Cell::text(exact(at))),
+            Cell::or(act.act.as_deref(), "does not read"),
+            Cell::text(
+                act.actor
+                    .as_ref()
+                    .map_or_else(String::new, |a| who(a, &people)),
+            ),
+            Cell::text(act.target.as_ref().map_or_else(String::new, shown)),
+            Cell::text(detail(act)),
         ]
     });
-    table(&["#SEQ", "TIME", "ACT", "WHO", "TARGET", "DETAIL"], rows)
+    Table::new(&["#SEQ", "TIME", "ACT", "WHO", "TARGET", "DETAIL"], rows)
 }
 
 /// Users of the operating system by their number, as far as the machine's own file has them.
@@ -172,9 +172,8 @@ mod tests {
 
     #[test]
     fn a_change_is_told_in_few_words_and_safe_ones() {
-        let text = list(&[act(
-            &json!({"before": "member", "after": "admin", "by": "2"}),
-        )]);
+        let changed = act(&json!({"before": "member", "after": "admin", "by": "2"}));
+        let text = list(&[changed]).words();
         let line = text.lines().last().expect("a row");
         assert!(line.contains("1970-01-01T00:00:00Z"), "{line}");
         assert!(line.contains("uid 4000000, sudo by ben\\u{1b}"), "{line}");

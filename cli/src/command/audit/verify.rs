@@ -47,7 +47,7 @@ impl Verify {
             Ok((checked, first))
         })?;
         let trouble = trouble(&checked, self.expect.as_ref());
-        if trouble.is_none() || asking.console.is_json() {
+        if trouble.is_none() || !asking.console.is_words() {
             let document = document(&checked, trouble.as_deref());
             let words = |_| page(&checked, first);
             asking.console.answer(&document, words)?;

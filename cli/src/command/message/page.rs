@@ -7,20 +7,20 @@ use chatd::{
     clock::Millis,
 };
 
-use crate::output::{Facts, ago, count, escape, moment, number, table};
+use crate::output::{Cell, Facts, Table, ago, count, escape, moment, number, table};
 
 /// The table of redactions.
-pub(super) fn list(redactions: &[Redaction], now: Millis) -> String {
+pub(super) fn list(redactions: &[Redaction], now: Millis) -> Table {
     let rows = redactions.iter().map(|r| {
         vec![
-            escape(r.id.as_deref().unwrap_or_default()).into_owned(),
-            who(r),
-            number(r.messages),
-            number(r.rooms.len() as u64),
-            ago(r.at, now),
-            escape(r.by.as_deref().unwrap_or("server")).into_owned(),
+            Cell::or(r.id.as_deref(), ""),
+            Cell::text(r.user_name.as_deref().unwrap_or(&r.user)),
+            Cell::number(r.messages),
+            Cell::number(r.rooms.len() as u64),
+            Cell::ago(r.at, now),
+            Cell::or(r.by.as_deref(), "server"),
             state(r, now),
-            escape(r.reason.as_deref().unwrap_or_default()).into_owned(),
+            Cell::or(r.reason.as_deref(), ""),
         ]
     });
     let headings = [
@@ -33,7 +33,7 @@ pub(super) fn list(redactions: &[Redaction], now: Millis) -> String {
         "STATE",
         "REASON",
     ];
-    table(&headings, rows)
+    Table::new(&headings, rows)
 }
 
 /// One redaction, done or only counted.
@@ -97,14 +97,15 @@ fn who(r: &Redaction) -> String {
     escape(r.user_name.as_deref().unwrap_or(&r.user)).into_owned()
 }
 
-fn state(r: &Redaction, now: Millis) -> String {
-    match (r.undone_at, r.finished_at, r.restorable_until) {
-        (Some(at), ..) => format!("undone {}", ago(at, now)),
-        (None, None, _) => "unfinished".into(),
-        (None, Some(_), Some(until)) => format!("undo {}", until_when(until, now)),
-        (None, Some(_), None) if r.messages == 0 => "nothing found".into(),
-        (None, Some(_), None) => "erased".into(),
-    }
+fn state(r: &Redaction, now: Millis) -> Cell {
+    let (raw, shown) = match (r.undone_at, r.finished_at, r.restorable_until) {
+        (Some(at), ..) => ("undone", format!("undone {}", ago(at, now))),
+        (None, None, _) => ("unfinished", "unfinished".into()),
+        (None, Some(_), Some(until)) => ("restorable", format!("undo {}", until_when(until, now))),
+        (None, Some(_), None) if r.messages == 0 => ("empty", "nothing found".into()),
+        (None, Some(_), None) => ("erased", "erased".into()),
+    };
+    Cell::pair(raw, shown)
 }
 
 /// `within 6 d`.

@@ -4,21 +4,21 @@ use std::fmt::Write as _;
 
 use chatd::admin::api::{PermissionInfo, Role};
 
-use crate::output::{Facts, escape, number, table};
+use crate::output::{Cell, Facts, Table, escape, number, table};
 
 /// A line for each role.
-pub(super) fn list(roles: &[Role]) -> String {
+pub(super) fn list(roles: &[Role]) -> Table {
     let rows = roles.iter().map(|role| {
         vec![
-            escape(&role.name).into_owned(),
-            kind(role).to_owned(),
-            number(role.users),
-            number(role.permissions.iter().count() as u64),
-            escape(role.description.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(&role.name),
+            Cell::text(kind(role)),
+            Cell::number(role.users),
+            Cell::number(role.permissions.iter().count() as u64),
+            Cell::or(role.description.as_deref(), ""),
         ]
     });
     let headings = &["NAME", "KIND", "#USERS", "#PERMISSIONS", "DESCRIPTION"];
-    table(headings, rows)
+    Table::new(headings, rows)
 }
 
 /// A role with all that it lets one do.
@@ -39,7 +39,7 @@ pub(super) fn detail(role: &Role) -> String {
 }
 
 /// The catalogue: two lines each, as one would not fit a terminal.
-pub(super) fn permissions(all: &[PermissionInfo]) -> String {
+pub(super) fn permissions(all: &[PermissionInfo]) -> Table {
     let width = all.iter().map(|p| p.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for permission in all {
@@ -51,7 +51,14 @@ pub(super) fn permissions(all: &[PermissionInfo]) -> String {
         }
         writeln!(text, "{name:<width$}   {roles}\n  {what}").expect("a String takes it");
     }
-    text
+    let rows = all.iter().map(|p| {
+        vec![
+            Cell::text(&p.name),
+            Cell::text(&p.what),
+            Cell::text(p.roles.join(" ")),
+        ]
+    });
+    Table::new(&["NAME", "WHAT", "ROLES"], rows).shown_as(text)
 }
 
 fn kind(role: &Role) -> &'static str {

@@ -8,23 +8,23 @@ use chatd::{
     model::{History, RoomRole},
 };
 
-use crate::output::{Facts, ago, escape, moment, number, span, table};
+use crate::output::{Cell, Facts, Table, ago, escape, moment, number, span, table};
 
 /// A line for each room.
-pub(super) fn list(rooms: &[Room], now: Millis) -> String {
+pub(super) fn list(rooms: &[Room], now: Millis) -> Table {
     let rows = rooms.iter().map(|room| {
         vec![
-            escape(&room.name).into_owned(),
-            room.kind.to_string(),
-            number(room.members),
-            number(room.n),
-            ago(room.last_at, now),
-            escape(&room.owner).into_owned(),
-            if room.rules.locked { "locked" } else { "" }.to_owned(),
-            escape(room.title.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(&room.name),
+            Cell::text(room.kind.as_str()),
+            Cell::number(room.members),
+            Cell::number(room.n),
+            Cell::ago(room.last_at, now),
+            Cell::text(&room.owner),
+            Cell::flag(room.rules.locked, "locked"),
+            Cell::or(room.title.as_deref(), ""),
         ]
     });
-    table(
+    Table::new(
         &[
             "NAME",
             "KIND",
@@ -32,7 +32,7 @@ pub(super) fn list(rooms: &[Room], now: Millis) -> String {
             "#MESSAGES",
             "ACTIVE",
             "OWNER",
-            "LOCK",
+            "LOCKED",
             "TITLE",
         ],
         rows,

@@ -72,13 +72,7 @@ impl ListOf {
             asking.look(async |client| all(client, &path).await);
         let doing = || format!("list who is muted or banned in room `{}`", self.room);
         let found = found.explain(doing, which())?;
-        if found.items.is_empty() && !asking.console.is_json() {
-            let note = format!("Nobody is muted or banned in {}.", self.room);
-            asking.console.note(&note);
-            return Ok(());
-        }
-        asking
-            .console
-            .answer(&found, |now| table_of(&found.items, now))
+        let nothing = format!("Nobody is muted or banned in {}.", self.room);
+        asking.console.list(&found, &nothing, table_of)
     }
 }

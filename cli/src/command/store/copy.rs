@@ -154,14 +154,15 @@ impl<'a> Watch<'a> {
 
 fn dry(console: &Console, plan: &Plan) -> Result<(), Failure> {
     let (from, to) = (&plan.from, &plan.to);
+    let line = json!({
+        "event": "plan",
+        "from": from,
+        "to": to,
+        "only_compare": plan.only_compare,
+        "dry_run": true,
+    });
     if console.is_json() {
-        return console.line(&json!({
-            "event": "plan",
-            "from": from,
-            "to": to,
-            "only_compare": plan.only_compare,
-            "dry_run": true,
-        }));
+        return console.line(&line);
     }
     let records = count(from.records, "record");
     let (source, destination) = (escape(&from.url), escape(&to.url));
@@ -178,16 +179,16 @@ fn dry(console: &Console, plan: &Plan) -> Result<(), Failure> {
             format!("{records} would go from {source} to {destination}, which is empty.")
         }
     };
-    crate::console::print(&format!("Dry run: {what} Nothing was changed."))
+    console.answer(&line, |_| format!("Dry run: {what} Nothing was changed."))
 }
 
 fn finish(console: &Console, from: &Found, to: &Found, report: &Report) -> Result<(), Failure> {
+    let mut line: Value = serde_json::to_value(report).map_err(anyhow::Error::from)?;
+    line["event"] = "done".into();
+    line["from"] = from.url.as_str().into();
+    line["to"] = to.url.as_str().into();
+    line["dry_run"] = false.into();
     if console.is_json() {
-        let mut line: Value = serde_json::to_value(report).map_err(anyhow::Error::from)?;
-        line["event"] = "done".into();
-        line["from"] = from.url.as_str().into();
-        line["to"] = to.url.as_str().into();
-        line["dry_run"] = false.into();
         return console.line(&line);
     }
     let rows = report.tables.iter().rev().map(|one| {
@@ -207,13 +208,13 @@ fn finish(console: &Console, from: &Found, to: &Found, report: &Report) -> Resul
         "their counts are the same"
     };
     if report.copied == 0 && records > 0 {
-        return crate::console::print(&format!(
-            "{source} and {destination} have {all}; {compared}.\n\n{tables}"
-        ));
+        return console.answer(&line, |_| {
+            format!("{source} and {destination} have {all}; {compared}.\n\n{tables}")
+        });
     }
-    crate::console::print(&format!(
-        "Copied {source} to {destination}: {all}; {compared}.\n\n{tables}"
-    ))?;
+    console.answer(&line, |_| {
+        format!("Copied {source} to {destination}: {all}; {compared}.\n\n{tables}")
+    })?;
     console.note(
         "\nNext: set store.url (or store.url_file) to the new store, keep the data directory with its \
          keys, and start chatd.\nThe old store is as it was; once the new one has been served, do not \

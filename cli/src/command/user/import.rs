@@ -226,7 +226,7 @@ impl Import {
             .iter()
             .filter(|e| e.account.code.is_some())
             .count();
-        if codes == 0 || report.dry_run || console.is_json() {
+        if codes == 0 || report.dry_run || !console.is_words() {
             return Ok(());
         }
         let many = count(codes as u64, "one-time code");

@@ -7,7 +7,7 @@ use chatd::{
 
 use crate::{
     command::token,
-    output::{Facts, ago, escape, moment, table},
+    output::{Cell, Facts, Table, ago, escape, moment, table},
 };
 
 /// What a person with a code must know.
@@ -15,19 +15,22 @@ pub(super) const CODE_NOTE: &str =
     "The code is shown this once. Its owner sets a password with POST /v1/claim.";
 
 /// A line for each account.
-pub(super) fn list(users: &[User], now: Millis) -> String {
+pub(super) fn list(users: &[User], now: Millis) -> Table {
     let rows = users.iter().map(|user| {
         vec![
-            escape(&user.name).into_owned(),
-            escape(&user.role).into_owned(),
-            if user.bot { "bot" } else { "" }.to_owned(),
-            user.status.to_string(),
-            ago(user.created_at, now),
-            escape(user.email.as_deref().unwrap_or_default()).into_owned(),
-            escape(user.display_name.as_deref().unwrap_or_default()).into_owned(),
+            Cell::text(&user.name),
+            Cell::text(&user.role),
+            Cell::pair(
+                if user.bot { "bot" } else { "person" },
+                if user.bot { "bot" } else { "" },
+            ),
+            Cell::text(user.status.as_str()),
+            Cell::ago(user.created_at, now),
+            Cell::or(user.email.as_deref(), ""),
+            Cell::or(user.display_name.as_deref(), ""),
         ]
     });
-    table(
+    Table::new(
         &[
             "NAME",
             "ROLE",
@@ -71,7 +74,7 @@ pub(super) fn detail(detail: &UserDetail, now: Millis) -> String {
     }
     if !detail.sessions.is_empty() {
         let sessions = if user.bot {
-            token::table_of(&detail.sessions, now)
+            token::table_of(&detail.sessions, now).words()
         } else {
             sessions(&detail.sessions, now)
         };

@@ -25,6 +25,7 @@ fn a_run(with: &Value) -> Run {
 #[test]
 fn a_run_tells_what_it_did_and_what_it_saved() {
     let page = run(&a_run(&json!({})), None, NOW);
+    let page = crate::output::plain(&page);
     for part in [
         "Archived 12,000 entries in 1 room.",
         "4.0 s, 3,000 entries a second",
@@ -115,7 +116,7 @@ fn a_list_tells_who_and_how_much() {
         a_run(&json!({})),
         a_run(&json!({"scheduled": true, "by": null})),
     ];
-    let text = list(&runs, NOW);
+    let text = list(&runs, NOW).words();
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[1].starts_with("0197"), "{text}");
     assert!(

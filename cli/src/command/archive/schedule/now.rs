@@ -22,7 +22,6 @@ use super::{
 use crate::{
     asking::Asking,
     cli::DryRun,
-    console::print,
     failure::{Exit, Explain as _, Failure},
 };
 
@@ -81,8 +80,8 @@ impl RunNow {
         }
         let mut ended = Ok(());
         for (i, run) in done.iter().enumerate() {
-            if i > 0 && !console.is_json() {
-                print("\n")?;
+            if i > 0 && console.is_words() {
+                console.words("\n")?;
             }
             let told = match (dry_run, run.kind) {
                 (true, RunKind::Prune) => {
