@@ -3,13 +3,17 @@
 //! The same router is served in the command line's own process, over a pipe in memory, when no server runs:
 //! one code path, one set of rules. Who speaks is told by the kernel, not by the client.
 
+mod access;
 pub mod api;
 mod client;
+mod level;
 mod router;
 mod socket;
 
 pub use self::{
+    access::{Access, Peer},
     client::{Client, Error},
-    router::{Peer, router, serve_connection},
+    level::{Level, levels},
+    router::{router, serve_connection},
     socket::{Listener, SocketError},
 };

@@ -17,11 +17,14 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    runtime::Handle,
+    time::{MissedTickBehavior, interval},
+};
 
 use self::{backend::Location, core::Core, passed::Passed};
 use crate::{
-    admin::{self, Client, Listener, Peer, SocketError},
+    admin::{self, Access, Client, Listener, Peer, SocketError},
     auth,
     clock::Clock,
     config::{Config, Loaded, Origin, Period},
@@ -187,9 +190,10 @@ async fn open_doors(
         None => None,
     };
     let metrics_address = metrics_socket.as_ref().map(listen::address).transpose()?;
+    let access = Access::resolve(&config.admin).map_err(Error::Config)?;
     let listener = match passed.admin {
         Some(socket) => Listener::passed(socket)?,
-        None => Listener::bind(&admin_path(config))?,
+        None => Listener::bind(&admin_path(config), &config.admin.group)?,
     };
     let path = listener.path().to_owned();
     let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
@@ -200,8 +204,8 @@ async fn open_doors(
             source,
         })?;
     let desk = core.desk(Some(address));
-    let admin = listener.serve(admin::router(desk), app.stopping.clone(), app.tasks.clone());
-    app.tasks.spawn(admin);
+    let router = admin::router(desk, Handle::current());
+    listener.serve_apart(router, access, app.stopping.clone(), &app.tasks)?;
     let upgrades = Router::new().route("/v1/ws", get(ws::upgrade));
     let router = http::router(app, core.desk(Some(address)), upgrades);
     app.tasks
@@ -252,10 +256,7 @@ async fn upkeep(app: Arc<crate::door::App>) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A running server.
-    Daemon {
-        /// Its process.
-        pid: u32,
-    },
+    Daemon,
     /// The store itself: no server runs.
     Offline {
         /// Which.
@@ -276,18 +277,24 @@ impl Closer {
     }
 }
 
-/// A client to the server that has the store open, and its process; none when no server runs. Makes nothing
-/// and opens no store, so that asking is never in the way of a server that starts.
-pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
+/// A client to the server that has the store open; none when no server runs. Makes nothing and opens no store, so
+/// that asking is never in the way of a server that starts. Who may not look at the store, or has none here, and
+/// says where the admin socket is, gets the server behind that.
+pub async fn find(config: &Config) -> Result<Option<Client>, Error> {
     let location = Location::of(config)?;
     let path = location.beside();
-    let holder = backend::holder(&location);
-    let holder = holder.map_err(|source| Error::Io {
-        what: format!("cannot look at the store in {}", parent(path).display()),
-        source,
-    })?;
-    let Some(holder) = holder else {
-        return Ok(None);
+    let holder = match backend::holder(&location) {
+        Ok(Some(holder)) => holder,
+        Ok(None) => return find_by_socket(config).await,
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && is_socket_named(config) => {
+            return find_by_socket(config).await;
+        }
+        Err(source) => {
+            return Err(Error::Io {
+                what: format!("cannot look at the store in {}", parent(path).display()),
+                source,
+            });
+        }
     };
     let Some(socket) = holder.socket else {
         let path = parent(path).display().to_string();
@@ -298,7 +305,23 @@ pub async fn find(config: &Config) -> Result<Option<(Client, u32)>, Error> {
         }
         .into());
     };
-    Ok(Some((Client::connect(&socket).await?, holder.pid)))
+    Ok(Some(Client::connect(&socket).await?))
+}
+
+fn is_socket_named(config: &Config) -> bool {
+    !config.admin.socket.as_os_str().is_empty()
+}
+
+/// The server at the socket that the settings name; none where nobody answers.
+async fn find_by_socket(config: &Config) -> Result<Option<Client>, Error> {
+    if !is_socket_named(config) {
+        return Ok(None);
+    }
+    match Client::connect(&config.admin.socket).await {
+        Ok(client) => Ok(Some(client)),
+        Err(admin::Error::Unreachable { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// The path of the store, when there is none yet and no server runs that has another: whoever only looks need
@@ -307,8 +330,9 @@ pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
     let location = Location::of(config)?;
     // What cannot be looked at is told by whoever opens it.
     let held = backend::holder(&location).is_ok_and(|holder| holder.is_some());
+    let elsewhere = is_socket_named(config) && config.admin.socket.exists();
     Ok(match location {
-        Location::Sqlite(path) if !held && !path.exists() => Some(path),
+        Location::Sqlite(path) if !held && !elsewhere && !path.exists() => Some(path),
         _ => None,
     })
 }
@@ -316,15 +340,16 @@ pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
 /// A client for operators: to the server that has the store open, or else to the same router in this
 /// process, over the store itself.
 pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error> {
-    if let Some((client, pid)) = find(config).await? {
-        return Ok((client, Mode::Daemon { pid }, Closer(None)));
+    if let Some(client) = find(config).await? {
+        return Ok((client, Mode::Daemon, Closer(None)));
     }
     let store = Location::of(config)?.shown();
     let mut config = config.clone();
     // Somebody sits in front of it.
     config.store.wait = config.store.wait.min(Period(PATIENCE));
     let core = Core::open(&Arc::new(config), &new_feeds()).await?;
-    let client = Client::local(admin::router(core.desk(None)), Peer::this()).await?;
+    let router = admin::router(core.desk(None), Handle::current());
+    let client = Client::local(router, Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))
 }
 

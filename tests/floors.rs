@@ -47,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth/keys", "auth/token"]),
     ("ed25519_dalek", &["auth/keys"]),
     ("governor", &["limit"]),
+    ("nix", &["admin/access"]),
     (
         "axum",
         &["door", "desk", "http", "ws", "admin", "metrics", "server"],

@@ -45,6 +45,7 @@ mod origin;
 mod outage;
 mod overload;
 mod passwords;
+mod peers;
 mod permissions;
 mod privacy;
 mod races;

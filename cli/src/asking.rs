@@ -63,7 +63,7 @@ impl Asking<'_> {
         let config = settings::load(&self.sources)?.config;
         one_thread()?.block_on(async {
             let found = server::find(&config).await?;
-            let (client, _) = found.ok_or(Failure::NotRunning)?;
+            let client = found.ok_or(Failure::NotRunning)?;
             self.within(work(&self.introduce(client))).await
         })
     }
@@ -96,7 +96,7 @@ impl Asking<'_> {
             why,
         };
         match server::find(config).await {
-            Ok(Some((client, _))) => Ok(self.introduce(client)),
+            Ok(Some(client)) => Ok(self.introduce(client)),
             Ok(None) => Err(unreachable("it is not running".into())),
             Err(server::Error::Unreachable(e)) => Err(e),
             Err(e) => Err(unreachable(e.to_string())),

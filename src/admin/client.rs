@@ -12,10 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, sync::Mutex};
 
-use super::{
-    api::Refused,
-    router::{Peer, serve_connection},
-};
+use super::{access::Peer, api::Refused, router::serve_connection};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +24,9 @@ pub enum Error {
     #[error("{}", .0.detail)]
     Refused(Refused),
     /// The socket is not for this user of the operating system.
-    #[error("the admin socket {path} is for root and for the user chatd runs as")]
+    #[error(
+        "the admin socket {path} is for root, for the user chatd runs as, and for the group that admin.group names"
+    )]
     Denied {
         /// The socket.
         path: String,

@@ -6,17 +6,25 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use hyper::Method;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 
-use super::api;
+use tokio::runtime::Handle;
+use tracing::Instrument as _;
+
+use super::{
+    access::Peer,
+    api,
+    level::{Level, needed},
+};
 use crate::{
     desk::{self, Desk},
     door::{Context, Problem, attach_context},
@@ -25,38 +33,20 @@ use crate::{
 
 /// How long a connection may say nothing before its place is given to another.
 const IDLE: Duration = Duration::from_mins(1);
+/// How long the chat side may take to answer, a little less than the command line waits.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// What is answered here and does not wait for the chat side: how it is, even if it is stuck.
+const APART: &[&str] = &[
+    "/v1/status",
+    "/v1/watch",
+    "/v1/events",
+    "/v1/conns",
+    "/v1/jobs",
+];
 
-/// The other end of the socket, as the kernel tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// The operating system's user.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-    /// The process, where it can be told.
-    pub pid: Option<i32>,
-}
-
-impl Peer {
-    /// This process itself.
-    pub fn this() -> Self {
-        Self {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-            pid: i32::try_from(std::process::id()).ok(),
-        }
-    }
-
-    /// Whether it may use the socket: root, and whoever the server runs as. The overflow uid stands for
-    /// somebody unknown.
-    fn may(self) -> bool {
-        const OVERFLOW: u32 = 65534;
-        self.uid != OVERFLOW && (self.uid == 0 || self.uid == rustix::process::geteuid().as_raw())
-    }
-}
-
-/// The router.
-pub fn router(desk: Desk) -> Router {
+/// The router. `chat` is the runtime that serves the chat; what needs that side is done there, so that it does not
+/// matter on which one this router is served.
+pub fn router(desk: Desk, chat: Handle) -> Router {
     let desk = Arc::new(desk);
     let (both, _) = desk::table().split_for_parts();
     let (theirs, _) = desk::operators_table().split_for_parts();
@@ -68,6 +58,9 @@ pub fn router(desk: Desk) -> Router {
         .merge(both)
         .merge(theirs)
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            take_over(chat.clone(), request, next)
+        }))
         .layer(middleware::from_fn(admit))
         .layer(middleware::from_fn(|request: Request, next: Next| {
             attach_context(&[], request, next)
@@ -91,21 +84,38 @@ where
 
 /// Lets those in who may, and says on whose authority they act.
 async fn admit(mut request: Request, next: Next) -> Response {
-    match request.extensions().get::<Peer>().copied() {
-        Some(peer) if peer.may() => {
-            let by = Authority::Operator(operator(peer, &request));
-            request.extensions_mut().insert(by);
-            next.run(request).await
-        }
-        _ => {
-            let why = "this socket is for root and for the user the server runs as";
-            Problem::from(Refusal::Forbidden(why.into())).into_response()
-        }
+    let route = request.extensions().get::<MatchedPath>();
+    let needed = route.map_or(Level::View, |route| {
+        needed(request.method(), route.as_str())
+    });
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return Problem::from(Refusal::Internal).into_response();
+    };
+    if peer.level < Some(needed) {
+        return Problem::from(Refusal::Forbidden(peer.refusal(needed))).into_response();
+    }
+    let by = Authority::Operator(operator(peer, &request));
+    request.extensions_mut().insert(by);
+    next.run(request).await
+}
+
+/// Has the chat side do what needs it, and says so when it does not answer.
+async fn take_over(chat: Handle, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    if request.method() == Method::GET && route.is_none_or(|it| APART.contains(&it.as_str())) {
+        return next.run(request).await;
+    }
+    let span = tracing::Span::current();
+    let working = chat.spawn(async move { next.run(request).await }.instrument(span));
+    match tokio::time::timeout(PATIENCE, working).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_panicked)) => Problem::from(Refusal::Internal).into_response(),
+        Err(_) => Problem::from(Refusal::Unavailable).into_response(),
     }
 }
 
 /// Who asks, as the control log names them.
-fn operator(Peer { uid, gid, pid }: Peer, request: &Request) -> Actor {
+fn operator(Peer { uid, gid, pid, .. }: Peer, request: &Request) -> Actor {
     let claim = |name| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.chars().take(256).collect::<String>())

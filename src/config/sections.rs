@@ -202,5 +202,15 @@ sections! {
         /// The path of the admin socket. Empty for `admin.sock` in `server.data_dir`, or, as a service, in
         /// the runtime directory that the service manager made.
         socket: PathBuf = "";
+        /// The group of the admin socket, a name or number: its members can reach it, and may what the next
+        /// three settings say. Empty for the group the server runs as.
+        group: String = "";
+        /// Who may see how the server is and list what there is, beside root and the user it runs as: such
+        /// as `user:ana`, `group:adm`, `uid:1000`, `gid:4`.
+        view: Vec<String> = [];
+        /// Who may also keep order and keep it running, without getting or giving rights or texts.
+        operate: Vec<String> = [];
+        /// Who may do everything.
+        own: Vec<String> = [];
     }
 }

@@ -58,7 +58,7 @@ async fn watch(supervisor: Supervisor, app: &Arc<App>, serving: &Handle, limit: 
     let (pause, limit) = (limit / 4, limit / 2);
     loop {
         #[cfg(debug_assertions)]
-        stall::when_asked(app);
+        stall::when_asked(app, serving);
         all_answer(parts(app, serving, limit), limit).await;
         supervisor.alive().await;
         sleep(pause).await;
@@ -131,6 +131,8 @@ mod stall {
         time::Duration,
     };
 
+    use tokio::runtime::Handle;
+
     use crate::{
         door::App,
         hub::{Close, CloseCode},
@@ -139,8 +141,8 @@ mod stall {
         model::Refusal,
     };
 
-    /// `TEST_STALL_CHATD=appender:FILE` or `hub:FILE`: as long as FILE is there, that part is stuck.
-    pub(super) fn when_asked(app: &Arc<App>) {
+    /// `TEST_STALL_CHATD=appender:FILE`, `hub:FILE` or `threads:FILE`: as long as FILE is there, that part is stuck.
+    pub(super) fn when_asked(app: &Arc<App>, serving: &Handle) {
         let Ok(wanted) = std::env::var("TEST_STALL_CHATD") else {
             return;
         };
@@ -161,6 +163,11 @@ mod stall {
             app.chat
                 .log
                 .submit(&touches, None, Box::new(block), never_mind);
+        } else if part == "threads" {
+            for _ in 0..serving.metrics().num_workers() {
+                let file = file.clone();
+                serving.spawn(async move { while_there(&file) });
+            }
         } else {
             let hub = Arc::clone(&app.hub);
             thread::spawn(move || {

@@ -1,7 +1,14 @@
 //! How the server is.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::Ops;
 use crate::{clock::Millis, store::About};
+
+/// How long a store may take to say what it holds.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How the server is, beside the counters in `stats`.
 #[derive(Clone, Debug)]
@@ -47,7 +54,9 @@ impl Ops {
             self.store.ping().await?;
             self.store.info().await
         };
-        let info = asked.await.map_err(|e| e.to_string())?;
+        let late = |_| format!("no answer within {} s", PATIENCE.as_secs());
+        let info = timeout(PATIENCE, asked).await.map_err(late)?;
+        let info = info.map_err(|e| e.to_string())?;
         Ok(Holds {
             bytes: info.bytes,
             users: info.users,

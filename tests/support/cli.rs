@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::Write,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -94,11 +95,58 @@ pub(crate) async fn run_with(
     stdin: &str,
 ) -> Output {
     let mut command = chatd(dir);
-    command.envs(env.iter().cloned());
+    command.envs(env.iter().cloned()).args(args);
+    finish(command, args, stdin).await
+}
+
+/// Somebody of this machine: a user, its main group, and the other groups of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Somebody {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) groups: &'static [u32],
+}
+
+/// Whether tests may be somebody else.
+pub(crate) fn may_be_others() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs `chatd ARGS` in `dir` as somebody else. Everybody may enter `dir` from here on.
+pub(crate) async fn run_as(dir: &Path, who: Somebody, args: &[&str]) -> Output {
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(dir, everybody).expect("ours");
+    // Where the binary was built, others may not be able to go.
+    let binary = dir.join("chatd");
+    if !binary.exists() {
+        std::fs::copy(env!("CARGO_BIN_EXE_chatd"), &binary).expect("room for the binary");
+    }
+    let known = chatd(dir);
+    let mut command = Command::new("setpriv");
+    command.env_clear().current_dir(dir);
+    for (name, value) in known.get_envs() {
+        command.env(name, value.expect("set"));
+    }
+    let groups: Vec<String> = who.groups.iter().map(u32::to_string).collect();
+    let groups = match groups.as_slice() {
+        [] => "--clear-groups".to_owned(),
+        some => format!("--groups={}", some.join(",")),
+    };
+    command
+        .args([
+            format!("--reuid={}", who.uid),
+            format!("--regid={}", who.gid),
+            groups,
+        ])
+        .arg(binary)
+        .args(args);
+    finish(command, args, "").await
+}
+
+async fn finish(mut command: Command, args: &[&str], stdin: &str) -> Output {
     let args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
     let stdin = stdin.to_owned();
     command
-        .args(&args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
-    Admin, End, Output, Rest, User, Ws,
+    Admin, End, Output, Rest, Somebody, User, Ws,
     cli::{self, chatd},
     mongo::{Base, shared},
     process::Process,
@@ -284,6 +284,11 @@ impl Server {
             .await
             .expect_err("the token is no good");
         (refusal, ws.closed().await)
+    }
+
+    /// `chatd ARGS` by somebody who knows where the admin socket is, and may not look at the data.
+    pub(crate) async fn cli_as(&self, who: Somebody, args: &[&str]) -> Output {
+        cli::run_as(self.dir.path(), who, args).await
     }
 
     /// `chatd ARGS --data-dir DIR`.

@@ -101,7 +101,8 @@ impl Exit {
 
     pub(super) fn of_server(e: &server::Error) -> Self {
         match e {
-            server::Error::Config(_) | server::Error::Admin(SocketError::TooLong(_)) => {
+            server::Error::Config(_)
+            | server::Error::Admin(SocketError::TooLong(_) | SocketError::Group(_)) => {
                 Self::BadConfig
             }
             server::Error::Argument(_) => Self::Usage,

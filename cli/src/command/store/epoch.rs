@@ -33,12 +33,16 @@ impl NewEpoch {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.dry.dry_run;
         let config = settings::load(&asking.sources)?.config;
-        if let Some((_, pid)) = one_thread()?.block_on(server::find(&config))? {
-            let path = config.server.data_dir.display().to_string();
+        one_thread()?.block_on(async {
+            let Some(client) = server::find(&config).await? else {
+                return Ok(());
+            };
+            let status: api::Status = client.get("/v1/status").await?;
+            let (path, pid) = (config.server.data_dir.display().to_string(), status.pid);
             let socket = None;
             let locked = store::Error::Locked { path, pid, socket };
-            return Err(server::Error::from(locked).into());
-        }
+            Err(Failure::from(server::Error::from(locked)))
+        })?;
         // It makes no store that is not there.
         let set: EpochSet = asking.look(async |client| {
             let body = api::NewEpoch { dry_run };
