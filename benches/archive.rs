@@ -232,6 +232,7 @@ impl House {
                         body: talk.say(&mut dice),
                         reply_to: None,
                     },
+                    over: None,
                 }
             });
             self.put(entries.collect(), Vec::new()).await?;

@@ -2,6 +2,7 @@
 //! authorises, appends, answers.
 
 mod departure;
+mod edits;
 mod invites;
 mod joining;
 mod members;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use self::{
     departure::Departed,
+    edits::{Changed, NewEdit},
     invites::RoomCode,
     members::MemberView,
     messages::{HistoryPage, MessageView, NewMessage, Sent},

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod deletions;
+mod edits;
 mod members;
 mod messages;
 mod rooms;
@@ -83,7 +84,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(members::list))
         .routes(routes!(members::put, members::patch, members::remove))
         .routes(routes!(messages::history, messages::send))
-        .routes(routes!(messages::show, deletions::delete))
+        .routes(routes!(messages::show, edits::edit, deletions::delete))
         .routes(routes!(messages::report))
 }
 

@@ -179,6 +179,14 @@ impl Hub {
         }
     }
 
+    /// Changes what is remembered of whatever events `change` makes something else of.
+    pub fn amend_all(&self, log: LogId, change: impl Fn(&[u8]) -> Option<Bytes>) {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        if let Some(channel) = channel {
+            channel.lock().amend_all(change);
+        }
+    }
+
     /// Up to where a log was told to those who listen to it; none when nobody does.
     pub fn position(&self, log: LogId) -> Option<Position> {
         let channel = self.channels.read().get(&log).map(Arc::clone)?;

@@ -9,6 +9,7 @@ pub mod archive;
 pub mod caller;
 pub mod deletion;
 pub mod entry;
+pub mod over;
 pub mod permission;
 pub mod person;
 pub mod record;
@@ -24,6 +25,7 @@ pub use archive::{
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
+pub use over::{Edit, Edited, Laid, Over};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};
 pub use record::{

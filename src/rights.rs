@@ -25,6 +25,8 @@ pub enum InRoom {
     Report,
     /// Say something.
     Send,
+    /// Change what one has said.
+    Edit,
     /// Change title and topic.
     Describe,
     /// Add members, and make codes with which they come in.
@@ -47,6 +49,7 @@ impl InRoom {
         Self::Read,
         Self::Report,
         Self::Send,
+        Self::Edit,
         Self::Describe,
         Self::Invite,
         Self::Moderate,
@@ -60,8 +63,8 @@ impl InRoom {
     const fn lowest(self, rules: RoomRules) -> RoomRole {
         match self {
             Self::Read | Self::Report => RoomRole::Viewer,
-            Self::Send if rules.locked => RoomRole::Moderator,
-            Self::Send => rules.post,
+            Self::Send | Self::Edit if rules.locked => RoomRole::Moderator,
+            Self::Send | Self::Edit => rules.post,
             Self::Describe => rules.topic,
             Self::Invite => rules.invite,
             Self::Moderate | Self::DeleteAny | Self::Lock => RoomRole::Moderator,
@@ -75,6 +78,7 @@ impl InRoom {
             Self::Read => Permission::MessageRead,
             Self::Report => Permission::MessageReport,
             Self::Send => Permission::MessageSend,
+            Self::Edit => Permission::MessageEdit,
             Self::Describe
             | Self::Invite
             | Self::Moderate
@@ -88,7 +92,7 @@ impl InRoom {
     /// The permission with which one may in any public room, whatever one is there.
     pub const fn anywhere(self) -> Option<Permission> {
         match self {
-            Self::Read | Self::Report | Self::Send => None,
+            Self::Read | Self::Report | Self::Send | Self::Edit => None,
             Self::DeleteAny => Some(Permission::MessageDeleteAny),
             Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
                 Some(Permission::RoomManage)
@@ -102,6 +106,7 @@ impl InRoom {
             Self::Read => "read here",
             Self::Report => "report messages",
             Self::Send => "write here",
+            Self::Edit => "edit one's messages",
             Self::Describe => "change the title or topic",
             Self::Invite => "add members",
             Self::Moderate => "remove, mute or ban members",
@@ -198,13 +203,14 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
         return Err(Refusal::Forbidden("join this room first".into()));
     };
     may(who, what.needs())?;
-    if what == InRoom::Send {
+    let speaks = matches!(what, InRoom::Send | InRoom::Edit);
+    if speaks {
         may_speak(who, facts)?;
     }
     if m.role >= what.lowest(facts.room.rules) {
         return Ok(member);
     }
-    if what == InRoom::Send && facts.room.rules.locked && m.role >= facts.room.rules.post {
+    if speaks && facts.room.rules.locked && m.role >= facts.room.rules.post {
         let why = "this room is locked: only its moderators may write";
         return Err(Refusal::Forbidden(why.into()));
     }
@@ -240,6 +246,26 @@ pub fn may_delete(
         return any;
     }
     may_in_room(who, facts, InRoom::Send).or_else(|refusal| any.map_err(|_| refusal))
+}
+
+/// Whether somebody may edit a message that `author` said here: their own, and nobody else's, as long as they
+/// may write here. Answers their membership.
+pub fn may_edit(
+    who: &Who<'_>,
+    facts: &Facts,
+    author: Option<UserId>,
+) -> Result<Option<Member>, Refusal> {
+    let member = may_in_room(who, facts, InRoom::Edit)?;
+    if author == Some(who.user.id) {
+        return Ok(member);
+    }
+    Err(not_the_author())
+}
+
+/// What somebody is told who would edit what another said.
+pub fn not_the_author() -> Refusal {
+    let why = "only whoever wrote a message may edit it; a moderator may delete it";
+    Refusal::Forbidden(why.into())
 }
 
 /// Whether somebody may give `role` in this room: only below their own, unless they manage public rooms.

@@ -22,7 +22,10 @@ pub mod sqlite;
 #[cfg(test)]
 mod contract;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,15 +34,16 @@ use ipnet::IpNet;
 use self::raw::Scan;
 pub use self::{
     archived::{Gap, Lack, Messages, check_segment, open_segment, sealed_segment},
-    payload::{erased, is_erased},
+    overlay::lay,
+    payload::{erased, has_text, is_erased},
     plain::{RawEntry, Span},
 };
 use crate::{
     clock::Millis,
     id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Hold, Key, Member,
-        Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run, Sanction,
+        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Entry, Head, Hold, Key, Laid,
+        Member, Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run, Sanction,
         SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
@@ -204,10 +208,13 @@ pub enum Write {
         /// What it was deleted by.
         redaction: Option<RedactionId>,
     },
-    /// The text of a deleted message, and the digest made of it, leave the store for good. Nothing happens
-    /// to a message that is not deleted (any more), or was erased before. [`Outcome::Stale`] when a segment
-    /// has the message, and is not of this generation: its text would stay there; or when none has it, and a
-    /// generation is given.
+    /// A message says something else: the newest text lies over it. [`Outcome::Stale`] when it is deleted, or
+    /// was edited [`Edit::MOST`] times.
+    Edit(Edit),
+    /// The text of a deleted message, and the digest made of it, leave the store for good, and so does the
+    /// text that lies over it. Nothing happens to a message that is not deleted (any more), or was erased
+    /// before. [`Outcome::Stale`] when a segment has the message, and is not of this generation: its text would
+    /// stay there; or when none has it, and a generation is given; or when it was edited more or less often.
     Erase {
         /// Where.
         room: RoomId,
@@ -218,6 +225,22 @@ pub enum Write {
         /// The generation of the segment that has the message, from which the text is gone; none when it is
         /// live only.
         generation: Option<u32>,
+        /// How often it was edited: so many [`Write::EraseEdit`] go before.
+        edits: usize,
+    },
+    /// The text of an edit of a deleted message leaves the store, as that of the message does. Nothing happens
+    /// where the message is not deleted (any more). [`Outcome::Stale`] as for the message.
+    EraseEdit {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+        /// The `seq` of the entry that edited it.
+        seq: u64,
+        /// When.
+        at: Millis,
+        /// The generation of the segment that has that entry; none when it is live only.
+        generation: Option<u32>,
     },
     /// A mass redaction as it is from now on, new or not.
     PutRedaction(Redaction),
@@ -227,7 +250,8 @@ pub enum Write {
     /// A segment as it is from now on, with other bytes. [`Outcome::Stale`] when the stored one is not of the
     /// generation before.
     RewriteSegment(Segment, Bytes),
-    /// A segment as it is from now on, with the bytes it has; when it is purged, with none.
+    /// A segment as it is from now on, with the bytes it has; when it is purged, with none, and without the
+    /// texts that lie over its messages.
     /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
     UpdateSegment(Segment),
     /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
@@ -397,8 +421,10 @@ pub struct Info {
 
 /// The storage contract.
 ///
-/// Whoever reads an entry, in whichever way, gets a deleted message as a tombstone: the text of one is in no
-/// answer of a store, but for [`Store::lines`] and the bytes of segments, which are for the archive.
+/// Whoever reads an entry, in whichever way, gets a deleted message as a tombstone, and its edits without text:
+/// the text of one is in no answer of a store, but for [`Store::lines`] and the bytes of segments, which are for
+/// the archive. Otherwise entries are read as they were written; only pages of messages, and single ones, have
+/// what lies over them.
 ///
 /// Old entries of rooms are in segments. [`Store::entries`], [`Store::entry`] and [`Store::messages`] read
 /// across; a backend says what is live, and what segments there are.
@@ -472,7 +498,11 @@ pub trait Store: Scan {
         from: UserId,
         txn: &Txn,
     ) -> Result<Option<Entry>, Error>;
-    /// Messages of a room with `seq >= floor`, in `seq` order.
+    /// A message as it is now, with what lies over it. [`Error::Damaged`] as for an entry.
+    async fn message(&self, room: RoomId, seq: u64) -> Result<Option<Entry>, Error> {
+        archived::message(self, room, seq).await
+    }
+    /// Messages of a room with `seq >= floor`, in `seq` order, as they are now, with what lies over them.
     async fn messages(
         &self,
         room: RoomId,
@@ -503,8 +533,23 @@ pub trait Store: Scan {
         after: Option<(RoomId, u64)>,
         limit: usize,
     ) -> Result<Vec<Segment>, Error>;
-    /// Which messages of a room, from `first` up to and with `last`, are deleted.
-    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error>;
+    /// Which messages of a room are deleted: of those from `first` up to and with `last`, and of those
+    /// `beside`.
+    async fn deleted(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+        beside: &[u64],
+    ) -> Result<HashSet<u64>, Error>;
+    /// What lies over the messages of a room from `first` up to and with `last`, by `seq`, where something
+    /// does.
+    async fn laid_over(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+    ) -> Result<HashMap<u64, Laid>, Error>;
     /// A run of the archive.
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
     /// Runs, the newest first, from the first that is older than `before`.

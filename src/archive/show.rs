@@ -7,6 +7,7 @@ use crate::{
     id::{RoomId, RunId},
     log::refuse,
     model::{Entry, Refusal, Run, RunKind, RunState, Segment},
+    store::lay,
 };
 
 /// How many entries are shown at a time, at most.
@@ -78,13 +79,19 @@ impl Archive {
         found.ok_or(Refusal::NotFound("segment"))
     }
 
-    /// What a room's log has after an entry, archived or live, up to and with another.
+    /// What a room's log has after an entry, archived or live, up to and with another; messages as they are
+    /// now.
     pub async fn cat(&self, room: RoomId, after: u64, upto: u64) -> Result<Shown, Refusal> {
         let entries = self
             .store
             .entries(room.into(), after, upto, CAT, CAT_BYTES)
             .await;
-        let entries = entries.map_err(|e| refuse(&e))?;
+        let mut entries = entries.map_err(|e| refuse(&e))?;
+        if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
+            let over = self.store.laid_over(room, first.seq, last.seq).await;
+            let mut over = over.map_err(|e| refuse(&e))?;
+            lay(&mut entries, &mut over);
+        }
         let next = entries.last().map(|e| e.seq).filter(|seq| *seq < upto);
         Ok(Shown { entries, next })
     }

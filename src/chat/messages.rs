@@ -7,7 +7,7 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Body, Caller, Entry, Payload, Refusal, Txn, Username},
+    model::{Body, Caller, Edited, Entry, Payload, Refusal, Txn, Username},
     rights::{self, InRoom},
     store::{Gap, Messages, Page},
 };
@@ -56,12 +56,14 @@ pub struct MessageView {
     pub from: Option<UserId>,
     /// Their name.
     pub name: Option<Username>,
-    /// The text; empty when it was deleted.
+    /// The text as it is now; empty when it was deleted.
     pub body: String,
     /// Whether it was deleted.
     pub deleted: bool,
     /// The `seq` of the message it answers.
     pub reply_to: Option<u64>,
+    /// That it was edited, if it was.
+    pub edited: Option<Edited>,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
@@ -150,12 +152,17 @@ impl Chat {
     }
 
     fn check_message(&self, caller: &Caller, new: &NewMessage) -> Result<(), Refusal> {
-        let most = self.config.limits.message.as_u64();
-        if new.body.as_str().len() as u64 > most {
-            let most = self.config.limits.message;
+        self.check_size(&new.body)?;
+        self.limits.check_send(caller.user)
+    }
+
+    /// Refuses a text that is too long.
+    pub(super) fn check_size(&self, body: &Body) -> Result<(), Refusal> {
+        let most = self.config.limits.message;
+        if body.as_str().len() as u64 > most.as_u64() {
             return Err(Refusal::TooLarge(format!("a message has at most {most}")));
         }
-        self.limits.check_send(caller.user)
+        Ok(())
     }
 
     /// A page of a room's messages.
@@ -200,12 +207,8 @@ impl Chat {
         seq: u64,
     ) -> Result<MessageView, Refusal> {
         let floor = self.may_read(caller, id).await?;
-        let entry = self
-            .store
-            .entry(id.into(), seq)
-            .await
-            .map_err(|e| refuse(&e))?;
-        let entry = entry.filter(|e| e.seq >= floor && e.payload.is_message());
+        let entry = self.store.message(id, seq).await;
+        let entry = entry.map_err(|e| refuse(&e))?.filter(|e| e.seq >= floor);
         let views = self.views(caller, entry.into_iter().collect()).await?;
         let floor_now = self.may_read(caller, id).await?;
         let mut views = views.into_iter().filter(|m| m.seq >= floor_now);
@@ -245,6 +248,7 @@ impl Chat {
                 body,
                 deleted,
                 reply_to,
+                edited: entry.over.and_then(|over| over.edited),
                 at: entry.at,
                 txn: entry.txn.filter(|_| entry.from == Some(caller.user)),
             })

@@ -48,6 +48,17 @@ pub struct Subscribed {
     pub events: Vec<Bytes>,
 }
 
+/// Takes the text from edits of messages that lie before somebody's time.
+fn hide_edits(entries: &mut [Entry], floor: u64) {
+    for entry in entries {
+        if let Payload::Edit { target, body } = &mut entry.payload
+            && *target < floor
+        {
+            *body = None;
+        }
+    }
+}
+
 impl Chat {
     /// Lets a connection listen to a room it may read, or to its user's own log. `answer` is given what the
     /// client is to know, before any later event reaches the connection's outbox.
@@ -64,7 +75,7 @@ impl Chat {
             let (_, floor) = self.admit(connection, log)?;
             // What lies before the floor is not this person's to read, and so not missed.
             let after = asked.max(floor.saturating_sub(1));
-            if self.replay(connection, log, after, answer).await? {
+            if self.replay(connection, log, (after, floor), answer).await? {
                 return Ok(());
             }
         }
@@ -86,7 +97,7 @@ impl Chat {
         &self,
         connection: &Arc<Connection>,
         log: LogId,
-        after: u64,
+        (after, floor): (u64, u64),
         answer: &mut (dyn FnMut(Subscribed) + Send),
     ) -> Result<bool, Refusal> {
         let (most, most_bytes) = (
@@ -127,7 +138,7 @@ impl Chat {
                 .store
                 .entries(log, reached, position.seq, most, left)
                 .await;
-            let entries = read.map_err(|e| refuse(&e))?;
+            let mut entries = read.map_err(|e| refuse(&e))?;
             let Some(last) = entries.last().map(|e| e.seq) else {
                 return Ok(false);
             };
@@ -135,6 +146,7 @@ impl Chat {
             if last - reached != entries.len() as u64 {
                 return Ok(false);
             }
+            hide_edits(&mut entries, floor);
             for event in self.events(&entries).await? {
                 bytes += event.len() as u64;
                 events.push(event);

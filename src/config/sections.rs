@@ -155,6 +155,8 @@ sections! {
         /// How long the text of a deleted message stays in the store. Until then a mass redaction can be
         /// undone; then the text is erased for good.
         erase_within: Period = "7d", "0s" to "3650d";
+        /// How long after it was sent a message can be edited by its author. 0 for as long as it is there.
+        edit_within: Period = "0s", "0s" to "3650d";
     }
 
     /// When old messages are archived, and when what is archived is deleted for good. What is decided with

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::{
     chat::{Listed, MemberView, MessageView, RoomView},
     clock::Millis,
-    model::{Refusal, RoomKind, RoomRole, Session, User},
+    model::{Edited, Refusal, RoomKind, RoomRole, Session, User},
 };
 
 /// How many items a page has when nobody says.
@@ -143,6 +143,9 @@ pub(super) struct MessageBody {
     deleted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
+    /// Only there when it was edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited: Option<EditedBody>,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     at: Millis,
@@ -162,8 +165,31 @@ impl From<MessageView> for MessageBody {
             body: m.body,
             deleted: m.deleted,
             reply_to: m.reply_to,
+            edited: m.edited.map(Into::into),
             at: m.at,
             txn: m.txn.map(Into::into),
+        }
+    }
+}
+
+/// That a message was edited.
+#[derive(Debug, Serialize, ToSchema)]
+struct EditedBody {
+    /// When, the last time, in milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+    /// The `seq` of the entry that edited it last.
+    seq: u64,
+    /// How often.
+    count: u64,
+}
+
+impl From<Edited> for EditedBody {
+    fn from(e: Edited) -> Self {
+        Self {
+            at: e.at,
+            seq: e.seq,
+            count: e.count,
         }
     }
 }

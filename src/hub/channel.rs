@@ -192,6 +192,16 @@ impl Channel {
         }
     }
 
+    /// Changes what is remembered of those events of which `change` makes something else.
+    pub(super) fn amend_all(&mut self, change: impl Fn(&[u8]) -> Option<Bytes>) {
+        for (_, event) in &mut self.recent {
+            if let Some(changed) = change(event) {
+                self.recent_bytes = self.recent_bytes - event.len() + changed.len();
+                *event = changed;
+            }
+        }
+    }
+
     fn remember(&mut self, seq: u64, frame: &Frame) {
         let event = frame.payload();
         self.recent_bytes += event.len();

@@ -147,6 +147,7 @@ impl<'a> Draft<'a> {
             txn,
             digest,
             payload,
+            over: None,
         });
         seq
     }
@@ -199,6 +200,7 @@ impl<'a> Draft<'a> {
             txn: None,
             digest: None,
             payload: Payload::Act(Box::new(act)),
+            over: None,
         });
     }
 

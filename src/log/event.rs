@@ -89,6 +89,11 @@ enum What<'a> {
         room_name: &'a str,
         role: &'static str,
     },
+    Edit {
+        target: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body: Option<&'a str>,
+    },
     Settings {
         #[serde(skip_serializing_if = "Option::is_none")]
         room_name: Option<&'a str>,
@@ -142,6 +147,10 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             target: target.to_string(),
             room_name: name.as_str(),
             role: role.as_str(),
+        },
+        Payload::Edit { target, body } => What::Edit {
+            target: *target,
+            body: body.as_deref(),
         },
         Payload::Settings { name, .. } => {
             let mut rest = plain(&entry.payload);
@@ -202,6 +211,36 @@ pub fn bury(event: &[u8]) -> Option<Bytes> {
     (remains.ev == "message").then(|| Frame::json(&remains).payload())
 }
 
+/// The members of an edit's event that stay when the message is deleted.
+#[derive(Deserialize, Serialize)]
+struct EditRemains<'a> {
+    #[serde(borrow)]
+    ev: &'a str,
+    #[serde(borrow)]
+    room: &'a RawValue,
+    seq: u64,
+    n: u64,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    from: Option<&'a RawValue>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    name: Option<&'a RawValue>,
+    target: u64,
+    at: Millis,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    txn: Option<&'a RawValue>,
+}
+
+/// What becomes of the event of an edit of `target` when that is deleted: the same as [`encode`] makes of it
+/// then. None when this is another event.
+pub(super) fn bury_edit(target: u64, event: &[u8]) -> Option<Bytes> {
+    // What is no edit is not read for it.
+    if !event.starts_with(br#"{"ev":"edit""#) {
+        return None;
+    }
+    let remains: EditRemains<'_> = serde_json::from_slice(event).ok()?;
+    (remains.target == target).then(|| Frame::json(&remains).payload())
+}
+
 /// A payload's own members as they are stored. Unknown kinds show nothing but that they exist.
 fn plain(payload: &Payload) -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(payload) {
@@ -236,6 +275,7 @@ mod tests {
                     body: "a \"secret\" \u{1f680}\n".into(),
                     reply_to: Some(2),
                 },
+                over: None,
             };
             let told = encode(&entry, |_| Some(&name)).payload();
             entry.payload = Payload::Tombstone;
@@ -244,6 +284,18 @@ mod tests {
             assert_eq!(bury(&tombstone).unwrap(), tombstone);
             entry.payload = Payload::Delete { target: 2 };
             assert_eq!(bury(&encode(&entry, |_| None).payload()), None);
+            let edit = |body: Option<&str>| Payload::Edit {
+                target: 2,
+                body: body.map(str::to_owned),
+            };
+            entry.payload = edit(Some("a \"secret\"\n"));
+            let told = encode(&entry, |_| Some(&name)).payload();
+            assert_eq!(bury(&told), None);
+            assert_eq!(bury_edit(3, &told), None, "of another message");
+            entry.payload = edit(None);
+            let hidden = encode(&entry, |_| Some(&name)).payload();
+            assert_eq!(bury_edit(2, &told).unwrap(), hidden);
+            assert_eq!(bury_edit(2, &tombstone), None);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     hub::{Attached, Connection, Outbox, Position},
     id::{BootId, ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Member,
+        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Laid, Member,
         Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind, RoomName,
         RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User,
         Username,
@@ -114,7 +114,10 @@ pass_on! {
     segment_before(room: RoomId, seq: u64) -> Option<Segment>;
     segment(room: RoomId, last: u64) -> Option<(Segment, bytes::Bytes)>;
     segments(after: Option<(RoomId, u64)>, limit: usize) -> Vec<Segment>;
-    deleted(room: RoomId, first: u64, last: u64) -> std::collections::HashSet<u64>;
+    deleted(
+        room: RoomId, first: u64, last: u64, beside: &[u64]
+    ) -> std::collections::HashSet<u64>;
+    laid_over(room: RoomId, first: u64, last: u64) -> std::collections::HashMap<u64, Laid>;
     run(id: RunId) -> Option<Run>;
     runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;

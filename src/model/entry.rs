@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    over::Over,
     record::{History, RoomRole, RoomRules},
     sanction::SanctionKind,
     text::{Reason, RoleName, RoomName, Title, Topic, Txn},
@@ -53,6 +54,8 @@ pub struct Entry {
     pub digest: Option<Digest>,
     /// What happened.
     pub payload: Payload,
+    /// Of a message on a page: what lies over it. Nobody writes it.
+    pub over: Option<Box<Over>>,
 }
 
 /// What an entry says. `kind` is the event's `ev` on the wire and the `kind` column in the store.
@@ -71,6 +74,15 @@ pub enum Payload {
     /// in `n`. The store makes it of a message that has a [`super::Deletion`]; nobody writes one.
     #[serde(skip)]
     Tombstone,
+    /// Somebody gave a message of theirs another text.
+    Edit {
+        /// The `seq` of the message.
+        target: u64,
+        /// The text; none where it is not shown: the message was deleted since, or lies before the reader's
+        /// time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+    },
     /// Somebody, or the server's operator, deleted a message of this room.
     Delete {
         /// The `seq` of the message.
@@ -200,6 +212,7 @@ impl Payload {
     pub fn kind(&self) -> &str {
         match self {
             Self::Message { .. } | Self::Tombstone => "message",
+            Self::Edit { .. } => "edit",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
             Self::Purged { .. } => "purged",

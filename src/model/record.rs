@@ -213,6 +213,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether all who are in the room may read what has this number.
+    pub fn all_read(&self, seq: u64) -> bool {
+        let mut members = self.members.values();
+        self.room.history == History::All || members.all(|m| m.since <= seq)
+    }
+
     /// The sanction of this kind that holds for somebody here, if one does.
     pub fn sanction(&self, user: UserId, kind: SanctionKind, now: Millis) -> Option<&Sanction> {
         self.sanctions.get(&(user, kind)).filter(|s| s.holds(now))

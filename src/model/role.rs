@@ -40,6 +40,7 @@ const GUEST: Permissions = Permissions::of(&[P::MessageRead, P::MessageReport, P
 const AUDITOR: Permissions = GUEST.or(Permissions::of(&[P::UserRead, P::AuditRead]));
 const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessageSend,
+    P::MessageEdit,
     P::RoomCreate,
     P::RoomEdit,
 ]));

@@ -222,9 +222,9 @@ impl Ops {
             .await;
         let read = read.map_err(|e| refuse(&e))?;
         let next = read.last().map(|e| e.seq);
-        let mine = read
-            .iter()
-            .filter(|e| e.from == Some(user) && e.payload.is_message());
+        // What they said, and what they made of it since.
+        let said = |e: &&Entry| e.payload.is_message() || matches!(e.payload, Payload::Edit { .. });
+        let mine = read.iter().filter(|e| e.from == Some(user)).filter(said);
         Ok((mine.map(row).collect(), next))
     }
 

@@ -1,7 +1,8 @@
 //! Taking texts out of the store, wherever they lie: out of the live entry, and out of the segment that has it,
-//! which is sealed anew without them. What is under a hold stays.
+//! which is sealed anew without them. A message goes with all that it was edited to, or stays with all of it:
+//! where one of these texts is in a segment that does not read, and where something is under a hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -12,27 +13,87 @@ use crate::{
     id::{HoldId, RoomId, RunId},
     log::{Draft, refuse},
     model::{Actor, HoldOn, Policy, Refusal, Run, RunDetail, RunKind, RunState, Segment},
-    segment,
-    store::{Write, erased, is_erased, open_segment},
+    segment::{self, Line},
+    store::{Write, erased, has_text, is_erased, open_segment},
 };
+
+/// A message whose texts are to leave the store.
+#[derive(Clone, Debug)]
+struct Message {
+    room: RoomId,
+    target: u64,
+    /// Where its own text is.
+    own: Place,
+    /// The entries that edited it, and where they are.
+    edits: Vec<(u64, Place)>,
+}
+
+/// Where an entry is: the `last` of the segment that has it; none when it is live only.
+type Place = Option<u64>;
+
+/// Segments that are to be sealed anew, by room and `last`; none for one that does not read.
+type Opened = BTreeMap<(RoomId, u64), Option<(Segment, Vec<Line>)>>;
 
 /// Texts that are to leave the store, and what that comes to.
 #[derive(Clone, Debug)]
 pub(super) struct Emptied {
-    /// Each text, and the generation of the segment that has it, as it will be.
-    texts: Vec<(RoomId, u64, Option<u32>)>,
+    /// How many messages they are of.
+    messages: u64,
+    /// What is to be written, for texts and segments at this moment.
+    texts: Vec<Text>,
     /// The segments without them.
     segments: Vec<(Segment, Bytes)>,
     /// The holds that were looked at.
     seen: Vec<HoldId>,
-    /// How many texts stay: they are held, or lie where nothing can be taken out.
+    /// How many messages stay: they are held, or lie where nothing can be taken out.
     pub(super) kept: u64,
 }
 
+/// One text that leaves the store.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    room: RoomId,
+    target: u64,
+    of: TextOf,
+    /// The generation of the segment that has it, as it will be.
+    generation: Option<u32>,
+}
+
+/// Whether a text is that of a message or of an edit.
+#[derive(Clone, Copy, Debug)]
+enum TextOf {
+    /// A message that was edited so often.
+    Message(usize),
+    /// The edit by this entry.
+    Edit(u64),
+}
+
+impl Text {
+    fn write(self, at: Millis) -> Write {
+        let (room, target, generation) = (self.room, self.target, self.generation);
+        match self.of {
+            TextOf::Message(edits) => Write::Erase {
+                room,
+                target,
+                at,
+                generation,
+                edits,
+            },
+            TextOf::Edit(seq) => Write::EraseEdit {
+                room,
+                target,
+                seq,
+                at,
+                generation,
+            },
+        }
+    }
+}
+
 impl Emptied {
-    /// How many texts leave the store.
+    /// Of how many messages the texts leave the store.
     pub(super) fn count(&self) -> u64 {
-        self.texts.len() as u64
+        self.messages
     }
 
     /// Writes it down, for somebody who touches the control log. A run that rewrote segments is recorded.
@@ -52,13 +113,8 @@ impl Emptied {
         for (segment, bytes) in &self.segments {
             draft.write(Write::RewriteSegment(segment.clone(), bytes.clone()));
         }
-        for (room, target, generation) in &self.texts {
-            draft.write(Write::Erase {
-                room: *room,
-                target: *target,
-                at,
-                generation: *generation,
-            });
+        for text in &self.texts {
+            draft.write(text.write(at));
         }
         Ok(())
     }
@@ -81,96 +137,179 @@ impl Emptied {
 }
 
 impl Redact {
-    /// What taking these texts out comes to, as things stand.
+    /// What taking out the texts of these messages comes to, as things stand.
     pub(super) async fn empty(&self, targets: &[(RoomId, u64)]) -> Result<Emptied, Refusal> {
         let policy = self.log.policy();
         let mut emptied = Emptied {
+            messages: 0,
             texts: Vec::new(),
             segments: Vec::new(),
             seen: policy.holds.iter().map(|h| h.id).collect(),
             kept: 0,
         };
-        let mut archived: BTreeMap<(RoomId, u64), Vec<u64>> = BTreeMap::new();
+        let (mut opened, mut going) = (Opened::new(), Vec::new());
         for (room, target) in targets {
-            if policy.hold_on_room(*room).is_some() {
+            let message = self.locate(*room, *target).await?;
+            self.open(&message, &mut opened).await?;
+            if self.stays(&policy, &message, &opened).await? {
                 emptied.kept += 1;
-                continue;
-            }
-            let segment = self.store.segment_from(*room, *target).await;
-            let segment = segment.map_err(|e| refuse(&e))?;
-            match segment.filter(|s| s.covers(*target) && s.purged_at.is_none()) {
-                Some(segment) => {
-                    let of = archived.entry((*room, segment.last)).or_default();
-                    of.push(*target);
-                }
-                None if self.is_held(&policy, *room, *target).await? => emptied.kept += 1,
-                None => emptied.texts.push((*room, *target, None)),
+            } else {
+                going.push(message);
             }
         }
-        for ((room, last), targets) in archived {
-            self.empty_segment(&policy, room, last, targets, &mut emptied)
-                .await?;
+        emptied.messages = going.len() as u64;
+        let generations = self.reseal(&going, opened, &mut emptied).await?;
+        for message in &going {
+            let (room, target) = (message.room, message.target);
+            let text = |of, place: Place| Text {
+                room,
+                target,
+                of,
+                generation: place.and_then(|last| generations.get(&(room, last)).copied()),
+            };
+            let edits = message.edits.iter();
+            let edits = edits.map(|(seq, place)| text(TextOf::Edit(*seq), *place));
+            emptied.texts.extend(edits);
+            let own = TextOf::Message(message.edits.len());
+            emptied.texts.push(text(own, message.own));
         }
         Ok(emptied)
     }
 
-    /// Whether a hold on a person keeps a live message.
-    async fn is_held(&self, policy: &Policy, room: RoomId, target: u64) -> Result<bool, Refusal> {
-        if !policy.holds.iter().any(|h| matches!(h.on, HoldOn::User(_))) {
-            return Ok(false);
+    /// Where the texts of a message are.
+    async fn locate(&self, room: RoomId, target: u64) -> Result<Message, Refusal> {
+        let laid = self.store.laid_over(room, target, target).await;
+        let laid = laid.map_err(|e| refuse(&e))?.remove(&target);
+        let mut edits = Vec::new();
+        for seq in laid.map(|l| l.edits).unwrap_or_default() {
+            edits.push((seq, self.place(room, seq).await?));
         }
-        let entry = self.store.live_entry(room.into(), target).await;
-        let from = entry.map_err(|e| refuse(&e))?.and_then(|e| e.from);
-        Ok(from.is_some_and(|from| policy.hold_on_user(from).is_some()))
+        let own = self.place(room, target).await?;
+        Ok(Message {
+            room,
+            target,
+            own,
+            edits,
+        })
     }
 
-    async fn empty_segment(
-        &self,
-        policy: &Policy,
-        room: RoomId,
-        last: u64,
-        targets: Vec<u64>,
-        emptied: &mut Emptied,
-    ) -> Result<(), Refusal> {
-        let found = self.store.segment(room, last).await;
-        let Some((mut segment, bytes)) = found.map_err(|e| refuse(&e))? else {
-            return Err(Refusal::Busy);
-        };
-        let lines = match open_segment(&segment, &bytes) {
-            Ok(lines) => lines,
-            Err(e) => {
-                // Nothing can be taken out of what does not read, nor be said to be gone from it.
-                tracing::error!(error = %e, "texts of deleted messages stay; see `chatd archive verify`");
-                emptied.kept += targets.len() as u64;
-                return Ok(());
+    async fn place(&self, room: RoomId, seq: u64) -> Result<Place, Refusal> {
+        let segment = self.store.segment_from(room, seq).await;
+        let segment = segment.map_err(|e| refuse(&e))?;
+        let segment = segment.filter(|s| s.covers(seq) && s.purged_at.is_none());
+        Ok(segment.map(|s| s.last))
+    }
+
+    /// Reads the segments that have texts of a message.
+    async fn open(&self, message: &Message, opened: &mut Opened) -> Result<(), Refusal> {
+        for last in message.places().filter_map(|(_, place)| place) {
+            let key = (message.room, last);
+            if opened.contains_key(&key) {
+                continue;
             }
-        };
-        let held = |l: &segment::Line| l.from.is_some_and(|f| policy.hold_on_user(f).is_some());
-        let gone: Vec<u64> = targets
-            .iter()
-            .copied()
-            .filter(|seq| !lines.iter().any(|l| l.seq == *seq && held(l)))
-            .collect();
-        emptied.kept += (targets.len() - gone.len()) as u64;
-        if gone.is_empty() {
-            return Ok(());
+            let found = self.store.segment(message.room, last).await;
+            let Some((segment, bytes)) = found.map_err(|e| refuse(&e))? else {
+                return Err(Refusal::Busy);
+            };
+            let lines = match open_segment(&segment, &bytes) {
+                Ok(lines) => Some((segment, lines)),
+                Err(e) => {
+                    // Nothing can be taken out of what does not read, nor be said to be gone from it.
+                    tracing::error!(error = %e, "texts of deleted messages stay; see `chatd archive verify`");
+                    None
+                }
+            };
+            opened.insert(key, lines);
         }
-        let take = |line: segment::Line| {
-            let out = line.is_message() && gone.contains(&line.seq);
-            if out { erased(line) } else { line }
-        };
-        let lines: Vec<_> = lines.into_iter().map(take).collect();
-        segment.erased = lines.iter().filter(|l| is_erased(l)).count() as u64;
-        let sealing = tokio::task::spawn_blocking(move || segment::seal(room, &lines));
-        let sealed = sealing.await.map_err(|_| Refusal::Internal)?;
-        let sealed = sealed.map_err(|e| Refusal::Conflict(e.to_string()))?;
-        segment.bytes = sealed.header.bytes;
-        segment.size = sealed.bytes.len() as u64;
-        segment.generation += 1;
-        let generation = Some(segment.generation);
-        let texts = gone.into_iter().map(|target| (room, target, generation));
-        emptied.texts.extend(texts);
-        emptied.segments.push((segment, sealed.bytes.into()));
         Ok(())
     }
+
+    /// Whether the texts of a message have to stay.
+    async fn stays(
+        &self,
+        policy: &Policy,
+        message: &Message,
+        opened: &Opened,
+    ) -> Result<bool, Refusal> {
+        if policy.hold_on_room(message.room).is_some() {
+            return Ok(true);
+        }
+        let on_users = policy.holds.iter().any(|h| matches!(h.on, HoldOn::User(_)));
+        for (seq, place) in message.places() {
+            let from = match place {
+                Some(last) => match opened.get(&(message.room, last)) {
+                    Some(Some((_, lines))) => {
+                        lines.iter().find(|l| l.seq == seq).and_then(|l| l.from)
+                    }
+                    _ => return Ok(true),
+                },
+                None if on_users => {
+                    let entry = self.store.live_entry(message.room.into(), seq).await;
+                    entry.map_err(|e| refuse(&e))?.and_then(|e| e.from)
+                }
+                None => None,
+            };
+            if from.is_some_and(|from| policy.hold_on_user(from).is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Seals the segments anew that have texts of these messages; answers their generations.
+    async fn reseal(
+        &self,
+        going: &[Message],
+        opened: Opened,
+        emptied: &mut Emptied,
+    ) -> Result<BTreeMap<(RoomId, u64), u32>, Refusal> {
+        let mut gone: BTreeMap<(RoomId, u64), BTreeSet<u64>> = BTreeMap::new();
+        for message in going {
+            for (seq, place) in message.places() {
+                if let Some(last) = place {
+                    gone.entry((message.room, last)).or_default().insert(seq);
+                }
+            }
+        }
+        let mut generations = BTreeMap::new();
+        for (key, segment) in opened {
+            let (Some((segment, lines)), Some(gone)) = (segment, gone.get(&key)) else {
+                continue;
+            };
+            let (segment, bytes) = without(segment, lines, gone).await?;
+            generations.insert(key, segment.generation);
+            emptied.segments.push((segment, bytes));
+        }
+        Ok(generations)
+    }
+}
+
+impl Message {
+    /// Each entry that has a text of it, and where it is.
+    fn places(&self) -> impl Iterator<Item = (u64, Place)> + '_ {
+        let own = (self.target, self.own);
+        std::iter::once(own).chain(self.edits.iter().copied())
+    }
+}
+
+/// The next generation of a segment, without these texts.
+async fn without(
+    mut segment: Segment,
+    lines: Vec<Line>,
+    gone: &BTreeSet<u64>,
+) -> Result<(Segment, Bytes), Refusal> {
+    let take = |line: Line| {
+        let out = gone.contains(&line.seq) && has_text(&line);
+        if out { erased(line) } else { line }
+    };
+    let lines: Vec<_> = lines.into_iter().map(take).collect();
+    segment.erased = lines.iter().filter(|l| is_erased(l)).count() as u64;
+    let room = segment.room;
+    let sealing = tokio::task::spawn_blocking(move || segment::seal(room, &lines));
+    let sealed = sealing.await.map_err(|_| Refusal::Internal)?;
+    let sealed = sealed.map_err(|e| Refusal::Conflict(e.to_string()))?;
+    segment.bytes = sealed.header.bytes;
+    segment.size = sealed.bytes.len() as u64;
+    segment.generation += 1;
+    Ok((segment, sealed.bytes.into()))
 }

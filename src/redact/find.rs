@@ -2,14 +2,15 @@
 //! as there are people to say something, and looked for by its sender a few times in a server's life.
 //!
 //! A room whose last entry is older than the period has nothing. In the others `at` never goes back, so the
-//! first entry of the period is found by halving, and from there on the log is read in pieces.
+//! first entry of the period is found by halving, and from there on the log is read in pieces. Who edits an
+//! earlier message says something, too: that message is meant as well.
 
 use super::{Redact, is_said};
 use crate::{
     clock::Millis,
     id::{LogId, RoomId, UserId},
     log::refuse,
-    model::{Authority, Entry, Refusal},
+    model::{Authority, Entry, Payload, Refusal},
     store::Scope,
 };
 
@@ -103,11 +104,12 @@ impl Redact {
         Ok(read.map_err(|e| refuse(&e))?.into_iter().next())
     }
 
-    /// Reads on in a log, up to `head`.
+    /// Reads on in a log, up to `head`. The period begins with the entry `first`.
     pub(super) async fn piece(
         &self,
         room: RoomId,
         (after, head): (u64, u64),
+        first: u64,
         period: Period,
     ) -> Result<Piece, Refusal> {
         let log = LogId::Room(room);
@@ -124,11 +126,20 @@ impl Redact {
             });
         };
         let (upto, more) = (last.seq, last.seq < head && last.at <= period.until);
-        let meant = |e: &&Entry| {
+        let meant = |e: &Entry| {
             let then = period.since..=period.until;
-            e.from == Some(period.user) && is_said(&e.payload) && then.contains(&e.at)
+            let message = match &e.payload {
+                // Its message is found by itself, if that is of the period, too.
+                Payload::Edit {
+                    target,
+                    body: Some(_),
+                } if *target < first => *target,
+                payload if is_said(payload) => e.seq,
+                _ => return None,
+            };
+            (e.from == Some(period.user) && then.contains(&e.at)).then_some(message)
         };
-        let found = read.iter().filter(meant).map(|e| e.seq).collect();
+        let found = read.iter().filter_map(meant).collect();
         Ok(Piece { upto, found, more })
     }
 }

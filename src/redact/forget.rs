@@ -10,7 +10,7 @@ use super::{Redact, SLICE, TRIES, is_said};
 use crate::{
     id::{LogId, RoomId, UserId},
     log::{Error, refuse},
-    model::{Authority, Deletion, Payload, Refusal},
+    model::{Authority, Deletion, Entry, Payload, Refusal},
     store::Write,
 };
 
@@ -60,11 +60,45 @@ impl Redact {
             self.check_stopping()?;
             self.forget_slice(by, user, room, slice).await?;
         }
+        let edits = self.edits_left(room, user, &read).await?;
+        for slice in edits.chunks(SLICE) {
+            self.check_stopping()?;
+            self.forget_slice(by, user, room, slice).await?;
+        }
+        let texts = texts.len() + edits.len();
         let next = Reached {
             after: last,
             ..reached
         };
-        Ok((texts.len() as u64, Some(next)))
+        Ok((texts as u64, Some(next)))
+    }
+
+    /// The messages of somebody that are edited by these entries and cannot be read themselves, as they were
+    /// purged: what they were edited to is still there.
+    async fn edits_left(
+        &self,
+        room: RoomId,
+        user: UserId,
+        read: &[Entry],
+    ) -> Result<Vec<(u64, bool)>, Refusal> {
+        let mut left = Vec::new();
+        let mut known = HashSet::new();
+        for entry in read.iter().filter(|e| e.from == Some(user)) {
+            let Payload::Edit {
+                target,
+                body: Some(_),
+            } = entry.payload
+            else {
+                continue;
+            };
+            if known.insert(target) {
+                let message = self.store.entry(room.into(), target).await;
+                if message.map_err(|e| refuse(&e))?.is_none() {
+                    left.push((target, true));
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// Refuses to forget somebody who, or a room of whom, is under a hold.

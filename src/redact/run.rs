@@ -4,6 +4,8 @@
 //! slice of deletions. So wherever it is broken off, what was deleted belongs to it, and the count is right;
 //! asking for the same again takes it up where it was left.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use super::{Redact, SLICE, TRIES, authorise, check_turn, find::Period};
@@ -277,6 +279,8 @@ impl Redact {
         Ok(Walk {
             room,
             period,
+            first,
+            edited: HashSet::new(),
             after: first - 1,
             head: head.seq,
             more: first <= head.seq,
@@ -285,12 +289,14 @@ impl Redact {
 
     async fn read_on(&self, walk: &mut Walk) -> Result<Vec<u64>, Refusal> {
         self.check_stopping()?;
-        let piece = self
-            .piece(walk.room, (walk.after, walk.head), walk.period)
-            .await?;
+        let part = (walk.after, walk.head);
+        let piece = self.piece(walk.room, part, walk.first, walk.period).await?;
         walk.after = piece.upto;
         walk.more = piece.more;
-        Ok(piece.found)
+        let mut found = piece.found;
+        // An earlier message may be edited more than once.
+        found.retain(|seq| *seq >= walk.first || walk.edited.insert(*seq));
+        Ok(found)
     }
 }
 
@@ -298,6 +304,10 @@ impl Redact {
 struct Walk {
     room: RoomId,
     period: Period,
+    /// The first entry of the period.
+    first: u64,
+    /// Earlier messages that were found, as they were edited then.
+    edited: HashSet<u64>,
     after: u64,
     head: u64,
     more: bool,

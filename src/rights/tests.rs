@@ -89,6 +89,7 @@ fn every_builtin_role_and_permission() {
         //                   guest auditor member moderator admin
         (P::MessageRead, [true, true, true, true, true]),
         (P::MessageSend, [false, false, true, true, true]),
+        (P::MessageEdit, [false, false, true, true, true]),
         (P::MessageReport, [true, true, true, true, true]),
         (P::MessageDeleteAny, [false, false, false, true, true]),
         (P::MessageRedact, [false, false, false, true, true]),
@@ -154,6 +155,7 @@ fn every_room_role_and_act() {
         (I::Read, [true, true, true, true]),
         (I::Report, [true, true, true, true]),
         (I::Send, [false, true, true, true]),
+        (I::Edit, [false, true, true, true]),
         (I::Describe, [false, false, true, true]),
         (I::Invite, [false, false, true, true]),
         (I::Moderate, [false, false, true, true]),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Error, Page, Store, overlay, payload};
 use crate::{
     id::{LogId, RoomId, RunId},
-    model::{Entry, Segment},
+    model::{Entry, Payload, Segment},
     segment::{self, Damage, Line, Sealed},
 };
 
@@ -120,13 +120,13 @@ pub(super) async fn entries<S: Store + ?Sized>(
             size += line.data.len();
             found.push(entry_of(log, line)?);
             if found.len() >= limit || size > bytes {
-                hide(store, room, &mut found).await?;
+                hide(store, &mut found).await?;
                 return Ok(found);
             }
         }
         reached = segment.last;
     }
-    hide(store, room, &mut found).await?;
+    hide(store, &mut found).await?;
     for entry in live {
         size += text_bytes(&entry);
         found.push(entry);
@@ -157,9 +157,24 @@ pub(super) async fn entry<S: Store + ?Sized>(
         return Ok(None);
     };
     let mut found = [entry_of(log, line)?];
-    hide(store, room, &mut found).await?;
+    hide(store, &mut found).await?;
     let [entry] = found;
     Ok(Some(entry))
+}
+
+pub(super) async fn message<S: Store + ?Sized>(
+    store: &S,
+    room: RoomId,
+    seq: u64,
+) -> Result<Option<Entry>, Error> {
+    let found = entry(store, room.into(), seq).await?;
+    let Some(found) = found.filter(|e| e.payload.is_message()) else {
+        return Ok(None);
+    };
+    let mut found = [found];
+    lay(store, room, &mut found).await?;
+    let [message] = found;
+    Ok(Some(message))
 }
 
 pub(super) async fn messages<S: Store + ?Sized>(
@@ -235,6 +250,7 @@ async fn messages_before<S: Store + ?Sized>(
     }
     page.gaps.reverse();
     older.reverse();
+    lay(store, room, &mut older).await?;
     older.extend(live);
     page.entries = older;
     Ok(page)
@@ -265,10 +281,11 @@ async fn messages_from<S: Store + ?Sized>(
                 Err(why) => page.gaps.push(gap(&segment, why, reached, u64::MAX)),
             }
             if page.entries.len() == limit {
-                return Ok(page);
+                break;
             }
             reached = segment.last + 1;
         }
+        lay(store, room, &mut page.entries).await?;
     }
     let rest = live.into_iter().filter(|e| e.seq >= reached);
     page.entries.extend(rest.take(limit - page.entries.len()));
@@ -284,7 +301,7 @@ fn gap(segment: &Segment, why: Lack, from: u64, upto: u64) -> Gap {
     }
 }
 
-/// What is in a segment, or why nothing is to be had of it.
+/// What is in a segment, as it lies there, or why nothing is to be had of it.
 async fn of_page<S: Store + ?Sized>(
     store: &S,
     room: RoomId,
@@ -297,11 +314,9 @@ async fn of_page<S: Store + ?Sized>(
         Err(e) => return Err(e),
     };
     let entries = lines.iter().map(|line| entry_of(room.into(), line));
-    let Ok(mut entries) = entries.collect::<Result<Vec<_>, _>>() else {
-        return Ok(Err(Lack::Damaged));
-    };
-    hide(store, room, &mut entries).await?;
-    Ok(Ok(entries))
+    Ok(entries
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| Lack::Damaged))
 }
 
 /// The lines of a segment; none when it was purged. Says in the log that one is damaged.
@@ -338,17 +353,27 @@ fn entry_of(log: LogId, line: &Line) -> Result<Entry, Error> {
         txn: None,
         digest: None,
         payload,
+        over: None,
     })
 }
 
-async fn hide<S: Store + ?Sized>(
+async fn hide<S: Store + ?Sized>(store: &S, entries: &mut [Entry]) -> Result<(), Error> {
+    if let Some(reach) = overlay::reach(entries) {
+        let (room, first, last) = (reach.room, reach.first, reach.last);
+        let deleted = store.deleted(room, first, last, &reach.beside).await?;
+        overlay::hide(entries, &deleted);
+    }
+    Ok(())
+}
+
+async fn lay<S: Store + ?Sized>(
     store: &S,
     room: RoomId,
-    entries: &mut [Entry],
+    messages: &mut [Entry],
 ) -> Result<(), Error> {
-    if let Some((_, first, last)) = overlay::span(entries) {
-        let deleted = store.deleted(room, first, last).await?;
-        overlay::hide(entries, &deleted);
+    if let Some(reach) = overlay::reach(messages) {
+        let mut over = store.laid_over(room, reach.first, reach.last).await?;
+        overlay::lay(messages, &mut over);
     }
     Ok(())
 }
@@ -356,7 +381,10 @@ async fn hide<S: Store + ?Sized>(
 /// About what [`Store::live_entries`] counts of an entry.
 fn text_bytes(entry: &Entry) -> usize {
     match &entry.payload {
-        crate::model::Payload::Message { body, .. } => body.len(),
+        Payload::Message { body, .. }
+        | Payload::Edit {
+            body: Some(body), ..
+        } => body.len(),
         _ => 0,
     }
 }

@@ -5,6 +5,7 @@
 
 pub(in crate::store) mod archive;
 pub(in crate::store) mod deletions;
+pub(in crate::store) mod edits;
 pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
@@ -74,6 +75,12 @@ macro_rules! suite {
             deletions::restores_what_was_deleted_together,
             deletions::erases_the_text_for_good,
             deletions::lists_redactions_and_what_they_deleted,
+            edits::shows_a_message_as_it_is_now,
+            edits::edits_nothing_that_is_deleted_or_too_often_edited,
+            edits::hides_the_edits_of_a_deleted_message,
+            edits::erases_what_a_message_was_edited_to,
+            edits::lays_edits_over_archived_messages,
+            edits::erases_archived_edits,
             archive::reads_across_live_and_archived,
             archive::refuses_what_would_lose_entries,
             archive::hides_and_erases_what_is_archived,
@@ -181,6 +188,7 @@ pub(in crate::store) fn message(log: impl Into<LogId>, seq: u64, body: &str) -> 
             body: body.to_owned(),
             reply_to: None,
         },
+        over: None,
     }
 }
 

@@ -29,7 +29,7 @@ mod writes;
 mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc,
@@ -63,9 +63,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session,
-        Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Laid, Member, Redaction,
+        Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment,
+        Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -265,8 +265,23 @@ impl Store for Mongo {
         archive::segments(self.db()?, after, limit).await
     }
 
-    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error> {
-        overlay::deleted(self.db()?, room, first, last).await
+    async fn deleted(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+        beside: &[u64],
+    ) -> Result<HashSet<u64>, Error> {
+        overlay::deleted(self.db()?, room, (first, last), beside).await
+    }
+
+    async fn laid_over(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+    ) -> Result<HashMap<u64, Laid>, Error> {
+        overlay::laid_over(self.db()?, room, first, last).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {

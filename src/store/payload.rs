@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "message",
+    "edit",
     "delete",
     "restore",
     "purged",
@@ -50,17 +51,38 @@ struct MessageRead {
 /// What is left of a message whose text was erased.
 pub(super) const ERASED: &str = r#"{"erased":true}"#;
 
-/// Whether a line is a message whose text was erased.
+/// What is left of an edit whose text was erased: which message it was of.
+pub(super) fn erased_edit(target: u64) -> String {
+    format!(r#"{{"target":{target}}}"#)
+}
+
+/// Of an edit, what tells whether it has a text, and whose.
+#[derive(Deserialize)]
+struct EditRead {
+    target: u64,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+fn edit(line: &Line) -> Option<EditRead> {
+    let is = line.kind == "edit";
+    serde_json::from_str(&line.data).ok().filter(|_| is)
+}
+
+/// Whether a line has a text that can be erased: it is a message or an edit.
+pub fn has_text(line: &Line) -> bool {
+    (line.is_message() && line.data != ERASED) || edit(line).is_some_and(|e| e.body.is_some())
+}
+
+/// Whether a line is a message or an edit whose text was erased.
 pub fn is_erased(line: &Line) -> bool {
-    line.is_message() && line.data == ERASED
+    (line.is_message() && line.data == ERASED) || edit(line).is_some_and(|e| e.body.is_none())
 }
 
 /// The line with its text erased.
 pub fn erased(line: Line) -> Line {
-    Line {
-        data: ERASED.to_owned(),
-        ..line
-    }
+    let data = edit(&line).map_or_else(|| ERASED.to_owned(), |e| erased_edit(e.target));
+    Line { data, ..line }
 }
 
 /// The JSON of a payload without its kind.

@@ -193,6 +193,7 @@ pub fn entry(row: &Row) -> Result<Entry, String> {
         txn: txn.map_err(|e| format!("its txn: {e}"))?,
         digest,
         payload: payload.map_err(|e| format!("it does not read as `{kind}`: {e}"))?,
+        over: None,
     })
 }
 

@@ -23,7 +23,7 @@ mod writer;
 mod tests;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -49,9 +49,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Member, Redaction, Report,
-        ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session,
-        Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Laid, Member, Redaction,
+        Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment,
+        Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -299,9 +299,27 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn deleted(&self, room: RoomId, first: u64, last: u64) -> Result<HashSet<u64>, Error> {
+    async fn deleted(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+        beside: &[u64],
+    ) -> Result<HashSet<u64>, Error> {
+        let beside = beside.to_vec();
         self.readers
-            .read(move |conn| overlay::deleted(conn, room, first, last))
+            .read(move |conn| overlay::deleted(conn, room, (first, last), &beside))
+            .await
+    }
+
+    async fn laid_over(
+        &self,
+        room: RoomId,
+        first: u64,
+        last: u64,
+    ) -> Result<HashMap<u64, Laid>, Error> {
+        self.readers
+            .read(move |conn| overlay::laid_over(conn, room, first, last))
             .await
     }
 

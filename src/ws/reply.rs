@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    chat::{Sent, Subscribed},
+    chat::{Changed, Sent, Subscribed},
     hub::{Close, Frame},
     id::{Epoch, LogId},
     model::Refusal,
@@ -92,6 +92,18 @@ pub(super) fn sent(id: Id, sent: Result<Sent, Refusal>) -> Frame {
         }
         Result::Err(refusal) => err(id, &refusal, None),
     }
+}
+
+/// The answer to an edit.
+pub(super) fn changed(changed: &Changed) -> serde_json::Value {
+    serde_json::json!({
+        "room": changed.room,
+        "target": changed.target,
+        "seq": changed.seq,
+        "n": changed.n,
+        "at": changed.at,
+        "dup": changed.dup,
+    })
 }
 
 /// The answer to a delete.

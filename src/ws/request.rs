@@ -17,6 +17,7 @@ pub(super) enum Request {
     Subscribe(Vec<Place>, Option<Epoch>),
     Unsubscribe(Room),
     Send(Send),
+    Edit(Edit),
     Delete(Delete),
     Join(Room),
     Leave(Room),
@@ -68,6 +69,14 @@ pub(super) struct Send {
     pub(super) body: Body,
     pub(super) txn: Option<Txn>,
     pub(super) reply_to: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Edit {
+    pub(super) room: String,
+    pub(super) target: u64,
+    pub(super) body: Body,
+    pub(super) txn: Option<Txn>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,6 +136,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "subscribe" => parse_subscribe(parse_json(text)?)?,
         "unsubscribe" => Request::Unsubscribe(parse_json(text)?),
         "send" => Request::Send(parse_json(text)?),
+        "edit" => Request::Edit(parse_json(text)?),
         "delete" => Request::Delete(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),

@@ -1,6 +1,7 @@
 //! One WebSocket from hello to goodbye. One task: it reads, writes, keeps time, and works on one request
 //! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
 
+mod changes;
 mod ops;
 mod time;
 

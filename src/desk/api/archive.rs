@@ -203,9 +203,24 @@ pub struct Entry {
     /// Whether it is a message that was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// That it is a message that was edited: `data` has its newest text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edited>,
     /// What it says.
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+}
+
+/// That a message was edited.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Edited {
+    /// When, the last time.
+    #[schema(value_type = i64)]
+    pub at: Millis,
+    /// The number of the entry that edited it last.
+    pub seq: u64,
+    /// How often.
+    pub count: u64,
 }
 
 /// A part of the archive that was checked.

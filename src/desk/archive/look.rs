@@ -218,6 +218,15 @@ fn entry_body(room: RoomId, name: Option<String>, entry: &model::Entry) -> api::
         name,
         kind: entry.payload.kind().to_owned(),
         deleted: entry.payload == Payload::Tombstone,
+        edited: entry
+            .over
+            .as_ref()
+            .and_then(|over| over.edited)
+            .map(|e| api::Edited {
+                at: e.at,
+                seq: e.seq,
+                count: e.count,
+            }),
         data,
     }
 }

@@ -1,12 +1,14 @@
 //! Telling what happened: the sender first, then everyone who listens, in the order of the log.
 
+use std::borrow::Cow;
+
 use super::{Append, Appender};
 use crate::{
     hub::{Close, CloseCode, Frame, Position},
     id::{LogId, RoomId, UserId},
     log::{
         Done,
-        event::{bury, encode},
+        event::{bury, bury_edit, encode},
     },
     model::{Entry, Payload, Permission, Person, SanctionKind, Status, Username},
     store::{Change, Write},
@@ -18,7 +20,7 @@ impl Appender {
         for entry in entries {
             self.bury(&entry);
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();
-            let frame = encode(&entry, |id| {
+            let frame = encode(&self.shown(&entry), |id| {
                 names.iter().find(|u| u.id == id).map(|u| &u.name)
             });
             let frame = frame.published(self.stats.watch.stamp());
@@ -78,8 +80,28 @@ impl Appender {
     fn bury(&self, entry: &Entry) {
         if let Payload::Delete { target } = entry.payload {
             self.hub.amend(entry.log, target, bury);
+            let edits = |event: &[u8]| bury_edit(target, event);
+            self.hub.amend_all(entry.log, edits);
             self.stats.deletions.up();
         }
+    }
+
+    /// An entry as all listeners may see it: an edit of a message that lies before the time of one of them is
+    /// told without its text.
+    fn shown<'a>(&self, entry: &'a Entry) -> Cow<'a, Entry> {
+        let (LogId::Room(room), Payload::Edit { target, .. }) = (entry.log, &entry.payload) else {
+            return Cow::Borrowed(entry);
+        };
+        let live = self.memory.room(room);
+        if live.is_some_and(|live| live.facts().all_read(*target)) {
+            return Cow::Borrowed(entry);
+        }
+        let mut hidden = entry.clone();
+        hidden.payload = Payload::Edit {
+            target: *target,
+            body: None,
+        };
+        Cow::Owned(hidden)
     }
 
     fn event(&self, entry: &Entry) -> Frame {
@@ -87,7 +109,7 @@ impl Appender {
             .into_iter()
             .filter_map(|id| self.memory.user(id).map(|u| (id, u.name())))
             .collect();
-        encode(entry, |id| {
+        encode(&self.shown(entry), |id| {
             names
                 .iter()
                 .find(|(user, _)| *user == id)

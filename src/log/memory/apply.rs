@@ -90,9 +90,11 @@ impl Memory {
             | Write::InsertReport(_)
             | Write::UpdateReport(_)
             | Write::ErasePersonal(_)
+            | Write::Edit(_)
             | Write::Delete(_)
             | Write::Restore { .. }
             | Write::Erase { .. }
+            | Write::EraseEdit { .. }
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
             | Write::RewriteSegment(..)
@@ -185,9 +187,11 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::InsertReport(_)
         | Write::UpdateReport(_)
         | Write::ErasePersonal(_)
+        | Write::Edit(_)
         | Write::Delete(_)
         | Write::Restore { .. }
         | Write::Erase { .. }
+        | Write::EraseEdit { .. }
         | Write::PutRedaction(_)
         | Write::InsertSegment(..)
         | Write::RewriteSegment(..)

@@ -39,21 +39,26 @@ pub(in crate::store) async fn sealed(
     made(room, &lines.unwrap())
 }
 
-fn made(room: RoomId, lines: &[Line]) -> (Segment, bytes::Bytes) {
+pub(in crate::store) fn made(room: RoomId, lines: &[Line]) -> (Segment, bytes::Bytes) {
     let sealed = segment::seal(room, lines).unwrap();
     let segment = sealed_segment(&sealed, lines, RunId::from_bytes([5; 16]));
     (segment, sealed.bytes.into())
 }
 
 /// Seals a range, and leaves it live as well.
-async fn seal(store: &dyn Store, room: RoomId, first: u64, last: u64) -> Segment {
+pub(in crate::store) async fn seal(
+    store: &dyn Store,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> Segment {
     let (segment, bytes) = sealed(store, room, first, last).await;
     put(store, [Write::InsertSegment(segment.clone(), bytes)]).await;
     segment
 }
 
 /// Takes live entries out that are sealed.
-async fn take_out(store: &dyn Store, room: RoomId, upto: u64) {
+pub(in crate::store) async fn take_out(store: &dyn Store, room: RoomId, upto: u64) {
     put(store, [Write::DeleteLive { room, upto }]).await;
 }
 
@@ -263,8 +268,8 @@ pub(in crate::store) async fn hides_and_erases_what_is_archived(place: &impl Pla
         store.entry(room.into(), 3).await.unwrap(),
         Some(all[2].clone())
     );
-    let hidden = store.deleted(room, 2, 7).await.unwrap();
-    assert_eq!(hidden, [2, 3].into());
+    let hidden = store.deleted(room, 2, 7, &[8, 9]).await.unwrap();
+    assert_eq!(hidden, [2, 3, 8].into());
 
     // Its text does not leave the store while a segment has it …
     let erase = |target, generation| Write::Erase {
@@ -272,6 +277,7 @@ pub(in crate::store) async fn hides_and_erases_what_is_archived(place: &impl Pla
         target,
         at: NOW,
         generation,
+        edits: 0,
     };
     for wrong in [None, Some(2)] {
         let outcome = commit(&*store, writes([erase(3, wrong)])).await;
@@ -312,6 +318,7 @@ pub(in crate::store) async fn hides_and_erases_what_is_archived(place: &impl Pla
         target: 1,
         at: NOW,
         generation: None,
+        edits: 0,
     };
     put(&*store, [gone, erase]).await;
     let outcome = commit(&*store, writes([Write::InsertSegment(segment, bytes)])).await;

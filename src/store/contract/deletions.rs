@@ -172,6 +172,7 @@ pub(in crate::store) async fn erases_the_text_for_good(place: &impl Place) {
         target,
         at: later,
         generation: None,
+        edits: 0,
     };
     put(&*store, [erase(3), erase(2), erase(3)]).await;
     let erased = Deletion {

@@ -338,6 +338,10 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             reason: Some("loud".parse().unwrap()),
         },
         Payload::Act(Box::new(act("hash"))),
+        Payload::Edit {
+            target: 3,
+            body: Some("better".into()),
+        },
         Payload::Delete { target: 2 },
         Payload::Restore { target: 2 },
         Payload::Deleted,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     id::{RedactionId, ReportId, SessionId},
-    model::{Code, CodeKind, Deletion, Report, Sanction, SanctionKind, Session},
+    model::{Code, CodeKind, Deletion, Edit, Report, Sanction, SanctionKind, Session},
 };
 
 /// How many of each thing there are to act on: few, so that acts meet.
@@ -76,6 +76,10 @@ enum Step {
         id: u8,
         seq: u8,
     },
+    Edit {
+        target: u8,
+        seq: u8,
+    },
     Delete {
         target: u8,
         redaction: Option<u8>,
@@ -86,6 +90,7 @@ enum Step {
     },
     Erase {
         target: u8,
+        edits: u8,
     },
 }
 
@@ -111,9 +116,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<bool>(), maybe(), few(), any::<bool>())
             .prop_map(|(lift, room, user, ban)| Step::Sanction { lift, room, user, ban }),
         1 => (few(), few()).prop_map(|(id, seq)| Step::Report { id, seq }),
+        2 => (few(), few()).prop_map(|(target, seq)| Step::Edit { target, seq }),
         2 => (few(), maybe()).prop_map(|(target, redaction)| Step::Delete { target, redaction }),
         1 => (few(), maybe()).prop_map(|(target, redaction)| Step::Restore { target, redaction }),
-        1 => few().prop_map(|target| Step::Erase { target }),
+        1 => (few(), few()).prop_map(|(target, edits)| Step::Erase { target, edits }),
     ]
 }
 
@@ -130,6 +136,8 @@ struct Model {
     sanctions: BTreeMap<(Option<RoomId>, UserId, SanctionKind), Sanction>,
     reports: BTreeMap<ReportId, Report>,
     deletions: BTreeMap<(RoomId, u64), Deletion>,
+    /// The newest text, unless it was erased, and what edited the message.
+    edits: BTreeMap<(RoomId, u64), (Option<String>, Vec<u64>)>,
 }
 
 impl Model {
@@ -269,9 +277,10 @@ impl Model {
             Write::PutSetting(name, value) => {
                 self.settings.insert(name, value);
             }
-            Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
+            Write::Edit(_) | Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
                 self.overlay(write)?;
             }
+            Write::EraseEdit { .. } => unreachable!("not among the steps"),
             Write::PutKey(_)
             | Write::PutRole(_)
             | Write::DeleteRole(_)
@@ -298,6 +307,13 @@ impl Model {
     fn overlay(&mut self, write: &Write) -> Result<(), Outcome> {
         let stale = |ok: bool| if ok { Ok(()) } else { Err(Outcome::Stale) };
         match *write {
+            Write::Edit(ref edit) => {
+                let place = (edit.room, edit.target);
+                stale(!self.deletions.contains_key(&place))?;
+                let (body, seqs) = self.edits.entry(place).or_default();
+                *body = Some(edit.body.clone());
+                seqs.push(edit.seq);
+            }
             Write::Delete(deletion) => {
                 let place = (deletion.room, deletion.target);
                 stale(!self.deletions.contains_key(&place))?;
@@ -314,8 +330,19 @@ impl Model {
                 self.deletions.remove(&(room, target));
             }
             Write::Erase {
-                room, target, at, ..
+                room,
+                target,
+                at,
+                edits,
+                ..
             } => {
+                let made = self.edits.get_mut(&(room, target));
+                let deleted = self.deletions.contains_key(&(room, target));
+                let known = made.as_ref().map_or(0, |(_, seqs)| seqs.len());
+                stale(!deleted || known == edits)?;
+                if let Some((body, _)) = made.filter(|_| deleted) {
+                    *body = None;
+                }
                 let found = self.deletions.get_mut(&(room, target));
                 if let Some(deletion) = found.filter(|d| d.erased_at.is_none()) {
                     deletion.erased_at = Some(at);
@@ -499,7 +526,9 @@ fn write_of(step: &Step) -> Option<Write> {
             created_at: NOW,
             expires_at: NOW,
         }),
-        Step::Delete { .. } | Step::Restore { .. } | Step::Erase { .. } => overlay_of(step),
+        Step::Edit { .. } | Step::Delete { .. } | Step::Restore { .. } | Step::Erase { .. } => {
+            overlay_of(step)
+        }
         Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
         Step::Sanction {
             lift,
@@ -537,11 +566,19 @@ fn overlay_of(step: &Step) -> Write {
             target: u64::from(target) + 1,
             redaction: redaction.map(redaction_id),
         },
-        Step::Erase { target } => Write::Erase {
+        Step::Edit { target, seq } => Write::Edit(Edit {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            seq: u64::from(seq) + 9,
+            at: NOW,
+            body: format!("text {seq}"),
+        }),
+        Step::Erase { target, edits } => Write::Erase {
             room: the_room(),
             target: u64::from(target) + 1,
             at: NOW,
             generation: None,
+            edits: usize::from(edits),
         },
         _ => unreachable!("not about the overlay"),
     }
@@ -574,6 +611,11 @@ async fn assert_same(store: &dyn Store, model: &Model) {
         let found = store.deletion(the_room(), target).await.unwrap();
         let known = model.deletions.get(&(the_room(), target)).copied();
         assert_eq!(found, known);
+        let laid = store.laid_over(the_room(), target, target).await.unwrap();
+        let laid = laid.get(&target).cloned().unwrap_or_default();
+        let edits = model.edits.get(&(the_room(), target));
+        assert_eq!(laid.deleted, known.is_some());
+        assert_eq!((laid.body, laid.edits), edits.cloned().unwrap_or_default());
         let of = model.deletions.values().copied();
         let of = of.filter(|d| d.redaction == Some(redaction_id(i)));
         let found = store.deletions_of(redaction_id(i), None, 10).await.unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Hold, HoldOn, Key, Permission,
+        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
         Permissions, Purge, Redaction, RedactionDetail, Report, ReportState, Role, RoomRules, Run,
         RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
     },
@@ -61,8 +61,8 @@ const SUMS: [(Table, u64, &str); 17] = [
     ),
     (
         Table::Overlay,
-        2,
-        "e6a86ec67a9820f33ad8ac0cceb911cacfb2b6f81170f7e7e3e6dd0600c64d71",
+        3,
+        "d8b9d85fb2fe5bc8e20531a77b59ce3956da766b7e76c5f6bf92eae3ba456614",
     ),
     (
         Table::Redactions,
@@ -224,7 +224,19 @@ fn taken_back() -> Vec<Write> {
         redaction,
         erased_at: None,
     };
+    let edit = |target, seq| {
+        Write::Edit(Edit {
+            room: room_id(3),
+            target,
+            seq,
+            at: NOW,
+            body: "newest 💚".into(),
+        })
+    };
     vec![
+        edit(300, 301),
+        edit(300, 302),
+        edit(310, 311),
         Write::Delete(deletion(300, Some(redaction.id))),
         Write::Delete(deletion(2, None)),
         Write::Erase {
@@ -232,6 +244,7 @@ fn taken_back() -> Vec<Write> {
             target: 2,
             at: Millis(NOW.0 + 1),
             generation: None,
+            edits: 0,
         },
         Write::PutRedaction(redaction),
     ]

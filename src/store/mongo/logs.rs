@@ -97,7 +97,9 @@ pub(super) async fn entries(
     bytes: usize,
 ) -> Result<Vec<Entry>, Error> {
     let range = doc! { "log": log_key(log), "seq": { "$gt": int(after), "$lte": int(upto) } };
-    list(db, log, range, 1, limit, bytes).await
+    let mut found = list(db, log, range, 1, limit, bytes).await?;
+    overlay::hide(db, &mut found).await?;
+    Ok(found)
 }
 
 pub(super) async fn entry(db: &Collections, log: LogId, seq: u64) -> Result<Option<Entry>, Error> {
@@ -164,6 +166,7 @@ async fn messages_before(
     let range = doc! { "$gte": int(floor), "$lt": int(before) };
     let of = doc! { "log": log_key(log), "seq": range, "kind": "message" };
     let mut page = list(db, log, of, -1, limit, usize::MAX).await?;
+    overlay::lay(db, &mut page).await?;
     page.reverse();
     Ok(page)
 }
@@ -176,10 +179,12 @@ async fn messages_from(
 ) -> Result<Vec<Entry>, Error> {
     let log = LogId::Room(room);
     let of = doc! { "log": log_key(log), "seq": { "$gte": int(from) }, "kind": "message" };
-    list(db, log, of, 1, limit, usize::MAX).await
+    let mut page = list(db, log, of, 1, limit, usize::MAX).await?;
+    overlay::lay(db, &mut page).await?;
+    Ok(page)
 }
 
-/// Entries of a log by `seq`, until one of the limits is reached; `bytes` counts their text.
+/// Entries of a log by `seq`, as they lie there, until one of the limits is reached; `bytes` counts their text.
 async fn list(
     db: &Collections,
     log: LogId,
@@ -189,10 +194,7 @@ async fn list(
     bytes: usize,
 ) -> Result<Vec<Entry>, Error> {
     let docs = documents(db, of, direction, limit, bytes).await?;
-    let entries = docs.into_iter().map(|doc| doc.entry(log));
-    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
-    overlay::hide(db, &mut entries).await?;
-    Ok(entries)
+    docs.into_iter().map(|doc| doc.entry(log)).collect()
 }
 
 /// The same, as they lie there.

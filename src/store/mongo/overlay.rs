@@ -1,6 +1,6 @@
 //! Deletions and redactions: the collections `overlay` and `redactions`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use mongodb::{
     ClientSession,
@@ -19,15 +19,29 @@ use super::{
 use crate::{
     clock::Millis,
     id::{LogId, RedactionId, RoomId},
-    model::{Deletion, Entry, Redaction},
-    store::{Error, Outcome, Write, overlay, payload::ERASED},
+    model::{Deletion, Edit, Entry, Laid, Redaction},
+    store::{
+        Error, Outcome, Write, overlay,
+        payload::{ERASED, erased_edit},
+    },
 };
 
 /// Takes the text from those of a log's entries that are deleted. They were read before: a deletion that came
 /// since is seen here.
 pub(super) async fn hide(db: &Collections, entries: &mut [Entry]) -> Result<(), Error> {
-    if let Some((room, first, last)) = overlay::span(entries) {
-        overlay::hide(entries, &deleted(db, room, first, last).await?);
+    if let Some(reach) = overlay::reach(entries) {
+        let between = (reach.first, reach.last);
+        let deleted = deleted(db, reach.room, between, &reach.beside).await?;
+        overlay::hide(entries, &deleted);
+    }
+    Ok(())
+}
+
+/// Makes messages of a log, read before, what they are now.
+pub(super) async fn lay(db: &Collections, messages: &mut [Entry]) -> Result<(), Error> {
+    if let Some(reach) = overlay::reach(messages) {
+        let mut over = laid_over(db, reach.room, reach.first, reach.last).await?;
+        overlay::lay(messages, &mut over);
     }
     Ok(())
 }
@@ -35,22 +49,59 @@ pub(super) async fn hide(db: &Collections, entries: &mut [Entry]) -> Result<(), 
 pub(super) async fn deleted(
     db: &Collections,
     room: RoomId,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
+    beside: &[u64],
 ) -> Result<HashSet<u64>, Error> {
-    let range = doc! { "$gte": int(first), "$lte": int(last) };
+    let range = doc! { "target": { "$gte": int(first), "$lte": int(last) } };
+    let mut deleted = HashSet::new();
+    deleted_of(db, room, range, &mut deleted).await?;
+    if !beside.is_empty() {
+        let list: Vec<i64> = beside.iter().map(|target| int(*target)).collect();
+        let these = doc! { "target": { "$in": list } };
+        deleted_of(db, room, these, &mut deleted).await?;
+    }
+    Ok(deleted)
+}
+
+async fn deleted_of(
+    db: &Collections,
+    room: RoomId,
+    mut of: Document,
+    deleted: &mut HashSet<u64>,
+) -> Result<(), Error> {
+    of.insert("room", room_uuid(room));
+    of.insert("deleted_at", doc! { "$gt": DateTime::from_millis(0) });
     let targets = db.overlay.clone_with_type::<Target>();
     let find = targets
-        .find(doc! { "room": room_uuid(room), "target": range })
+        .find(of)
         .projection(doc! { "_id": 0, "target": 1 })
         .hint(by(index::OVERLAY_TARGET));
     let mut cursor = within(find).await.map_err(store_error)?;
-    let mut deleted = HashSet::new();
     while within(cursor.advance()).await.map_err(store_error)? {
         let found = cursor.deserialize_current().map_err(store_error)?;
         deleted.insert(number(found.target)?);
     }
-    Ok(deleted)
+    Ok(())
+}
+
+pub(super) async fn laid_over(
+    db: &Collections,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> Result<HashMap<u64, Laid>, Error> {
+    let range = doc! { "$gte": int(first), "$lte": int(last) };
+    let find = db
+        .overlay
+        .find(doc! { "room": room_uuid(room), "target": range })
+        .hint(by(index::OVERLAY_TARGET));
+    let mut cursor = within(find).await.map_err(store_error)?;
+    let mut over = HashMap::new();
+    while within(cursor.advance()).await.map_err(store_error)? {
+        let found = cursor.deserialize_current().map_err(store_error)?;
+        over.insert(number(found.target)?, found.laid()?);
+    }
+    Ok(over)
 }
 
 #[derive(serde::Deserialize)]
@@ -63,7 +114,8 @@ pub(super) async fn deletion(
     room: RoomId,
     target: u64,
 ) -> Result<Option<Deletion>, Error> {
-    let of = doc! { "room": room_uuid(room), "target": int(target) };
+    let there = doc! { "$gt": DateTime::from_millis(0) };
+    let of = doc! { "room": room_uuid(room), "target": int(target), "deleted_at": there };
     let find = db.overlay.find_one(of).hint(by(index::OVERLAY_TARGET));
     let found = within(find).await.map_err(store_error)?;
     found.map(TryInto::try_into).transpose()
@@ -152,6 +204,7 @@ pub(super) async fn apply(
     write: &Write,
 ) -> Result<(), Halt> {
     match write {
+        Write::Edit(new) => edit(db, session, new).await,
         Write::Delete(deletion) => delete(db, session, deletion).await,
         Write::Restore {
             room,
@@ -163,29 +216,90 @@ pub(super) async fn apply(
             target,
             at,
             generation,
+            edits,
         } => {
             archive::may_erase(db, session, *room, *target, *generation).await?;
-            erase(db, session, *room, *target, *at).await
+            erase(db, session, (*room, *target), *at, *edits).await
+        }
+        Write::EraseEdit {
+            room,
+            target,
+            seq,
+            at,
+            generation,
+        } => {
+            archive::may_erase(db, session, *room, *seq, *generation).await?;
+            erase_edit(db, session, (*room, *target), *seq, *at).await
         }
         _ => Ok(()),
     }
 }
 
-/// Marks a message as deleted. A document that is there says that it is: nothing else lies over a message yet.
-async fn delete(
+/// What lies over a message, as of the session's moment.
+async fn over(
     db: &Collections,
     session: &mut ClientSession,
-    deletion: &Deletion,
+    room: RoomId,
+    target: u64,
+) -> Result<Option<OverlayDoc>, Halt> {
+    let find = db
+        .overlay
+        .find_one(message(room, target))
+        .hint(by(index::OVERLAY_TARGET))
+        .session(session);
+    Ok(within(find).await?)
+}
+
+/// Lays something over a message, in the place of what was there.
+async fn put(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, target): (RoomId, u64),
+    doc: &OverlayDoc,
 ) -> Result<(), Halt> {
-    let new = OverlayDoc::from(deletion);
-    match within(db.overlay.insert_one(&new).session(session)).await {
+    let replaced = db
+        .overlay
+        .replace_one(message(room, target), doc)
+        .hint(by(index::OVERLAY_TARGET))
+        .upsert(true)
+        .session(session);
+    match within(replaced).await {
         Ok(_) => Ok(()),
         Err(fault) if is_duplicate(&fault) => Err(Halt::Not(Outcome::Stale)),
         Err(fault) => Err(Halt::Broken(fault)),
     }
 }
 
-/// Takes a deletion back.
+/// Lays a new text over a message that is not deleted.
+async fn edit(db: &Collections, session: &mut ClientSession, edit: &Edit) -> Result<(), Halt> {
+    let (room, target) = (edit.room, edit.target);
+    let known = over(db, session, room, target).await?;
+    let mut doc = known.unwrap_or_else(|| OverlayDoc::new(room, target));
+    let laid = doc.clone().laid()?;
+    if laid.deleted || laid.edits.len() >= Edit::MOST {
+        return Err(Halt::Not(Outcome::Stale));
+    }
+    doc.edit(edit);
+    put(db, session, (room, target), &doc).await
+}
+
+/// Marks a message as deleted.
+async fn delete(
+    db: &Collections,
+    session: &mut ClientSession,
+    deletion: &Deletion,
+) -> Result<(), Halt> {
+    let (room, target) = (deletion.room, deletion.target);
+    let known = over(db, session, room, target).await?;
+    let mut doc = known.unwrap_or_else(|| OverlayDoc::new(room, target));
+    if doc.clone().laid()?.deleted {
+        return Err(Halt::Not(Outcome::Stale));
+    }
+    doc.delete(deletion);
+    put(db, session, (room, target), &doc).await
+}
+
+/// Takes a deletion back. The document goes with it where nothing else lies over the message.
 async fn restore(
     db: &Collections,
     session: &mut ClientSession,
@@ -193,39 +307,85 @@ async fn restore(
     target: u64,
     redaction: Option<RedactionId>,
 ) -> Result<(), Halt> {
-    let mut of = unerased_target(room, target);
-    // null is also what is not there.
-    of.insert("redaction", redaction.map(redaction_uuid));
+    let stale = Err(Halt::Not(Outcome::Stale));
+    let Some(mut doc) = over(db, session, room, target).await? else {
+        return stale;
+    };
+    if !doc.restore(redaction) {
+        return stale;
+    }
+    if !doc.is_empty() {
+        return put(db, session, (room, target), &doc).await;
+    }
     let gone = db
         .overlay
-        .delete_one(of)
+        .delete_one(message(room, target))
         .hint(by(index::OVERLAY_TARGET))
         .session(session);
-    if within(gone).await?.deleted_count == 0 {
-        return Err(Halt::Not(Outcome::Stale));
-    }
+    within(gone).await?;
     Ok(())
 }
 
-/// Takes a deleted message's text, and its digest, out of its entry, where that is live.
+/// Takes a deleted message's text, and its digest, out of its entry, where that is live, and what it was edited
+/// to.
 async fn erase(
     db: &Collections,
     session: &mut ClientSession,
-    room: RoomId,
-    target: u64,
+    (room, target): (RoomId, u64),
     at: Millis,
+    edits: usize,
 ) -> Result<(), Halt> {
-    let mark = doc! { "$set": { "erased_at": date(at) }, "$unset": { "unerased": "" } };
-    let marked = db
-        .overlay
-        .update_one(unerased_target(room, target), mark)
-        .hint(by(index::OVERLAY_TARGET))
-        .session(&mut *session);
-    if within(marked).await?.matched_count == 0 {
+    let Some(mut doc) = over(db, session, room, target).await? else {
+        return Ok(());
+    };
+    let laid = doc.clone().laid()?;
+    if !laid.deleted {
         return Ok(());
     }
-    let of = doc! { "log": log_key(LogId::Room(room)), "seq": int(target), "kind": "message" };
-    let gone = doc! { "$set": { "data": ERASED }, "$unset": { "digest": "" } };
+    if laid.edits.len() != edits {
+        return Err(Halt::Not(Outcome::Stale));
+    }
+    if !doc.erase(at) {
+        return Ok(());
+    }
+    put(db, session, (room, target), &doc).await?;
+    empty(db, session, (room, target), "message", ERASED).await
+}
+
+/// The same with the text of an edit. That it is erased is noted under its own number.
+async fn erase_edit(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, target): (RoomId, u64),
+    seq: u64,
+    at: Millis,
+) -> Result<(), Halt> {
+    let of = over(db, session, room, target).await?;
+    let deleted = match of {
+        Some(doc) => doc.laid()?.deleted,
+        None => false,
+    };
+    if !deleted {
+        return Ok(());
+    }
+    if over(db, session, room, seq).await?.is_none() {
+        let mut note = OverlayDoc::new(room, seq);
+        note.erase_edit(at);
+        put(db, session, (room, seq), &note).await?;
+    }
+    empty(db, session, (room, seq), "edit", &erased_edit(target)).await
+}
+
+/// Puts what is left of an entry in its place, where it is live.
+async fn empty(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, seq): (RoomId, u64),
+    kind: &str,
+    data: &str,
+) -> Result<(), Halt> {
+    let of = doc! { "log": log_key(LogId::Room(room)), "seq": int(seq), "kind": kind };
+    let gone = doc! { "$set": { "data": data }, "$unset": { "digest": "" } };
     let emptied = db
         .entries
         .update_one(of, gone)
@@ -235,10 +395,27 @@ async fn erase(
     Ok(())
 }
 
-/// A deleted message whose text is still there.
-fn unerased_target(room: RoomId, target: u64) -> Document {
-    let there = doc! { "$gt": DateTime::from_millis(0) };
-    doc! { "room": room_uuid(room), "target": int(target), "unerased": there }
+/// Takes out what the messages of a range that was purged were edited to.
+pub(super) async fn purge(
+    db: &Collections,
+    session: &mut ClientSession,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> Result<(), Halt> {
+    let range = doc! { "$gte": int(first), "$lte": int(last) };
+    let of = doc! { "room": room_uuid(room), "target": range, "body": { "$gt": "" } };
+    let gone = db
+        .overlay
+        .update_many(of, doc! { "$unset": { "body": "" } })
+        .hint(by(index::OVERLAY_TARGET))
+        .session(session);
+    within(gone).await?;
+    Ok(())
+}
+
+fn message(room: RoomId, target: u64) -> Document {
+    doc! { "room": room_uuid(room), "target": int(target) }
 }
 
 pub(super) fn redaction_doc(redaction: &Redaction) -> Result<(Document, RedactionDoc), Halt> {

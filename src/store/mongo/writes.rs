@@ -99,9 +99,11 @@ pub(super) async fn apply(
             let (of, doc) = overlay::redaction_doc(redaction)?;
             put(&db.redactions, session, of, &doc).await
         }
-        Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
-            overlay::apply(db, session, write).await
-        }
+        Write::Edit(_)
+        | Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::EraseEdit { .. } => overlay::apply(db, session, write).await,
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
         | Write::UpdateSegment(_)

@@ -466,6 +466,9 @@ const OVERLAY: Spec = Spec {
         field("seq", Kind::Int),
         id("redaction").to(Table::Redactions),
         time("erased_at"),
+        free("body"),
+        time("edited_at"),
+        json::<Vec<u64>>("edits"),
     ],
     derived: &[Derived {
         mongo: "unerased",

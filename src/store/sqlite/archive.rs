@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row, params, types::Type};
 
 use super::{
+    overlay,
     records::{all, one},
     rows::{self, int, log_key, named, number},
 };
@@ -219,7 +220,11 @@ fn update_segment(conn: &Connection, segment: &Segment) -> rusqlite::Result<bool
          purge_at = ?15, purged_at = ?16, restored_at = ?17,
          data = CASE WHEN ?16 IS NULL THEN data ELSE ?18 END
          WHERE room = ?1 AND last = ?2 AND generation = ?12 - 1 AND purged_at IS NULL";
-    Ok(put_segment(conn, sql, segment, None)? > 0)
+    let done = put_segment(conn, sql, segment, None)? > 0;
+    if done && segment.purged_at.is_some() {
+        overlay::purge(conn, segment.room, segment.first, segment.last)?;
+    }
+    Ok(done)
 }
 
 fn put_segment(

@@ -219,6 +219,7 @@ fn one(
     Ok(found)
 }
 
+/// Messages, as they are now.
 fn all(
     conn: &Connection,
     sql: &str,
@@ -229,6 +230,6 @@ fn all(
         .prepare_cached(sql)?
         .query_map(params, |row| rows::entry(log, row))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    overlay::hide(conn, &mut found)?;
+    overlay::lay(conn, &mut found)?;
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! Deletions and redactions: the tables `overlay` and `redaction`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
@@ -11,8 +11,11 @@ use super::{
 use crate::{
     clock::Millis,
     id::{LogId, RedactionId, RoomId, UserId},
-    model::{Deletion, Entry, Redaction},
-    store::{Write, overlay, payload::ERASED},
+    model::{Deletion, Edit, Entry, Laid, Redaction},
+    store::{
+        Write, overlay,
+        payload::{ERASED, erased_edit},
+    },
 };
 
 /// The columns [`deletion_row`] reads, in its order.
@@ -24,6 +27,9 @@ macro_rules! deletion_columns {
 
 pub(super) const DELETED: &str = "SELECT target FROM overlay
      WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND deleted_at IS NOT NULL";
+
+pub(super) const LAID_OVER: &str = "SELECT target, deleted_at IS NOT NULL, body, edited_at, edits
+     FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3";
 
 pub(super) const DELETION: &str = concat!(
     "SELECT ",
@@ -54,22 +60,48 @@ pub(super) const REDACTIONS: &str =
 
 /// Takes the text from those of a log's entries that are deleted.
 pub(super) fn hide(conn: &Connection, entries: &mut [Entry]) -> rusqlite::Result<()> {
-    let Some((room, first, last)) = overlay::span(entries) else {
-        return Ok(());
-    };
-    overlay::hide(entries, &deleted(conn, room, first, last)?);
+    if let Some(reach) = overlay::reach(entries) {
+        let between = (reach.first, reach.last);
+        overlay::hide(entries, &deleted(conn, reach.room, between, &reach.beside)?);
+    }
+    Ok(())
+}
+
+/// Makes messages of a log what they are now.
+pub(super) fn lay(conn: &Connection, messages: &mut [Entry]) -> rusqlite::Result<()> {
+    if let Some(reach) = overlay::reach(messages) {
+        let mut over = laid_over(conn, reach.room, reach.first, reach.last)?;
+        overlay::lay(messages, &mut over);
+    }
     Ok(())
 }
 
 pub(super) fn deleted(
     conn: &Connection,
     room: RoomId,
+    between: (u64, u64),
+    beside: &[u64],
+) -> rusqlite::Result<HashSet<u64>> {
+    let mut statement = conn.prepare_cached(DELETED)?;
+    let mut deleted = HashSet::new();
+    for (first, last) in beside.iter().map(|t| (*t, *t)).chain([between]) {
+        let of = params![room.as_bytes(), int(first), int(last)];
+        for target in statement.query_map(of, |row| number(row, 0))? {
+            deleted.insert(target?);
+        }
+    }
+    Ok(deleted)
+}
+
+pub(super) fn laid_over(
+    conn: &Connection,
+    room: RoomId,
     first: u64,
     last: u64,
-) -> rusqlite::Result<HashSet<u64>> {
+) -> rusqlite::Result<HashMap<u64, Laid>> {
     let of = params![room.as_bytes(), int(first), int(last)];
-    conn.prepare_cached(DELETED)?
-        .query_map(of, |row| number(row, 0))?
+    conn.prepare_cached(LAID_OVER)?
+        .query_map(of, |row| Ok((number(row, 0)?, laid_row(row)?)))?
         .collect()
 }
 
@@ -136,6 +168,7 @@ pub(super) fn redactions(
 /// Makes one of the writes that are about the overlay; false when what it changes is not as it expected.
 pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> {
     match write {
+        Write::Edit(new) => edit(conn, new),
         Write::Delete(deletion) => delete(conn, deletion),
         Write::Restore {
             room,
@@ -147,7 +180,15 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
             target,
             at,
             generation,
-        } => erase(conn, *room, *target, *at, *generation),
+            edits,
+        } => erase(conn, (*room, *target), *at, *generation, *edits),
+        Write::EraseEdit {
+            room,
+            target,
+            seq,
+            at,
+            generation,
+        } => erase_edit(conn, (*room, *target), *seq, *at, *generation),
         Write::PutRedaction(redaction) => put_redaction(conn, redaction).map(|()| true),
         _ => Ok(true),
     }
@@ -175,8 +216,32 @@ fn delete(conn: &Connection, deletion: &Deletion) -> rusqlite::Result<bool> {
     Ok(done > 0)
 }
 
+/// Lays a new text over a message; false when it is deleted, or was edited too often.
+fn edit(conn: &Connection, edit: &Edit) -> rusqlite::Result<bool> {
+    let known = laid_over(conn, edit.room, edit.target, edit.target)?;
+    let known = known.into_values().next().unwrap_or_default();
+    if known.deleted || known.edits.len() >= Edit::MOST {
+        return Ok(false);
+    }
+    let mut edits = known.edits;
+    edits.push(edit.seq);
+    conn.prepare_cached(
+        "INSERT INTO overlay (room, target, body, edited_at, edits) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (room, target) DO UPDATE SET body = excluded.body, edited_at = excluded.edited_at,
+         edits = excluded.edits",
+    )?
+    .execute(params![
+        edit.room.as_bytes(),
+        int(edit.target),
+        edit.body,
+        edit.at.0,
+        rows::json(&edits)?,
+    ])?;
+    Ok(true)
+}
+
 /// Takes a deletion back; false when there is none of this redaction, or the text is gone. The row goes with
-/// it: nothing else lies over a message yet.
+/// it where nothing else lies over the message.
 fn restore(
     conn: &Connection,
     room: RoomId,
@@ -185,44 +250,103 @@ fn restore(
 ) -> rusqlite::Result<bool> {
     let done = conn
         .prepare_cached(
-            "DELETE FROM overlay WHERE room = ?1 AND target = ?2 AND redaction IS ?3
-             AND deleted_at IS NOT NULL AND erased_at IS NULL",
+            "UPDATE overlay SET deleted_at = NULL, deleted_by = NULL, seq = NULL, redaction = NULL
+             WHERE room = ?1 AND target = ?2 AND redaction IS ?3 AND deleted_at IS NOT NULL
+             AND erased_at IS NULL",
         )?
         .execute(params![
             room.as_bytes(),
             int(target),
             redaction.as_ref().map(RedactionId::as_bytes),
         ])?;
+    conn.prepare_cached(
+        "DELETE FROM overlay WHERE room = ?1 AND target = ?2 AND deleted_at IS NULL
+         AND erased_at IS NULL AND edits IS NULL",
+    )?
+    .execute(params![room.as_bytes(), int(target)])?;
     Ok(done > 0)
 }
 
-/// Takes a deleted message's text, and its digest, out of its entry. What was there is overwritten
-/// (`secure_delete`), so that no page of the file has it. False when a segment still has it.
+/// Takes a deleted message's text, and its digest, out of its entry, and what it was edited to. What was there
+/// is overwritten (`secure_delete`), so that no page of the file has it. False when a segment still has it, or
+/// it was edited more or less often.
 fn erase(
     conn: &Connection,
-    room: RoomId,
-    target: u64,
+    (room, target): (RoomId, u64),
     at: Millis,
     generation: Option<u32>,
+    edits: usize,
 ) -> rusqlite::Result<bool> {
-    if !archive::is_of(conn, room, target, generation)? {
+    let known = laid_over(conn, room, target, target)?;
+    let others = known
+        .get(&target)
+        .is_some_and(|l| l.deleted && l.edits.len() != edits);
+    if others || !archive::is_of(conn, room, target, generation)? {
         return Ok(false);
     }
     let marked = conn
         .prepare_cached(
-            "UPDATE overlay SET erased_at = ?3
+            "UPDATE overlay SET erased_at = ?3, body = NULL
              WHERE room = ?1 AND target = ?2 AND deleted_at IS NOT NULL AND erased_at IS NULL",
         )?
         .execute(params![room.as_bytes(), int(target), at.0])?;
     if marked > 0 {
-        let key = log_key(LogId::Room(room));
-        conn.prepare_cached(
-            "UPDATE entry SET data = ?3, digest = NULL
-             WHERE log = ?1 AND seq = ?2 AND kind = 'message'",
-        )?
-        .execute(params![key.as_bytes(), int(target), ERASED])?;
+        empty(conn, room, target, "message", ERASED)?;
     }
     Ok(true)
+}
+
+/// The same with the text of an edit. That it is erased is noted under its own number.
+fn erase_edit(
+    conn: &Connection,
+    (room, target): (RoomId, u64),
+    seq: u64,
+    at: Millis,
+    generation: Option<u32>,
+) -> rusqlite::Result<bool> {
+    if !archive::is_of(conn, room, seq, generation)? {
+        return Ok(false);
+    }
+    if deletion(conn, room, target)?.is_some() {
+        conn.prepare_cached(
+            "INSERT INTO overlay (room, target, erased_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (room, target) DO NOTHING",
+        )?
+        .execute(params![room.as_bytes(), int(seq), at.0])?;
+        empty(conn, room, seq, "edit", &erased_edit(target))?;
+    }
+    Ok(true)
+}
+
+/// Puts what is left of an entry in its place, where it is live.
+fn empty(
+    conn: &Connection,
+    room: RoomId,
+    seq: u64,
+    kind: &str,
+    data: &str,
+) -> rusqlite::Result<()> {
+    let key = log_key(LogId::Room(room));
+    conn.prepare_cached(
+        "UPDATE entry SET data = ?4, digest = NULL WHERE log = ?1 AND seq = ?2 AND kind = ?3",
+    )?
+    .execute(params![key.as_bytes(), int(seq), kind, data])?;
+    Ok(())
+}
+
+/// Takes out what the messages of a range that was purged were edited to.
+pub(super) fn purge(
+    conn: &Connection,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "UPDATE overlay SET body = NULL
+         WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND body IS NOT NULL",
+    )?
+    .execute(params![room.as_bytes(), int(first), int(last)])?;
+    Ok(())
 }
 
 fn put_redaction(conn: &Connection, redaction: &Redaction) -> rusqlite::Result<()> {
@@ -243,6 +367,20 @@ fn put_redaction(conn: &Connection, redaction: &Redaction) -> rusqlite::Result<(
         detail,
     ])?;
     Ok(())
+}
+
+fn laid_row(row: &Row<'_>) -> rusqlite::Result<Laid> {
+    let edits = match row.get_ref(4)?.as_str_or_null()? {
+        Some(list) => serde_json::from_str(list)
+            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, Box::new(e)))?,
+        None => Vec::new(),
+    };
+    Ok(Laid {
+        deleted: row.get(1)?,
+        body: row.get(2)?,
+        edited_at: row.get::<_, Option<_>>(3)?.map(Millis),
+        edits,
+    })
 }
 
 fn deletion_row(row: &Row<'_>) -> rusqlite::Result<Deletion> {

@@ -101,6 +101,7 @@ pub(super) fn entry(log: LogId, row: &Row<'_>) -> rusqlite::Result<Entry> {
         txn: optional(row, 5, Txn::parse)?,
         digest: row.get(6)?,
         payload,
+        over: None,
     })
 }
 

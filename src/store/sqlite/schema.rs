@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/overlay.sql"),
     include_str!("schema/archive.sql"),
+    include_str!("schema/edits.sql"),
 ];
 
 /// What a connection is for.

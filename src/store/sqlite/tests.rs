@@ -70,6 +70,7 @@ fn message(room: RoomId, seq: u64, body: &str) -> Change {
             body: body.into(),
             reply_to: None,
         },
+        over: None,
     };
     Change {
         entries: vec![entry],
@@ -368,6 +369,7 @@ async fn erased_and_still_there(rooms: u64, each: u64) -> [usize; 2] {
             target,
             at: NOW,
             generation: None,
+            edits: 0,
         };
         let gone = contract::deletions::deletion(room, target, 1);
         let change = Change {
@@ -454,6 +456,7 @@ fn hot_queries_scan_no_table() {
         records::ENDED,
         apply::END_SESSIONS,
         overlay::DELETED,
+        overlay::LAID_OVER,
         overlay::DELETION,
         overlay::UNERASED,
         overlay::DELETIONS_OF,

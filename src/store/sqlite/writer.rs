@@ -175,6 +175,7 @@ impl Writer {
 fn erases(write: &Write) -> bool {
     match write {
         Write::Erase { .. }
+        | Write::EraseEdit { .. }
         | Write::RewriteSegment(..)
         | Write::ErasePersonal(_)
         | Write::DeleteSessions(_) => true,

@@ -13,8 +13,7 @@ use crate::{
     door::{App, PROTOCOL},
     hub::{Close, CloseCode, Connection},
     id::{LogId, RoomId},
-    model::{Authority, Refusal, RoomName, RoomRef},
-    redact::Removal,
+    model::{Refusal, RoomName, RoomRef},
     ws::{
         reply::{self, Id},
         request::{self, Hello, Request},
@@ -72,6 +71,7 @@ impl Session {
                 }));
             }
             Request::Send(send) => self.send(id, send),
+            Request::Edit(edit) => self.edit(id, edit),
             Request::Delete(delete) => self.delete(id, delete),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
@@ -142,34 +142,6 @@ impl Session {
                     Then::Nothing
                 }
             }
-        }));
-    }
-
-    fn delete(&mut self, id: Id, delete: request::Delete) {
-        let Some(known) = &self.known else { return };
-        let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
-        let connection = Arc::clone(&known.connection);
-        self.work = Some(Box::pin(async move {
-            let done = async {
-                let (log, _) = locate(&app, &connection, &delete.room).await?;
-                let LogId::Room(room) = log else {
-                    return Err(Refusal::NotFound("room"));
-                };
-                let removal = Removal {
-                    room,
-                    target: delete.target,
-                    txn: delete.txn,
-                    reason: delete.reason,
-                };
-                app.redact
-                    .delete(&Authority::Caller(caller), &removal)
-                    .await
-            };
-            connection.outbox.push(match done.await {
-                Ok(done) => reply::ok(id, reply::deleted(&done)),
-                Err(refusal) => reply::err(id, &refusal, None),
-            });
-            Then::Nothing
         }));
     }
 
@@ -307,7 +279,7 @@ impl Session {
 }
 
 /// The log that is meant, and the name it was called by.
-async fn locate(
+pub(super) async fn locate(
     app: &App,
     connection: &Connection,
     room: &str,

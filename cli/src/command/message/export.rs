@@ -25,9 +25,9 @@ use crate::{
 
 /// Write messages as JSON lines, live and archived ones
 ///
-/// A line for each message, by room and number, to stdout or into a file that only you may read. Of a deleted
-/// message only that there was one. All rooms, private ones as well, unless some are named; a deleted room is
-/// named by its id. Times are in UTC.
+/// A line for each message, by room and number, to stdout or into a file that only you may read. Of an edited
+/// message the newest text, and when it was edited; of a deleted one only that there was one. All rooms, private
+/// ones as well, unless some are named; a deleted room is named by its id. Times are in UTC.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -17,6 +17,7 @@ use super::super::{
     documents::{EntryDoc, SegmentDoc, int, log_key, room_uuid},
     fault::within,
     logs::by,
+    overlay,
     schema::{Collections, index},
     transact::Halt,
     writes::{again, expect_one, insert, stale},
@@ -199,8 +200,12 @@ async fn update_segment(
         .segments
         .update_one(unpurged(segment), doc! { "$set": set, "$unset": unset })
         .hint(by(index::SEGMENT))
-        .session(session);
-    expect_one(within(updated).await?.matched_count)
+        .session(&mut *session);
+    expect_one(within(updated).await?.matched_count)?;
+    if segment.purged_at.is_some() {
+        overlay::purge(db, session, segment.room, segment.first, segment.last).await?;
+    }
+    Ok(())
 }
 
 /// The stored segment in the place of this one, if it is of the generation before and not purged.

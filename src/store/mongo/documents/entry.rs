@@ -93,6 +93,7 @@ impl EntryDoc {
             txn: parsed_optional(self.txn.as_ref())?,
             digest: self.digest.map(|b| bytes(&b)).transpose()?,
             payload,
+            over: None,
         })
     }
 }

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{date, int, millis, number, room_uuid, user_uuid};
 use crate::{
+    clock::Millis,
     id::{RedactionId, RoomId, UserId},
-    model::{Deletion, Redaction},
+    model::{Deletion, Edit, Laid, Redaction},
     store::Error,
 };
 
@@ -14,15 +15,17 @@ pub(in super::super) fn redaction_uuid(id: RedactionId) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 
-/// That a message is deleted; its `_id` means nothing. Edits and reactions will have their fields here, too.
+/// What lies over a message, or that the text of an edit was erased; its `_id` means nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in super::super) struct OverlayDoc {
     pub(in super::super) room: Uuid,
     pub(in super::super) target: i64,
-    deleted_at: DateTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_by: Option<Uuid>,
-    seq: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seq: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     redaction: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,21 +33,90 @@ pub(in super::super) struct OverlayDoc {
     /// `deleted_at`, as long as the text is there: what is indexed for erasing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unerased: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    edited_at: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    edits: Option<Vec<i64>>,
 }
 
-impl From<&Deletion> for OverlayDoc {
-    fn from(deletion: &Deletion) -> Self {
-        let at = date(deletion.at);
+impl OverlayDoc {
+    /// Nothing yet, over this message.
+    pub(in super::super) fn new(room: RoomId, target: u64) -> Self {
         Self {
-            room: room_uuid(deletion.room),
-            target: int(deletion.target),
-            deleted_at: at,
-            deleted_by: deletion.by.map(user_uuid),
-            seq: int(deletion.seq),
-            redaction: deletion.redaction.map(redaction_uuid),
-            erased_at: deletion.erased_at.map(date),
-            unerased: deletion.erased_at.is_none().then_some(at),
+            room: room_uuid(room),
+            target: int(target),
+            deleted_at: None,
+            deleted_by: None,
+            seq: None,
+            redaction: None,
+            erased_at: None,
+            unerased: None,
+            body: None,
+            edited_at: None,
+            edits: None,
         }
+    }
+
+    /// Whether nothing lies over the message.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.deleted_at.is_none() && self.erased_at.is_none() && self.edits.is_none()
+    }
+
+    /// Deletes the message.
+    pub(in super::super) fn delete(&mut self, deletion: &Deletion) {
+        let at = date(deletion.at);
+        self.deleted_at = Some(at);
+        self.deleted_by = deletion.by.map(user_uuid);
+        self.seq = Some(int(deletion.seq));
+        self.redaction = deletion.redaction.map(redaction_uuid);
+        self.erased_at = deletion.erased_at.map(date);
+        self.unerased = deletion.erased_at.is_none().then_some(at);
+    }
+
+    /// Takes a deletion back; false when there is none by this redaction, or the text is gone.
+    pub(in super::super) fn restore(&mut self, redaction: Option<RedactionId>) -> bool {
+        let same = self.redaction == redaction.map(redaction_uuid);
+        if self.unerased.is_none() || !same {
+            return false;
+        }
+        self.deleted_at = None;
+        self.deleted_by = None;
+        self.seq = None;
+        self.redaction = None;
+        self.unerased = None;
+        true
+    }
+
+    /// Edits the message.
+    pub(in super::super) fn edit(&mut self, edit: &Edit) {
+        self.body = Some(edit.body.clone());
+        self.edited_at = Some(date(edit.at));
+        self.edits.get_or_insert_default().push(int(edit.seq));
+    }
+
+    /// Notes that its text is gone; false when it was before, or is not to go.
+    pub(in super::super) fn erase(&mut self, at: Millis) -> bool {
+        self.body = None;
+        self.erased_at = self.erased_at.or(Some(date(at)));
+        self.unerased.take().is_some()
+    }
+
+    /// Notes that the text of an edit is gone.
+    pub(in super::super) fn erase_edit(&mut self, at: Millis) {
+        self.erased_at = Some(date(at));
+    }
+
+    /// What a reader of the message is told.
+    pub(in super::super) fn laid(self) -> Result<Laid, Error> {
+        let edits = self.edits.unwrap_or_default().into_iter().map(number);
+        Ok(Laid {
+            deleted: self.deleted_at.is_some(),
+            body: self.body,
+            edited_at: self.edited_at.map(millis),
+            edits: edits.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -52,11 +124,12 @@ impl TryFrom<OverlayDoc> for Deletion {
     type Error = Error;
 
     fn try_from(doc: OverlayDoc) -> Result<Self, Error> {
+        let none = || Error::Damaged("a deletion in the overlay is none".into());
         Ok(Self {
             room: RoomId::from_bytes(doc.room.bytes()),
             target: number(doc.target)?,
-            seq: number(doc.seq)?,
-            at: millis(doc.deleted_at),
+            seq: number(doc.seq.ok_or_else(none)?)?,
+            at: millis(doc.deleted_at.ok_or_else(none)?),
             by: doc.deleted_by.map(|id| UserId::from_bytes(id.bytes())),
             redaction: doc.redaction.map(|id| RedactionId::from_bytes(id.bytes())),
             erased_at: doc.erased_at.map(millis),

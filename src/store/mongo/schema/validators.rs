@@ -67,6 +67,9 @@ pub(super) const ARCHIVE: Fields = &[(
     ],
 )];
 
+/// That of what lies over messages: since they can be edited, a document need not say more than where.
+pub(super) const OVERLAY: Fields = &[("overlay", &[("room", "binData"), ("target", "long")])];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields

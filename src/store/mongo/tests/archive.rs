@@ -75,6 +75,7 @@ async fn sealing_and_erasing_do_not_pass_each_other() {
             target: 1,
             at: NOW,
             generation: None,
+            edits: 0,
         };
         let (sealed, erased) = tokio::join!(
             one.commit(writes([Write::InsertSegment(segment, data)])),

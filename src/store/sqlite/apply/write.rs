@@ -105,9 +105,12 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
             .execute([name, value])?;
             Ok(())
         }
-        Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } | Write::PutRedaction(_) => {
-            expect_true(overlay::write(conn, write)?)
-        }
+        Write::Edit(_)
+        | Write::Delete(_)
+        | Write::Restore { .. }
+        | Write::Erase { .. }
+        | Write::EraseEdit { .. }
+        | Write::PutRedaction(_) => expect_true(overlay::write(conn, write)?),
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
         | Write::UpdateSegment(_)

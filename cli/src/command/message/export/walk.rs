@@ -5,7 +5,7 @@ use chatd::{
         Client,
         api::{
             List, Room,
-            archive::{Entry, Range},
+            archive::{Edited, Entry, Range},
         },
     },
     clock::Millis,
@@ -162,6 +162,9 @@ struct Line<'a> {
     /// Whether it was deleted; it says nothing any more then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
+    /// That it was edited; what it says is the newest text then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited: Option<Edited>,
     /// What it says: its `body`, and what it answers.
     #[serde(flatten)]
     said: Option<&'a Map<String, Value>>,
@@ -178,6 +181,7 @@ fn line<'a>(room: &'a Place, entry: &'a Entry) -> Line<'a> {
         from: entry.from.as_deref(),
         name: entry.name.as_deref(),
         deleted: entry.deleted,
+        edited: entry.edited,
         said: entry.data.as_object().filter(|_| !entry.deleted),
     }
 }
@@ -255,6 +259,9 @@ mod tests {
             "{\"kind\":\"message\",\"room\":\"1\",\"room_name\":\"general\",\"seq\":7,\"at\":1000,\
              \"id\":\"2\",\"from\":\"3\",\"name\":\"eve\",\"body\":\"hi\",\"reply_to\":3}"
         );
+        let edited = text(json!({"edited": {"at": 2000, "seq": 9, "count": 2}}));
+        let part = "\"edited\":{\"at\":2000,\"seq\":9,\"count\":2},\"body\":\"hi\"";
+        assert!(edited.contains(part), "{edited}");
         let deleted = text(json!({"deleted": true, "data": null}));
         assert!(
             deleted.ends_with("\"name\":\"eve\",\"deleted\":true}"),
