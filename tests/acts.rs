@@ -416,14 +416,19 @@ async fn rooms(server: &Server, tour: &mut Tour) {
     let join = "POST /v1/rooms/{room}/join";
     tour.rest(&bob, join, &at("/join"), Value::Null, &[]).await;
     let say = json!({"body": "hi"});
-    tour.rest(
-        &bob,
-        "POST /v1/rooms/{room}/messages",
-        &at("/messages"),
-        say,
-        &[],
-    )
-    .await;
+    let said = tour
+        .rest(
+            &bob,
+            "POST /v1/rooms/{room}/messages",
+            &at("/messages"),
+            say,
+            &[],
+        )
+        .await;
+    let route = "PATCH /v1/rooms/{room}/messages/{seq}";
+    let path = at(&format!("/messages/{}", said["seq"]));
+    tour.rest(&bob, route, &path, json!({"body": "hi, all"}), &[])
+        .await;
     tour.rest(
         &bob,
         "POST /v1/rooms/{room}/leave",
@@ -481,6 +486,10 @@ async fn sockets(server: &Server, tour: &mut Tour) {
         ("join", json!({"room": room.id})),
         ("subscribe", json!({"room": room.id})),
         ("send", json!({"room": room.id, "body": "hi"})),
+        (
+            "edit",
+            json!({"room": room.id, "target": 3, "body": "hi, all"}),
+        ),
         ("delete", json!({"room": room.id, "target": 3})),
         ("unsubscribe", json!({"room": room.id})),
         ("leave", json!({"room": room.id})),

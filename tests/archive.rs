@@ -344,7 +344,7 @@ async fn sequence(mut dice: Dice) {
     let mut model: Vec<(u64, Option<String>)> = Vec::new();
     let mut runs: Vec<Value> = Vec::new();
     for step in 0..60 {
-        match dice.roll(10) {
+        match dice.roll(12) {
             0..=4 => {
                 for i in 0..=dice.roll(4) {
                     let body = format!("{step}.{i}");
@@ -357,6 +357,18 @@ async fn sequence(mut dice: Dice) {
                 let path = room.path(&format!("/messages/{}", model[at].0));
                 ana.delete(&path).await.ok();
                 model[at].1 = None;
+            }
+            10 | 11 if !model.is_empty() => {
+                let at = dice.among(&model);
+                let path = room.path(&format!("/messages/{}", model[at].0));
+                let body = format!("{step} edited");
+                let edit = ana.request("PATCH", &path, json!({"body": body})).await;
+                if model[at].1.is_some() {
+                    edit.ok();
+                    model[at].1 = Some(body);
+                } else {
+                    edit.refused(409, "conflict");
+                }
             }
             6 | 7 => {
                 let run = server.admin().archive().await;

@@ -28,6 +28,7 @@ mod conversation;
 mod credentials;
 mod deleting;
 mod durability;
+mod edits;
 mod erasure;
 mod escalation;
 mod export;

@@ -10,8 +10,9 @@ use super::{
 use crate::support::{Kind, Room, Server, User};
 
 /// The permissions that have to do with rooms.
-const ABOUT_ROOMS: [&str; 7] = [
+const ABOUT_ROOMS: [&str; 8] = [
     "message.delete.any",
+    "message.edit",
     "message.read",
     "message.report",
     "message.send",

@@ -40,6 +40,7 @@ pub(super) const ROLES: [&str; 4] = ["viewer", "member", "moderator", "owner"];
 pub(super) const READ: Right = right(0, "message.read", None);
 const REPORT: Right = right(0, "message.report", None);
 pub(super) const SEND: Right = right(1, "message.send", None);
+pub(super) const EDIT: Right = right(1, "message.edit", None);
 const DESCRIBE: Right = right(2, "room.edit", Some("room.manage"));
 const INVITE: Right = right(2, "room.edit", Some("room.manage"));
 const MODERATE: Right = right(2, "room.edit", Some("room.manage"));
@@ -357,6 +358,14 @@ pub(super) const ROOM: &[Row] = &[
         "/v1/rooms/ROOM/messages",
         r#"{"body":"hi"}"#,
         &[SEND],
+        false,
+    ),
+    // Nobody may edit another's: of one that is not there it is told apart who may edit at all.
+    here(
+        "PATCH",
+        "/v1/rooms/ROOM/messages/4711",
+        r#"{"body":"hi"}"#,
+        &[EDIT],
         false,
     ),
     here(

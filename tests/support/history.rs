@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Room, User, Ws};
 
 /// The answer to a subscribe, with the replay whole.
+#[derive(Debug)]
 pub(crate) struct Subscribed {
     pub(crate) head: u64,
     pub(crate) n: u64,
