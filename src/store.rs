@@ -23,7 +23,7 @@ pub mod sqlite;
 mod contract;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
@@ -549,7 +549,7 @@ pub trait Store: Scan {
         room: RoomId,
         first: u64,
         last: u64,
-    ) -> Result<HashMap<u64, Laid>, Error>;
+    ) -> Result<BTreeMap<u64, Laid>, Error>;
     /// A run of the archive.
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
     /// Runs, the newest first, from the first that is older than `before`.

@@ -89,8 +89,8 @@ impl Archive {
         let mut entries = entries.map_err(|e| refuse(&e))?;
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             let over = self.store.laid_over(room, first.seq, last.seq).await;
-            let mut over = over.map_err(|e| refuse(&e))?;
-            lay(&mut entries, &mut over);
+            let over = over.map_err(|e| refuse(&e))?;
+            lay(&mut entries, over);
         }
         let next = entries.last().map(|e| e.seq).filter(|seq| *seq < upto);
         Ok(Shown { entries, next })

@@ -117,7 +117,7 @@ pass_on! {
     deleted(
         room: RoomId, first: u64, last: u64, beside: &[u64]
     ) -> std::collections::HashSet<u64>;
-    laid_over(room: RoomId, first: u64, last: u64) -> std::collections::HashMap<u64, Laid>;
+    laid_over(room: RoomId, first: u64, last: u64) -> std::collections::BTreeMap<u64, Laid>;
     run(id: RunId) -> Option<Run>;
     runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;

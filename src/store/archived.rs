@@ -372,8 +372,8 @@ async fn lay<S: Store + ?Sized>(
     messages: &mut [Entry],
 ) -> Result<(), Error> {
     if let Some(reach) = overlay::reach(messages) {
-        let mut over = store.laid_over(room, reach.first, reach.last).await?;
-        overlay::lay(messages, &mut over);
+        let over = store.laid_over(room, reach.first, reach.last).await?;
+        overlay::lay(messages, over);
     }
     Ok(())
 }

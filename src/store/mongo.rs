@@ -29,7 +29,7 @@ mod writes;
 mod tests;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fmt,
     sync::{
         Arc,
@@ -280,7 +280,7 @@ impl Store for Mongo {
         room: RoomId,
         first: u64,
         last: u64,
-    ) -> Result<HashMap<u64, Laid>, Error> {
+    ) -> Result<BTreeMap<u64, Laid>, Error> {
         overlay::laid_over(self.db()?, room, first, last).await
     }
 

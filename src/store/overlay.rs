@@ -11,7 +11,7 @@
 //! Who reads in two steps reads the entries first, then what lies over them: a deletion that comes between
 //! the two is seen too early, which does no harm, and never too late.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     id::{LogId, RoomId},
@@ -81,7 +81,7 @@ pub(super) fn hide(entries: &mut [Entry], deleted: &HashSet<u64>) {
 }
 
 /// Makes messages what they are now.
-pub fn lay(messages: &mut [Entry], over: &mut HashMap<u64, Laid>) {
+pub fn lay(messages: &mut [Entry], mut over: BTreeMap<u64, Laid>) {
     if over.is_empty() {
         return;
     }

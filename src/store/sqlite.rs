@@ -23,7 +23,7 @@ mod writer;
 mod tests;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -317,7 +317,7 @@ impl Store for Sqlite {
         room: RoomId,
         first: u64,
         last: u64,
-    ) -> Result<HashMap<u64, Laid>, Error> {
+    ) -> Result<BTreeMap<u64, Laid>, Error> {
         self.readers
             .read(move |conn| overlay::laid_over(conn, room, first, last))
             .await

@@ -67,7 +67,8 @@ async fn everything(store: &dyn Store, room: RoomId) -> String {
     for segment in store.segments(Some((room, 0)), 100).await.unwrap() {
         let found = store.segment(room, segment.last).await.unwrap();
         let (segment, bytes) = found.unwrap();
-        text += &format!("{:?}", open_segment(&segment, &bytes).unwrap());
+        let lines = open_segment(&segment, &bytes).unwrap();
+        text = format!("{text} {lines:?}");
     }
     text
 }

@@ -280,8 +280,8 @@ impl Model {
             Write::Edit(_) | Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
                 self.overlay(write)?;
             }
-            Write::EraseEdit { .. } => unreachable!("not among the steps"),
-            Write::PutKey(_)
+            Write::EraseEdit { .. }
+            | Write::PutKey(_)
             | Write::PutRole(_)
             | Write::DeleteRole(_)
             | Write::PutAddressBan(_)

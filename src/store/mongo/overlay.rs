@@ -1,6 +1,8 @@
-//! Deletions and redactions: the collections `overlay` and `redactions`.
+//! What lies over messages, and redactions: the collections `overlay` and `redactions`.
 
-use std::collections::{HashMap, HashSet};
+mod erase;
+
+use std::collections::{BTreeMap, HashSet};
 
 use mongodb::{
     ClientSession,
@@ -8,9 +10,11 @@ use mongodb::{
 };
 use serde::de::DeserializeOwned;
 
+pub(super) use self::erase::purge;
+use self::erase::{erase, erase_edit};
 use super::{
     archive,
-    documents::{OverlayDoc, RedactionDoc, date, int, log_key, number, redaction_uuid, room_uuid},
+    documents::{OverlayDoc, RedactionDoc, date, int, number, redaction_uuid, room_uuid},
     fault::{is_duplicate, store_error, within},
     logs::by,
     schema::{Collections, index},
@@ -18,12 +22,9 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    id::{LogId, RedactionId, RoomId},
+    id::{RedactionId, RoomId},
     model::{Deletion, Edit, Entry, Laid, Redaction},
-    store::{
-        Error, Outcome, Write, overlay,
-        payload::{ERASED, erased_edit},
-    },
+    store::{Error, Outcome, Write, overlay},
 };
 
 /// Takes the text from those of a log's entries that are deleted. They were read before: a deletion that came
@@ -40,8 +41,8 @@ pub(super) async fn hide(db: &Collections, entries: &mut [Entry]) -> Result<(), 
 /// Makes messages of a log, read before, what they are now.
 pub(super) async fn lay(db: &Collections, messages: &mut [Entry]) -> Result<(), Error> {
     if let Some(reach) = overlay::reach(messages) {
-        let mut over = laid_over(db, reach.room, reach.first, reach.last).await?;
-        overlay::lay(messages, &mut over);
+        let over = laid_over(db, reach.room, reach.first, reach.last).await?;
+        overlay::lay(messages, over);
     }
     Ok(())
 }
@@ -56,8 +57,8 @@ pub(super) async fn deleted(
     let mut deleted = HashSet::new();
     deleted_of(db, room, range, &mut deleted).await?;
     if !beside.is_empty() {
-        let list: Vec<i64> = beside.iter().map(|target| int(*target)).collect();
-        let these = doc! { "target": { "$in": list } };
+        let these: Vec<i64> = beside.iter().map(|target| int(*target)).collect();
+        let these = doc! { "target": { "$in": these } };
         deleted_of(db, room, these, &mut deleted).await?;
     }
     Ok(deleted)
@@ -89,14 +90,14 @@ pub(super) async fn laid_over(
     room: RoomId,
     first: u64,
     last: u64,
-) -> Result<HashMap<u64, Laid>, Error> {
+) -> Result<BTreeMap<u64, Laid>, Error> {
     let range = doc! { "$gte": int(first), "$lte": int(last) };
     let find = db
         .overlay
         .find(doc! { "room": room_uuid(room), "target": range })
         .hint(by(index::OVERLAY_TARGET));
     let mut cursor = within(find).await.map_err(store_error)?;
-    let mut over = HashMap::new();
+    let mut over = BTreeMap::new();
     while within(cursor.advance()).await.map_err(store_error)? {
         let found = cursor.deserialize_current().map_err(store_error)?;
         over.insert(number(found.target)?, found.laid()?);
@@ -320,94 +321,6 @@ async fn restore(
     let gone = db
         .overlay
         .delete_one(message(room, target))
-        .hint(by(index::OVERLAY_TARGET))
-        .session(session);
-    within(gone).await?;
-    Ok(())
-}
-
-/// Takes a deleted message's text, and its digest, out of its entry, where that is live, and what it was edited
-/// to.
-async fn erase(
-    db: &Collections,
-    session: &mut ClientSession,
-    (room, target): (RoomId, u64),
-    at: Millis,
-    edits: usize,
-) -> Result<(), Halt> {
-    let Some(mut doc) = over(db, session, room, target).await? else {
-        return Ok(());
-    };
-    let laid = doc.clone().laid()?;
-    if !laid.deleted {
-        return Ok(());
-    }
-    if laid.edits.len() != edits {
-        return Err(Halt::Not(Outcome::Stale));
-    }
-    if !doc.erase(at) {
-        return Ok(());
-    }
-    put(db, session, (room, target), &doc).await?;
-    empty(db, session, (room, target), "message", ERASED).await
-}
-
-/// The same with the text of an edit. That it is erased is noted under its own number.
-async fn erase_edit(
-    db: &Collections,
-    session: &mut ClientSession,
-    (room, target): (RoomId, u64),
-    seq: u64,
-    at: Millis,
-) -> Result<(), Halt> {
-    let of = over(db, session, room, target).await?;
-    let deleted = match of {
-        Some(doc) => doc.laid()?.deleted,
-        None => false,
-    };
-    if !deleted {
-        return Ok(());
-    }
-    if over(db, session, room, seq).await?.is_none() {
-        let mut note = OverlayDoc::new(room, seq);
-        note.erase_edit(at);
-        put(db, session, (room, seq), &note).await?;
-    }
-    empty(db, session, (room, seq), "edit", &erased_edit(target)).await
-}
-
-/// Puts what is left of an entry in its place, where it is live.
-async fn empty(
-    db: &Collections,
-    session: &mut ClientSession,
-    (room, seq): (RoomId, u64),
-    kind: &str,
-    data: &str,
-) -> Result<(), Halt> {
-    let of = doc! { "log": log_key(LogId::Room(room)), "seq": int(seq), "kind": kind };
-    let gone = doc! { "$set": { "data": data }, "$unset": { "digest": "" } };
-    let emptied = db
-        .entries
-        .update_one(of, gone)
-        .hint(by(index::ENTRY_SEQ))
-        .session(session);
-    within(emptied).await?;
-    Ok(())
-}
-
-/// Takes out what the messages of a range that was purged were edited to.
-pub(super) async fn purge(
-    db: &Collections,
-    session: &mut ClientSession,
-    room: RoomId,
-    first: u64,
-    last: u64,
-) -> Result<(), Halt> {
-    let range = doc! { "$gte": int(first), "$lte": int(last) };
-    let of = doc! { "room": room_uuid(room), "target": range, "body": { "$gt": "" } };
-    let gone = db
-        .overlay
-        .update_many(of, doc! { "$unset": { "body": "" } })
         .hint(by(index::OVERLAY_TARGET))
         .session(session);
     within(gone).await?;

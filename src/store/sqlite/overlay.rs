@@ -1,21 +1,19 @@
-//! Deletions and redactions: the tables `overlay` and `redaction`.
+//! What lies over messages, and redactions: the tables `overlay` and `redaction`.
 
-use std::collections::{HashMap, HashSet};
+mod erase;
+
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-use super::{
-    archive,
-    rows::{self, int, log_key, number},
-};
+pub(super) use self::erase::purge;
+use self::erase::{erase, erase_edit};
+use super::rows::{self, int, number};
 use crate::{
     clock::Millis,
-    id::{LogId, RedactionId, RoomId, UserId},
+    id::{RedactionId, RoomId, UserId},
     model::{Deletion, Edit, Entry, Laid, Redaction},
-    store::{
-        Write, overlay,
-        payload::{ERASED, erased_edit},
-    },
+    store::{Write, overlay},
 };
 
 /// The columns [`deletion_row`] reads, in its order.
@@ -70,8 +68,8 @@ pub(super) fn hide(conn: &Connection, entries: &mut [Entry]) -> rusqlite::Result
 /// Makes messages of a log what they are now.
 pub(super) fn lay(conn: &Connection, messages: &mut [Entry]) -> rusqlite::Result<()> {
     if let Some(reach) = overlay::reach(messages) {
-        let mut over = laid_over(conn, reach.room, reach.first, reach.last)?;
-        overlay::lay(messages, &mut over);
+        let over = laid_over(conn, reach.room, reach.first, reach.last)?;
+        overlay::lay(messages, over);
     }
     Ok(())
 }
@@ -98,7 +96,7 @@ pub(super) fn laid_over(
     room: RoomId,
     first: u64,
     last: u64,
-) -> rusqlite::Result<HashMap<u64, Laid>> {
+) -> rusqlite::Result<BTreeMap<u64, Laid>> {
     let of = params![room.as_bytes(), int(first), int(last)];
     conn.prepare_cached(LAID_OVER)?
         .query_map(of, |row| Ok((number(row, 0)?, laid_row(row)?)))?
@@ -265,88 +263,6 @@ fn restore(
     )?
     .execute(params![room.as_bytes(), int(target)])?;
     Ok(done > 0)
-}
-
-/// Takes a deleted message's text, and its digest, out of its entry, and what it was edited to. What was there
-/// is overwritten (`secure_delete`), so that no page of the file has it. False when a segment still has it, or
-/// it was edited more or less often.
-fn erase(
-    conn: &Connection,
-    (room, target): (RoomId, u64),
-    at: Millis,
-    generation: Option<u32>,
-    edits: usize,
-) -> rusqlite::Result<bool> {
-    let known = laid_over(conn, room, target, target)?;
-    let others = known
-        .get(&target)
-        .is_some_and(|l| l.deleted && l.edits.len() != edits);
-    if others || !archive::is_of(conn, room, target, generation)? {
-        return Ok(false);
-    }
-    let marked = conn
-        .prepare_cached(
-            "UPDATE overlay SET erased_at = ?3, body = NULL
-             WHERE room = ?1 AND target = ?2 AND deleted_at IS NOT NULL AND erased_at IS NULL",
-        )?
-        .execute(params![room.as_bytes(), int(target), at.0])?;
-    if marked > 0 {
-        empty(conn, room, target, "message", ERASED)?;
-    }
-    Ok(true)
-}
-
-/// The same with the text of an edit. That it is erased is noted under its own number.
-fn erase_edit(
-    conn: &Connection,
-    (room, target): (RoomId, u64),
-    seq: u64,
-    at: Millis,
-    generation: Option<u32>,
-) -> rusqlite::Result<bool> {
-    if !archive::is_of(conn, room, seq, generation)? {
-        return Ok(false);
-    }
-    if deletion(conn, room, target)?.is_some() {
-        conn.prepare_cached(
-            "INSERT INTO overlay (room, target, erased_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (room, target) DO NOTHING",
-        )?
-        .execute(params![room.as_bytes(), int(seq), at.0])?;
-        empty(conn, room, seq, "edit", &erased_edit(target))?;
-    }
-    Ok(true)
-}
-
-/// Puts what is left of an entry in its place, where it is live.
-fn empty(
-    conn: &Connection,
-    room: RoomId,
-    seq: u64,
-    kind: &str,
-    data: &str,
-) -> rusqlite::Result<()> {
-    let key = log_key(LogId::Room(room));
-    conn.prepare_cached(
-        "UPDATE entry SET data = ?4, digest = NULL WHERE log = ?1 AND seq = ?2 AND kind = ?3",
-    )?
-    .execute(params![key.as_bytes(), int(seq), kind, data])?;
-    Ok(())
-}
-
-/// Takes out what the messages of a range that was purged were edited to.
-pub(super) fn purge(
-    conn: &Connection,
-    room: RoomId,
-    first: u64,
-    last: u64,
-) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "UPDATE overlay SET body = NULL
-         WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND body IS NOT NULL",
-    )?
-    .execute(params![room.as_bytes(), int(first), int(last)])?;
-    Ok(())
 }
 
 fn put_redaction(conn: &Connection, redaction: &Redaction) -> rusqlite::Result<()> {

@@ -1,0 +1,98 @@
+//! Taking texts out: of entries, and of what lies over them.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    super::{
+        archive,
+        rows::{int, log_key},
+    },
+    deletion, laid_over,
+};
+use crate::{
+    clock::Millis,
+    id::{LogId, RoomId},
+    store::payload::{ERASED, erased_edit},
+};
+
+/// Takes a deleted message's text, and its digest, out of its entry, and what it was edited to. What was there
+/// is overwritten (`secure_delete`), so that no page of the file has it. False when a segment still has it, or
+/// it was edited more or less often.
+pub(super) fn erase(
+    conn: &Connection,
+    (room, target): (RoomId, u64),
+    at: Millis,
+    generation: Option<u32>,
+    edits: usize,
+) -> rusqlite::Result<bool> {
+    let known = laid_over(conn, room, target, target)?;
+    let others = known
+        .get(&target)
+        .is_some_and(|l| l.deleted && l.edits.len() != edits);
+    if others || !archive::is_of(conn, room, target, generation)? {
+        return Ok(false);
+    }
+    let marked = conn
+        .prepare_cached(
+            "UPDATE overlay SET erased_at = ?3, body = NULL
+             WHERE room = ?1 AND target = ?2 AND deleted_at IS NOT NULL AND erased_at IS NULL",
+        )?
+        .execute(params![room.as_bytes(), int(target), at.0])?;
+    if marked > 0 {
+        empty(conn, room, target, "message", ERASED)?;
+    }
+    Ok(true)
+}
+
+/// The same with the text of an edit. That it is erased is noted under its own number.
+pub(super) fn erase_edit(
+    conn: &Connection,
+    (room, target): (RoomId, u64),
+    seq: u64,
+    at: Millis,
+    generation: Option<u32>,
+) -> rusqlite::Result<bool> {
+    if !archive::is_of(conn, room, seq, generation)? {
+        return Ok(false);
+    }
+    if deletion(conn, room, target)?.is_some() {
+        conn.prepare_cached(
+            "INSERT INTO overlay (room, target, erased_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (room, target) DO NOTHING",
+        )?
+        .execute(params![room.as_bytes(), int(seq), at.0])?;
+        empty(conn, room, seq, "edit", &erased_edit(target))?;
+    }
+    Ok(true)
+}
+
+/// Puts what is left of an entry in its place, where it is live.
+fn empty(
+    conn: &Connection,
+    room: RoomId,
+    seq: u64,
+    kind: &str,
+    data: &str,
+) -> rusqlite::Result<()> {
+    let key = log_key(LogId::Room(room));
+    conn.prepare_cached(
+        "UPDATE entry SET data = ?4, digest = NULL WHERE log = ?1 AND seq = ?2 AND kind = ?3",
+    )?
+    .execute(params![key.as_bytes(), int(seq), kind, data])?;
+    Ok(())
+}
+
+/// Takes out what the messages of a range that was purged were edited to.
+pub(in super::super) fn purge(
+    conn: &Connection,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "UPDATE overlay SET body = NULL
+         WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND body IS NOT NULL",
+    )?
+    .execute(params![room.as_bytes(), int(first), int(last)])?;
+    Ok(())
+}
