@@ -12,7 +12,7 @@ mod socket;
 
 pub use self::{
     access::{Access, Peer},
-    client::{Client, Error},
+    client::{Client, Error, Lines, quote},
     level::{Level, levels},
     router::{router, serve_connection},
     socket::{Listener, SocketError},

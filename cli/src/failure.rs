@@ -242,7 +242,6 @@ impl From<chatd_tui::Error> for Failure {
     fn from(e: chatd_tui::Error) -> Self {
         match e {
             chatd_tui::Error::Server(e) => Self::Admin(e),
-            chatd_tui::Error::NoTerminal => Self::Usage(e.to_string()),
             chatd_tui::Error::Terminal(_) => Self::Other(e.into()),
         }
     }

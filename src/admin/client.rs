@@ -14,6 +14,8 @@ use tokio::{net::UnixStream, sync::Mutex};
 
 use super::{access::Peer, api::Refused, router::serve_connection};
 
+pub use self::lines::{Lines, quote};
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,79 +1,103 @@
 //! How a state looks. Pure: the same state and size give the same picture.
 //!
-//! Colours are the terminal's own few named ones on its own background, so that the screen is readable on
-//! light, on dark and with 16 colours; and nothing is said by colour alone, for `NO_COLOR` and for eyes that
-//! do not see it.
+//! Colours are the terminal's own few named ones on its own background, so that the screen is readable on light, on
+//! dark and with 16 colours; and nothing is said by colour alone, for `NO_COLOR` and for eyes that do not see it. Where
+//! there is only ASCII, `look` puts it in place of the signs at the end.
 
+mod big;
+mod conn;
+mod conns;
+mod dialog;
+mod feeds;
 mod footer;
-mod graphs;
+mod gauge;
+mod graph;
 mod header;
-mod health;
 mod help;
+mod jobs;
+mod overview;
+mod room;
+mod rooms;
+mod table;
 mod text;
 
 use ratatui::{
-    Frame,
+    buffer::Buffer,
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style, Stylize as _},
     text::Line,
-    widgets::Paragraph,
+    widgets::{Paragraph, Widget as _},
 };
 
-use crate::state::{Metric, State};
+use crate::{
+    keys::Place,
+    state::{Drill, Overlay, State},
+};
 
-/// The smallest window in which every figure has its place.
-const SMALLEST: (u16, u16) = (76, 17);
+/// The smallest window in which everything has its place.
+const SMALLEST: (u16, u16) = (80, 24);
 
 /// Draws the whole screen.
-pub(crate) fn render(state: &State, frame: &mut Frame<'_>) {
-    let area = frame.area();
+pub(crate) fn render(state: &State, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        return too_small(frame, area);
+        too_small(area, buffer);
+        return state.look.finish(buffer);
     }
-    // An empty line between the parts where there is room for it.
-    let air = u16::from(area.height >= 22);
-    let [header, _, graphs, _, health, _, footer] = Layout::vertical([
+    let [header, body, footer] = Layout::vertical([
         Constraint::Length(header::HEIGHT),
-        Constraint::Length(u16::from(area.height >= 24)),
-        Constraint::Length(graphs_height(area.height, air)),
-        Constraint::Length(air),
-        Constraint::Length(health::HEIGHT),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
     .areas(area);
-    header::render(state, frame, header);
-    graphs::render(&state.picture().history, frame, graphs);
-    health::render(state.picture(), frame, health);
+    header::render(state, header, buffer);
+    content(state, body, buffer);
     if state.outage().is_some() {
-        for old in [header::place_of(header), graphs, health] {
-            fade(frame, old);
+        fade(buffer, body);
+    }
+    match &state.overlay {
+        None => footer::render(state, footer, buffer),
+        Some(Overlay::Filter(input)) => dialog::filter(state, input, footer, buffer),
+        Some(Overlay::Help) => {
+            footer::render(state, footer, buffer);
+            help::render(state, area, buffer);
         }
+        Some(Overlay::Dialog(dialog)) => dialog::render(dialog, body.union(footer), buffer),
     }
-    footer::render(frame, footer);
-    if state.help() {
-        help::render(frame, area);
-    }
+    state.look.finish(buffer);
 }
 
-/// As many whole rows for each graph as there is room for, and the time axis. Taller than six, a graph says
-/// no more.
-fn graphs_height(height: u16, air: u16) -> u16 {
-    let graphs = u16::try_from(Metric::ALL.len()).unwrap_or(u16::MAX);
-    let others = header::HEIGHT + health::HEIGHT + 2 * air + 2;
-    (height.saturating_sub(others) / graphs).clamp(1, 6) * graphs + 1
+/// Draws the same without what is only of use to somebody at the keys.
+pub(crate) fn render_plain(state: &State, area: Rect, buffer: &mut Buffer) {
+    let [header, body] =
+        Layout::vertical([Constraint::Length(header::HEIGHT), Constraint::Fill(1)]).areas(area);
+    header::render_plain(state, header, buffer);
+    content(state, body, buffer);
+    state.look.finish(buffer);
+}
+
+fn content(state: &State, area: Rect, buffer: &mut Buffer) {
+    match (state.drills.last(), state.place()) {
+        (Some(Drill::Room(view)), _) => room::render(state, view, area, buffer),
+        (Some(Drill::Conn(view)), _) => conn::render(state, view, area, buffer),
+        (None, Place::Rooms) => rooms::render(state, area, buffer),
+        (None, Place::Conns) => conns::render(state, area, buffer),
+        (None, Place::Jobs) => jobs::render(state, area, buffer),
+        (None, Place::Events) => feeds::events(state, area, buffer),
+        (None, Place::Log) => feeds::log(state, area, buffer),
+        (None, _) => overview::render(state, area, buffer),
+    }
 }
 
 /// Greys what is no longer so.
-fn fade(frame: &mut Frame<'_>, area: Rect) {
+fn fade(buffer: &mut Buffer, area: Rect) {
     let faded = Style::new()
         .fg(Color::Reset)
         .remove_modifier(Modifier::BOLD | Modifier::REVERSED)
         .add_modifier(Modifier::DIM);
-    frame.buffer_mut().set_style(area, faded);
+    buffer.set_style(area, faded);
 }
 
-fn too_small(frame: &mut Frame<'_>, area: Rect) {
+fn too_small(area: Rect, buffer: &mut Buffer) {
     let lines = [
         Line::from("This window is too small.").bold(),
         Line::from(format!("It is {}×{}.", area.width, area.height)),
@@ -82,7 +106,9 @@ fn too_small(frame: &mut Frame<'_>, area: Rect) {
     ];
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let middle = area.centered_vertically(Constraint::Length(height));
-    frame.render_widget(Paragraph::new(lines.to_vec()).centered(), middle);
+    Paragraph::new(lines.to_vec())
+        .centered()
+        .render(middle, buffer);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The figures that have a graph: how each is called, and how it is read off a sample.
+//! The figures that have a graph: how each is called, and how it is read off two frames.
 
-use super::history::{History, Sample, Step};
+use chatd::{admin::api::Frame, stats::Durations};
 
 /// A figure that has a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,66 +13,74 @@ pub(crate) enum Metric {
     Deliveries,
     /// REST requests in a second.
     Requests,
+    /// Frames that clients sent in a second.
+    Frames,
+    /// Commits in a second.
+    Commits,
     /// Entries that shared a commit: what group commit saves.
     Batch,
+    /// What 99 of 100 deliveries did not exceed, in microseconds.
+    Delivery,
+    /// The same of sends.
+    Send,
+    /// The same of commits.
+    Commit,
+    /// Cores in use.
+    Cpu,
     /// Resident memory.
     Memory,
 }
 
 impl Metric {
-    /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 6] = [
+    /// All of them.
+    pub(crate) const ALL: [Self; 12] = [
         Self::Connections,
         Self::Messages,
         Self::Deliveries,
         Self::Requests,
+        Self::Frames,
+        Self::Commits,
         Self::Batch,
+        Self::Delivery,
+        Self::Send,
+        Self::Commit,
+        Self::Cpu,
         Self::Memory,
     ];
 
-    /// Its name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Messages => "messages/s",
-            Self::Deliveries => "deliveries/s",
-            Self::Requests => "requests/s",
-            Self::Batch => "entries/commit",
-            Self::Memory => "memory",
-        }
-    }
-
-    /// Its value in a sample; None when that cannot be said, such as a rate with nothing before it or the
-    /// size of the commits when there were none.
+    /// Its value in a frame, of which the one before was `before`; None when that cannot be said, such as a rate
+    /// with nothing before it, or how long commits took when there were none.
     #[expect(
         clippy::cast_precision_loss,
         reason = "figures to look at; beyond 2^53 nobody counts"
     )]
-    pub(crate) fn of(self, sample: &Sample) -> Option<f64> {
-        let rate = |of: fn(&Step) -> u64| sample.step.map(|step| of(&step) as f64 / step.seconds);
+    pub(super) fn of(self, frame: &Frame, before: Option<&Frame>) -> Option<f64> {
+        let seconds = |before: &Frame| {
+            let passed = frame.monotonic_us.saturating_sub(before.monotonic_us);
+            (passed > 0).then_some(passed as f64 / 1e6)
+        };
+        let grown = |of: fn(&Frame) -> u64| before.map(|old| of(frame).saturating_sub(of(old)));
+        let rate = |of: fn(&Frame) -> u64| Some(grown(of)? as f64 / seconds(before?)?);
+        let took = |of: fn(&Frame) -> &Durations| {
+            let between = of(frame).since(of(before?));
+            between.quantile(0.99).map(|us| us as f64)
+        };
         match self {
-            Self::Connections => Some(sample.connections as f64),
-            Self::Memory => Some(sample.memory as f64),
-            Self::Messages => rate(|step| step.grown.messages),
-            Self::Deliveries => rate(|step| step.grown.deliveries),
-            Self::Requests => rate(|step| step.grown.requests),
-            Self::Batch => sample
-                .step
-                .filter(|step| step.grown.batches > 0)
-                .map(|step| step.grown.entries as f64 / step.grown.batches as f64),
+            Self::Connections => Some(frame.status.counts.connections as f64),
+            Self::Memory => Some(frame.status.memory_bytes as f64),
+            Self::Messages => rate(|f| f.status.counts.messages),
+            Self::Deliveries => rate(|f| f.status.counts.deliveries),
+            Self::Requests => rate(|f| f.status.counts.requests),
+            Self::Frames => rate(|f| f.status.counts.frames),
+            Self::Commits => rate(|f| f.status.counts.batches),
+            Self::Batch => {
+                let batches = grown(|f| f.status.counts.batches).filter(|n| *n > 0)?;
+                Some(grown(|f| f.status.counts.entries)? as f64 / batches as f64)
+            }
+            Self::Delivery => took(|f| &f.timings.delivery),
+            Self::Send => took(|f| &f.timings.send),
+            Self::Commit => took(|f| &f.timings.commit),
+            Self::Cpu => rate(|f| f.load.cpu_us).map(|us| us / 1e6),
         }
-    }
-
-    /// Its value now.
-    pub(crate) fn now(self, history: &History) -> Option<f64> {
-        history.newest().and_then(|sample| self.of(sample))
-    }
-
-    /// Its highest value in the history.
-    pub(crate) fn peak(self, history: &History) -> Option<f64> {
-        history
-            .samples()
-            .filter_map(|sample| self.of(sample))
-            .reduce(f64::max)
     }
 }

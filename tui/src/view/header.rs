@@ -1,100 +1,123 @@
-//! The top lines: which server this is, where it is, and whether it still answers.
+//! The top lines: which server this is and whether it lives, the screens, and what is most in need of somebody.
 
 use ratatui::{
-    Frame,
+    buffer::Buffer,
     layout::{Constraint, Layout, Rect},
-    style::Stylize as _,
+    style::{Color, Style, Stylize as _},
     text::{Line, Span},
-    widgets::{Block, Borders, Paragraph},
+    widgets::{Block, Borders, Widget as _},
 };
 
-use super::text::{escape, period, tail, time};
-use crate::state::{Outage, Picture, State};
+use super::text::{clean, fit, period, time};
+use crate::state::{Outage, Screen, State, Weight, most_urgent};
 
-/// Two lines about the server, and one that is a rule, or says what is wrong.
+/// The server, the screens, and a rule or what is wrong.
 pub(super) const HEIGHT: u16 = 3;
 
 /// Draws the top lines.
-pub(super) fn render(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    let [first, second, third] = rows(area);
-    let picture = state.picture();
-    let since = clock(state);
-    let width = u16::try_from(since.width()).unwrap_or(u16::MAX);
+pub(super) fn render(state: &State, area: Rect, buffer: &mut Buffer) {
+    let [first, second, third] = Layout::vertical([Constraint::Length(1); 3]).areas(area);
+    server(state, first, buffer);
+    tabs(state).render(second, buffer);
+    lowest(state, third, buffer);
+}
+
+/// Draws them without the screens.
+pub(super) fn render_plain(state: &State, area: Rect, buffer: &mut Buffer) {
+    let [first, second, _] = Layout::vertical([Constraint::Length(1); 3]).areas(area);
+    server(state, first, buffer);
+    lowest(state, second, buffer);
+}
+
+fn server(state: &State, area: Rect, buffer: &mut Buffer) {
+    let clock = clock(state);
+    let width = u16::try_from(clock.width()).unwrap_or(u16::MAX);
     let [left, right] =
-        Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(first);
-    frame.render_widget(life(state), left);
-    frame.render_widget(since, right);
-    frame.render_widget(place(picture, second.width), second);
-    match state.outage() {
-        Some(outage) => frame.render_widget(reason(outage), third),
-        None => frame.render_widget(Block::new().borders(Borders::TOP).dim(), third),
-    }
-}
-
-/// Where in the area the line is that is about a life of the server, and gets old with it.
-pub(super) fn place_of(area: Rect) -> Rect {
-    rows(area)[1]
-}
-
-fn rows(area: Rect) -> [Rect; 3] {
-    Layout::vertical([Constraint::Length(1); 3]).areas(area)
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(area);
+    life(state).render(left, buffer);
+    clock.render(right, buffer);
 }
 
 /// What it is, and whether it lives.
 fn life(state: &State) -> Line<'static> {
-    let status = &state.picture().status;
-    let name = format!(" chatd {}", escape(&status.version));
+    let status = &state.picture().frame.status;
+    let name = format!(" chatd {}", clean(&status.version));
     let life = match state.outage() {
         Some(outage) => {
-            let length = period(outage.at.since(outage.since));
-            let since = time(outage.since);
-            Span::from(format!("✖ no answer since {since}, {length}; retrying"))
+            let length = period(outage.now.since(outage.since));
+            Span::from(format!("✖ no answer for {length}, {}", countdown(outage)))
                 .red()
                 .bold()
         }
-        None if status.running => Span::from("● running").green(),
-        None => Span::from("○ not running; this is its store").bold(),
+        None if state.restarted() => Span::from("● running, restarted").green().bold(),
+        None => Span::from("● running").green(),
     };
-    Line::from_iter([Span::from(name).bold(), Span::from("  "), life])
+    let mut spans = vec![Span::from(name).bold(), Span::from("  "), life];
+    if state.outage().is_none() {
+        let up = period(status.at.since(status.started_at));
+        spans.push(Span::from(format!("   up {up}")));
+        spans.push(Span::from("   registration ").dim());
+        spans.push(Span::from(clean(&status.registration)));
+    }
+    Line::from(spans)
 }
 
-/// For how long it has run, and of when the picture is.
+fn countdown(outage: &Outage) -> String {
+    let left = outage.next.since(outage.now);
+    // Rounded up: as long as it waits it says so.
+    match left.as_millis().div_ceil(1000) {
+        0 => "trying now".into(),
+        seconds => format!("next try in {seconds} s"),
+    }
+}
+
+/// Of when the picture is.
 fn clock(state: &State) -> Line<'static> {
-    let status = &state.picture().status;
+    let at = state.picture().frame.status.at;
     let mut spans = vec![Span::from(" ")];
     if state.paused() {
-        spans.extend([Span::from(" paused ").reversed().bold(), Span::from("   ")]);
+        spans.extend([Span::from(" paused ").reversed().bold(), Span::from("  ")]);
     }
-    if status.running && state.outage().is_none() {
-        let up = period(status.at.since(status.started_at));
-        spans.push(Span::from(format!("up {up}   ")));
+    if let Some(outage) = state.outage() {
+        let age = period(outage.now.since(at));
+        spans.extend([
+            Span::from(format!("as of {age} ago")).bold(),
+            Span::from("  "),
+        ]);
     }
-    spans.push(Span::from(format!("{} ", time(status.at))).dim());
+    spans.push(Span::from(format!("{} ", time(at))).dim());
     Line::from(spans)
 }
 
-/// Where it listens, which process it is, whom it lets in, and where its data is.
-fn place(picture: &Picture, width: u16) -> Line<'static> {
-    let status = &picture.status;
-    let mut pairs = Vec::new();
-    if let Some(listen) = &status.listen {
-        pairs.push(("listen", escape(listen)));
-    }
-    pairs.push(("pid", status.pid.to_string()));
-    pairs.push(("registration", escape(&status.registration)));
-    let mut spans = vec![Span::from(" ")];
-    for (name, value) in pairs {
-        spans.push(Span::from(format!("{name} ")).dim());
-        spans.push(Span::from(format!("{value}   ")));
-    }
-    spans.push(Span::from("data ").dim());
-    let used: usize = spans.iter().map(Span::width).sum();
-    let room = usize::from(width).saturating_sub(used + 1);
-    spans.push(Span::from(tail(&escape(&status.store.location), room)));
-    Line::from(spans)
+fn tabs(state: &State) -> Line<'static> {
+    let tab = |(i, screen): (usize, Screen)| {
+        let text = format!(" {} {} ", i + 1, screen.title());
+        let style = if screen == state.screen {
+            Style::new().bold().reversed()
+        } else {
+            Style::new()
+        };
+        Span::styled(text, style)
+    };
+    Screen::ALL.into_iter().enumerate().map(tab).collect()
 }
 
-/// Why there is no answer.
-fn reason(outage: &Outage) -> Paragraph<'static> {
-    Paragraph::new(Line::from(format!(" {}", escape(&outage.why))).red())
+/// A rule when all is well.
+fn lowest(state: &State, area: Rect, buffer: &mut Buffer) {
+    let columns = usize::from(area.width);
+    let line = |text: &str, color: Color| {
+        let text = format!(" ▲ {}", clean(text));
+        Line::styled(fit(&text, columns, false), Style::new().fg(color).bold())
+    };
+    if let Some(outage) = state.outage() {
+        return line(&outage.why, Color::Red).render(area, buffer);
+    }
+    match most_urgent(state.picture()) {
+        Some((Weight::Broken, text)) => line(&text, Color::Red).render(area, buffer),
+        Some((Weight::Worrying, text)) => line(&text, Color::Magenta).render(area, buffer),
+        None => Block::new()
+            .borders(Borders::TOP)
+            .dim()
+            .render(area, buffer),
+    }
 }

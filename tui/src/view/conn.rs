@@ -1,0 +1,107 @@
+//! One connection: whose it is, how it does, and what it listens to.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::Stylize as _,
+    text::{Line, Span},
+    widgets::{Paragraph, Widget as _, Wrap},
+};
+
+use super::{
+    graph,
+    text::{UNKNOWN, ago, bytes, clean, count, rate, took},
+};
+use crate::state::{ConnView, State};
+
+/// Draws it.
+pub(super) fn render(state: &State, view: &ConnView, area: Rect, buffer: &mut Buffer) {
+    let [facts, _, graphs, _, rooms] = Layout::vertical([
+        Constraint::Length(7),
+        Constraint::Length(1),
+        Constraint::Length(2),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    Paragraph::new(particulars(state, view)).render(facts, buffer);
+    rates(view, graphs, buffer);
+    listens(view).render(rooms, buffer);
+}
+
+fn particulars(state: &State, view: &ConnView) -> Vec<Line<'static>> {
+    let (row, now) = (&view.row, state.picture().frame.status.at);
+    let mut first = vec![Span::from(format!(" {}", clean(&row.user))).bold()];
+    if !view.here {
+        first.push(Span::from("   gone: it has closed").red().bold());
+    }
+    let pair = |name: &str, value: String| {
+        Line::from_iter([Span::from(format!(" {name:<10}")).dim(), Span::from(value)])
+    };
+    let device = row.device.as_deref().map_or_else(|| UNKNOWN.into(), clean);
+    vec![
+        Line::from(first),
+        pair("id", clean(&row.id)),
+        pair("session", clean(&row.session)),
+        pair("from", format!("{}, {device}", clean(&row.address))),
+        pair("since", format!("{} ago", ago(row.since, now))),
+        pair(
+            "frames",
+            format!(
+                "{} sent to it, {} received",
+                count(row.sent),
+                count(row.received)
+            ),
+        ),
+        pair(
+            "waiting",
+            format!(
+                "{}, the oldest for {}",
+                bytes(row.waiting),
+                took(row.lag_ms * 1000)
+            ),
+        ),
+    ]
+}
+
+fn rates(view: &ConnView, area: Rect, buffer: &mut Buffer) {
+    let rows = Layout::vertical([Constraint::Length(1); 2]).split(area);
+    for ((i, name), row) in ["sent/s", "received/s"]
+        .into_iter()
+        .enumerate()
+        .zip(rows.iter())
+    {
+        let now = view
+            .rates
+            .back()
+            .map_or_else(|| UNKNOWN.into(), |rates| rate(rates[i]));
+        let text = Line::from_iter([
+            Span::from(format!(" {name:<14}")),
+            Span::from(format!("{now:>8}  ")).bold(),
+        ]);
+        text.render(*row, buffer);
+        let bars = Rect {
+            x: row.x + 26,
+            width: row.width.saturating_sub(27),
+            ..*row
+        };
+        graph::of_values(view.rates.iter().map(|rates| rates[i]), bars, buffer);
+    }
+}
+
+fn listens(view: &ConnView) -> Paragraph<'static> {
+    let text = match &view.detail.known {
+        None => " Waiting for the server …".into(),
+        Some(Err(why)) => format!(" {}", clean(why)),
+        Some(Ok(detail)) if detail.listens_to.is_empty() => " It listens to no room.".into(),
+        Some(Ok(detail)) => {
+            let rooms: Vec<String> = detail.listens_to.iter().map(|room| clean(room)).collect();
+            format!(
+                " Listens to {}: {}",
+                count(view.row.rooms),
+                rooms.join(", ")
+            )
+        }
+    };
+    Paragraph::new(text).wrap(Wrap { trim: false })
+}

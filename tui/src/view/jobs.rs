@@ -1,0 +1,233 @@
+//! Store and jobs: what the store is and how long its commits take, the archive, and work in the background.
+
+use chatd::{
+    admin::api::{Frame, Job},
+    clock::Millis,
+    stats::Durations,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::{Modifier, Style, Stylize as _},
+    text::{Line, Span},
+    widgets::{Paragraph, Widget as _},
+};
+
+use super::{
+    gauge::bar,
+    text::{UNKNOWN, ago, bytes, clean, count, fit, maybe_took, period, rate, took, whole},
+};
+use crate::state::{Metric, State};
+
+/// The bars of the histogram: up to how long, in microseconds.
+const STEPS: [u64; 8] = [250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, u64::MAX];
+
+/// Draws the screen.
+pub(super) fn render(state: &State, area: Rect, buffer: &mut Buffer) {
+    let [store, _, commits, _, jobs] = Layout::vertical([
+        Constraint::Length(4),
+        Constraint::Length(1),
+        Constraint::Length(9),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    Paragraph::new(facts(state)).render(store, buffer);
+    histogram(state, commits, buffer);
+    list(state, jobs, buffer);
+}
+
+fn known(figure: Option<String>) -> String {
+    figure.unwrap_or_else(|| UNKNOWN.into())
+}
+
+/// What the store holds, in one line.
+pub(super) fn store_line(state: &State) -> Line<'static> {
+    let store = &state.picture().frame.status.store;
+    let ready = if store.ready {
+        Span::from("● ready").green()
+    } else {
+        Span::from("✖ away").red().bold()
+    };
+    Line::from_iter([
+        Span::from(" store     "),
+        ready,
+        Span::from(format!(
+            "  {} {}, {}, {} users, {} rooms",
+            clean(&store.backend),
+            clean(&store.version),
+            known(store.bytes.map(bytes)),
+            known(store.users.map(count)),
+            known(store.rooms.map(count))
+        )),
+    ])
+}
+
+/// How the archive stands, in one line, with a bar while it runs.
+pub(super) fn archive_line(state: &State) -> Line<'static> {
+    let frame = &state.picture().frame;
+    let mut spans = vec![Span::from(" archive   ")];
+    match frame.jobs.iter().find(|job| job.kind == "archive") {
+        Some(job) => spans.extend(progress(job, 20)),
+        None => spans.push(Span::from(schedule(frame))),
+    }
+    Line::from(spans)
+}
+
+fn schedule(frame: &Frame) -> String {
+    let now = frame.status.at;
+    let Some(archive) = &frame.status.archive else {
+        return "not known: the store does not answer".into();
+    };
+    let last = match (archive.last_at, archive.last_state) {
+        (Some(at), Some(state)) => {
+            format!("; the last run {} ago: {}", ago(at, now), state.as_str())
+        }
+        _ => String::new(),
+    };
+    let until = |at: Millis| period(at.since(now));
+    match (&archive.schedule, archive.paused, archive.next_at) {
+        (None, _, _) => format!("runs when asked to{last}"),
+        (Some(cron), true, _) => format!("held; its schedule is {}{last}", clean(cron)),
+        (Some(_), false, Some(at)) => format!("runs again in {}{last}", until(at)),
+        (Some(cron), false, None) => format!("runs by {}{last}", clean(cron)),
+    }
+}
+
+fn facts(state: &State) -> Vec<Line<'static>> {
+    let picture = state.picture();
+    let (store, history) = (&picture.frame.status.store, &picture.history);
+    let pair = |name: &str, value: String| {
+        Line::from_iter([Span::from(format!(" {name:<10}")).dim(), Span::from(value)])
+    };
+    let latency = history.latency(|t| &t.commit);
+    let now = |metric| known(history.now(metric).map(rate));
+    vec![
+        store_line(state),
+        pair(
+            "where",
+            format!("{}, schema {}", clean(&store.location), store.schema),
+        ),
+        archive_line(state),
+        pair(
+            "commits",
+            format!(
+                "{}/s with {} entries each; p50 {}, p99 {}",
+                now(Metric::Commits),
+                now(Metric::Batch),
+                maybe_took(latency.p50),
+                maybe_took(latency.p99)
+            ),
+        ),
+    ]
+}
+
+/// How many commits took how long.
+#[expect(clippy::cast_precision_loss, reason = "a bar to look at")]
+fn histogram(state: &State, area: Rect, buffer: &mut Buffer) {
+    let spread = state.picture().history.spread(|t| &t.commit);
+    let all = spread.count();
+    let title = format!(" Commits of the last seconds: {}", count(all));
+    let mut lines = vec![Line::from(title).bold()];
+    let columns = usize::from(area.width).saturating_sub(34);
+    for (text, many) in steps(&spread) {
+        let share = if all == 0 {
+            0.0
+        } else {
+            many as f64 / all as f64
+        };
+        lines.push(Line::from_iter([
+            Span::from(format!(" {text:>12}  ")),
+            Span::from(bar(share, columns)).cyan(),
+            Span::from(format!(" {:>8} {:>4} %", count(many), whole(share * 100.0))),
+        ]));
+    }
+    Paragraph::new(lines).render(area, buffer);
+}
+
+fn steps(spread: &Durations) -> Vec<(String, u64)> {
+    let mut least = 0;
+    let mut steps = Vec::new();
+    for most in STEPS {
+        let within = spread
+            .buckets
+            .iter()
+            .filter(|(us, _)| (least..most).contains(us));
+        let many = within.map(|(_, count)| count).sum();
+        let text = match most {
+            u64::MAX => format!("≥ {}", took(least)),
+            most => format!("< {}", took(most)),
+        };
+        steps.push((text, many));
+        least = most;
+    }
+    steps
+}
+
+fn list(state: &State, area: Rect, buffer: &mut Buffer) {
+    let frame = &state.picture().frame;
+    if frame.jobs.is_empty() {
+        return Line::from(" Nothing is under way in the background.")
+            .dim()
+            .render(area, buffer);
+    }
+    let stops = if frame.jobs.iter().any(|job| job.stoppable) {
+        "; x stops the chosen one"
+    } else {
+        ""
+    };
+    let title = format!(" Under way: {}{stops}", frame.jobs.len());
+    Line::from(title)
+        .bold()
+        .render(Rect { height: 1, ..area }, buffer);
+    let height = usize::from(area.height).saturating_sub(1);
+    let begin = (state.job + 1).saturating_sub(height);
+    let shown = frame.jobs.iter().enumerate().skip(begin);
+    for ((i, job), y) in shown.zip(area.y + 1..area.bottom()) {
+        let meant = i == state.job;
+        let sign = if meant { ">" } else { " " };
+        let mut spans = vec![Span::from(format!(
+            "{sign}{:<10}",
+            fit(&clean(&job.kind), 10, false)
+        ))];
+        let since = ago(job.since, frame.status.at);
+        spans.push(Span::from(format!("{since:>4}  ")).dim());
+        spans.extend(progress(job, 16));
+        let line = Rect {
+            y,
+            height: 1,
+            ..area
+        };
+        Line::from(spans).render(line, buffer);
+        if meant {
+            buffer.set_style(line, Style::new().add_modifier(Modifier::REVERSED));
+        }
+    }
+}
+
+/// How far a job is.
+#[expect(clippy::cast_precision_loss, reason = "a bar to look at")]
+fn progress(job: &Job, columns: usize) -> Vec<Span<'static>> {
+    let unit = clean(&job.unit);
+    let at = job
+        .at
+        .as_deref()
+        .map_or_else(String::new, |at| format!(", at {}", clean(at)));
+    match job.total.filter(|total| *total > 0) {
+        Some(total) => {
+            let share = (job.done as f64 / total as f64).min(1.0);
+            vec![
+                Span::from("[").dim(),
+                Span::from(bar(share, columns)).cyan(),
+                Span::from("]").dim(),
+                Span::from(format!(
+                    " {:>3} %  {} of {} {unit}{at}",
+                    whole(share * 100.0),
+                    count(job.done),
+                    count(total)
+                )),
+            ]
+        }
+        None => vec![Span::from(format!("{} {unit}{at}", count(job.done)))],
+    }
+}
