@@ -26,6 +26,7 @@ mod cli_rooms;
 mod conns;
 mod conversation;
 mod credentials;
+mod dashboard;
 mod deleting;
 mod durability;
 mod edits;

@@ -17,6 +17,7 @@ mod s3;
 mod server;
 mod supervisor;
 mod tamper;
+mod terminal;
 mod user;
 mod ws;
 
@@ -37,6 +38,7 @@ pub(crate) use s3::S3;
 pub(crate) use server::{Builder, Server};
 pub(crate) use supervisor::Supervisor;
 pub(crate) use tamper::{Field, Shell};
+pub(crate) use terminal::Terminal;
 pub(crate) use user::{Kind, PASSWORD, Room, User};
 pub(crate) use ws::{End, WireError, Ws};
 

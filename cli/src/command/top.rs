@@ -28,7 +28,7 @@ pub(crate) struct Top {
     /// Begin with this screen
     #[arg(
         long, value_name = "SCREEN", default_value = "overview",
-        value_parser = one_of(Screen::ALL, Screen::word)
+        value_parser = one_of(&Screen::ALL, Screen::word)
     )]
     screen: Screen,
 
