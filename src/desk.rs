@@ -11,6 +11,7 @@ mod codes;
 mod conns;
 mod holds;
 mod import;
+mod jobs;
 mod log_level;
 mod notices;
 mod people;
@@ -25,6 +26,8 @@ mod tokens;
 mod users;
 
 use std::{sync::Arc, time::Duration};
+
+pub(crate) use self::{conns::conn_body, jobs::jobs};
 
 use axum::{
     extract::FromRequestParts,
@@ -152,6 +155,8 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(import::begin))
         .routes(routes!(log_level::show, log_level::set))
         .routes(routes!(import::accounts))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::stop))
         .routes(routes!(archive::segments))
         .routes(routes!(archive::segment))
         .routes(routes!(archive::ranges))

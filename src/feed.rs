@@ -99,6 +99,26 @@ impl<T: Clone> Feed<T> {
         }
     }
 
+    /// What came right after number `after`, `most` items at most: the oldest of them, so that who reads on misses
+    /// none. `last` is the number of the last of these.
+    pub fn next(&self, after: u64, most: usize) -> Batch<T> {
+        let ring = self.ring.lock();
+        let last = self.last.load(Ordering::Acquire);
+        let after = if after > last { 0 } else { after };
+        let oldest = last - ring.len() as u64;
+        let from = after.max(oldest);
+        let skip = usize::try_from(from - oldest).unwrap_or(usize::MAX);
+        let items: Vec<_> = (from + 1..)
+            .zip(ring.iter().skip(skip).take(most).cloned())
+            .map(|(seq, item)| Numbered { seq, item })
+            .collect();
+        Batch {
+            missed: from - after,
+            last: from + items.len() as u64,
+            items,
+        }
+    }
+
     /// The number of the last item.
     pub fn last(&self) -> u64 {
         self.last.load(Ordering::Acquire)
@@ -267,6 +287,21 @@ mod tests {
         assert_eq!(read(5, 9), (0, vec![]));
         assert_eq!(read(2, 1), (2, vec![(5, 5)]));
         assert_eq!(read(99, 9).0, 2, "a number of another boot");
+    }
+
+    #[test]
+    fn who_reads_on_misses_nothing_that_is_still_there() {
+        let feed = Feed::new(3);
+        (1..=5).for_each(|i| feed.push(i));
+        let read = |after, most| {
+            let batch = feed.next(after, most);
+            let items: Vec<_> = batch.items.iter().map(|i| (i.seq, i.item)).collect();
+            (batch.missed, batch.last, items)
+        };
+        assert_eq!(read(0, 2), (2, 4, vec![(3, 3), (4, 4)]));
+        assert_eq!(read(4, 2), (0, 5, vec![(5, 5)]));
+        assert_eq!(read(5, 2), (0, 5, vec![]));
+        assert_eq!(read(99, 9), (2, 5, vec![(3, 3), (4, 4), (5, 5)]));
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ pub use self::{
     log_level::LevelSet,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
-    status::Report,
+    status::{Holds, Process, Report},
     store::Holdings,
     tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},

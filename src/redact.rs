@@ -15,6 +15,7 @@ mod list;
 mod moment;
 mod restore;
 mod run;
+mod under_way;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +29,7 @@ pub use self::{
     moment::Moment,
     restore::Restored,
     run::Wanted,
+    under_way::{Tasks, UnderWay},
 };
 use crate::{
     clock::{Clock, Millis},
@@ -73,6 +75,8 @@ pub struct Redact {
     pub tasks: TaskTracker,
     /// Ends them between two slices.
     pub stopping: CancellationToken,
+    /// What long tasks are under way, for those who watch.
+    pub working: Tasks,
     /// Held by the one long task that may be under way.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }

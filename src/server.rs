@@ -7,6 +7,7 @@ mod erase;
 mod listen;
 mod passed;
 pub mod stores;
+mod told;
 
 use std::{
     io,
@@ -28,7 +29,7 @@ use crate::{
     auth,
     clock::Clock,
     config::{Config, Loaded, Origin, Period},
-    feed::Feeds,
+    feed::{Feeds, Kind},
     http,
     id::BootId,
     lifecycle::{self, Supervisor, Watchdog},
@@ -158,6 +159,7 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     core.app.tasks.spawn(status);
     signals.stop().await;
     supervisor.stopping(config.server.drain.get()).await;
+    told::tell(&core.app, Kind::Server, "server.stopping", None);
     lifecycle::drain(&core.app).await;
     supervisor.closing().await;
     core.close().await;
@@ -211,6 +213,7 @@ async fn open_doors(
     app.tasks
         .spawn(listen::run(Arc::clone(app), socket, router));
     app.tasks.spawn(upkeep(core.app.clone()));
+    app.tasks.spawn(told::watch_store(Arc::clone(app)));
     app.tasks.spawn(erase::run(app.redact.clone()));
     app.tasks.spawn(core.archive.clone().keep_schedule());
     if let Some(socket) = metrics_socket {
@@ -222,6 +225,12 @@ async fn open_doors(
     }
     let data_dir = config.server.data_dir.clone();
     tracing::info!(%address, data_dir = %data_dir.display(), epoch = %app.store.epoch(), "listening");
+    told::tell(
+        app,
+        Kind::Server,
+        "server.started",
+        Some(format!("listening on {address}")),
+    );
     ready(Listening {
         address,
         metrics: metrics_address,

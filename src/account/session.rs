@@ -1,6 +1,6 @@
 //! Sessions: logging in, staying logged in, logging out.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use crate::{
         refresh::{self, Verdict},
     },
     clock::Millis,
+    feed::{Happening, Kind},
     id::{LogId, SessionId, UserId},
     log::{Error, refuse},
     model::{
@@ -58,8 +59,12 @@ impl Account {
         // One account is one account, however it is spelt: for finding it and for counting failures.
         login.login = login.login.trim().to_lowercase();
         let address = visitor.address;
-        self.limits.check_login(address)?;
+        if let Err(refusal) = self.limits.check_login(address) {
+            self.tell_login("login.limited", address, None);
+            return Err(refusal);
+        }
         if let Some(retry_after) = self.limits.login_blocked(&login.login, address) {
+            self.tell_login("login.limited", address, None);
             return Err(Refusal::RateLimited { retry_after });
         }
         let user = self.find(&login.login).await?;
@@ -69,6 +74,10 @@ impl Account {
             .verify(login.password.clone(), stored.clone())
             .await;
         let checked = checked.map_err(|_| Refusal::Busy)?;
+        if !checked.ok {
+            // Only a name that exists is told: what was typed may be a password.
+            self.tell_login("login.failed", address, user.as_ref());
+        }
         let Some(user) = user.filter(|_| checked.ok) else {
             self.limits.login_failed(&login.login, address);
             self.stats.failed_logins.up();
@@ -85,6 +94,18 @@ impl Account {
         };
         self.open(visitor, &user, login.device, stored.zip(better))
             .await
+    }
+
+    /// Tells those who watch that somebody did not come in.
+    fn tell_login(&self, what: &str, address: IpAddr, user: Option<&User>) {
+        self.feeds.tell(Happening {
+            at: self.clock.now(),
+            kind: Kind::Login,
+            what: what.into(),
+            who: user.map(|user| user.name.clone().into()),
+            target: None,
+            detail: Some(format!("from {}", address.to_canonical())),
+        });
     }
 
     async fn find(&self, login: &str) -> Result<Option<User>, Refusal> {

@@ -1,12 +1,17 @@
 //! The URLs of the admin socket, and who may use them.
 
+mod events;
+mod facts;
+mod lines;
+mod status;
 mod store;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
-    extract::{MatchedPath, Request, State},
+    Extension, Json, Router,
+    extract::{MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -20,6 +25,7 @@ use hyper_util::{
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
+use self::facts::Facts;
 use super::{
     access::Peer,
     api,
@@ -51,7 +57,9 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
     let (both, _) = desk::table().split_for_parts();
     let (theirs, _) = desk::operators_table().split_for_parts();
     Router::new()
-        .route("/v1/status", get(status))
+        .route("/v1/status", get(status::status))
+        .route("/v1/watch", get(watch::watch))
+        .route("/v1/events", get(events::events))
         .route("/v1/store", get(store::info))
         .route("/v1/store/check", get(store::check))
         .route("/v1/store/epoch", post(store::new_epoch))
@@ -65,6 +73,7 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
         .layer(middleware::from_fn(|request: Request, next: Next| {
             attach_context(&[], request, next)
         }))
+        .layer(Extension(Arc::<Facts>::default()))
         .with_state(desk)
 }
 
@@ -73,7 +82,7 @@ pub async fn serve_connection<T>(io: TokioIo<T>, router: Router, peer: Peer)
 where
     TokioIo<T>: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
-    let service = TowerToHyperService::new(router.layer(axum::Extension(peer)));
+    let service = TowerToHyperService::new(router.layer(Extension(peer)));
     // A broken connection is the client's loss, and the client says so.
     let _ended = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,66 +147,3 @@ fn operator(Peer { uid, gid, pid, .. }: Peer, request: &Request) -> Actor {
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
-
-async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
-    let ops = &desk.ops;
-    let report = ops.report().await;
-    let (store, stats) = (report.store, &ops.stats);
-    let holds = report.holds.as_ref().ok();
-    // Not asked while the store does not answer: then this page is needed all the more.
-    let archive = match holds {
-        Some(_) => desk.archive.standing().await.ok(),
-        None => None,
-    };
-    Ok(Json(api::Status {
-        version: env!("CARGO_PKG_VERSION").into(),
-        running: ops.listen.is_some(),
-        pid: std::process::id(),
-        listen: ops.listen.map(|a| a.to_string()),
-        started_at: ops.started_at,
-        at: report.at,
-        registration: ops.registration().map_or_else(
-            || ops.config.auth.registration.as_str().into(),
-            |mode| mode.to_string(),
-        ),
-        memory_bytes: report.memory_bytes,
-        store: api::StoreStatus {
-            backend: store.backend.into(),
-            location: store.location,
-            version: store.version,
-            schema: store.schema,
-            epoch: store.epoch.to_string(),
-            bytes: holds.map(|it| it.bytes),
-            users: holds.map(|it| it.users),
-            rooms: holds.map(|it| it.rooms),
-            ready: holds.is_some(),
-            trouble: report.holds.err(),
-        },
-        archive: archive.map(|it| api::ArchiveStatus {
-            running: desk.archive.running().map(|run| run.id.to_string()),
-            schedule: it.schedule,
-            paused: it.paused,
-            next_at: it.next_at,
-            last_at: it.last.as_ref().map(|run| run.at),
-            last_state: it.last.map(|run| run.state),
-        }),
-        counts: api::Counts {
-            connections: stats.connections.get(),
-            sockets: stats.sockets.get(),
-            channels: report.channels,
-            requests: stats.requests.get(),
-            frames: stats.frames.get(),
-            messages: stats.messages.get(),
-            deletions: stats.deletions.get(),
-            erased: stats.erased.get(),
-            archived: stats.archived.get(),
-            entries: stats.entries.get(),
-            batches: stats.batches.get(),
-            deliveries: stats.deliveries.get(),
-            slow_consumers: stats.slow_consumers.get(),
-            logins: stats.logins.get(),
-            failed_logins: stats.failed_logins.get(),
-            rate_limited: stats.rate_limited.get(),
-        },
-    }))
-}

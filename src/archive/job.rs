@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Archive, Current};
 use crate::{
+    feed::{Happening, Kind},
     id::{RoomId, RunId},
     log::{Error, refuse},
     model::{Authority, Permission, Refusal, Run, RunDetail, RunKind, RunState},
@@ -92,6 +93,7 @@ impl Archive {
             *self.current.write() = None;
             return Err(refusal);
         }
+        job.tell("job.begin", job.run.kind.to_string());
         Ok(job)
     }
 
@@ -217,8 +219,21 @@ impl Job {
         }
         tracing::info!(run = %run.id, kind = %run.kind, state = %run.state, entries, segments,
             "a run of the archive ended");
+        self.tell("job.end", format!("{}, {}", run.kind, run.state));
         *self.archive.current.write() = None;
         run
+    }
+
+    /// Tells those who watch.
+    fn tell(&self, what: &str, detail: String) {
+        self.archive.feeds.tell(Happening {
+            at: self.archive.clock.now(),
+            kind: Kind::Job,
+            what: what.into(),
+            who: None,
+            target: Some(self.run.id.to_string()),
+            detail: Some(detail),
+        });
     }
 
     /// Whether it was told to stop.

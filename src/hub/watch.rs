@@ -30,6 +30,15 @@ impl Hub {
         self.connections().into_iter().find(|c| c.id == id)
     }
 
+    /// How many bytes wait in all outboxes, and in the longest.
+    pub fn waiting(&self) -> (u64, u64) {
+        let all = self.connections().into_iter();
+        all.fold((0, 0), |(sum, longest), connection| {
+            let bytes = connection.outbox.bytes() as u64;
+            (sum + bytes, bytes.max(longest))
+        })
+    }
+
     /// What goes on in each room that somebody listens to.
     pub fn traffic(&self) -> HashMap<RoomId, Traffic> {
         let rooms = self.rooms().into_iter();

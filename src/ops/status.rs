@@ -15,14 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Report {
     /// What the store is.
     pub store: About,
-    /// What it holds, or why it does not answer.
-    pub holds: Result<Holds, String>,
     /// The time of this report.
     pub at: Millis,
     /// Resident memory of this process, in bytes.
     pub memory_bytes: u64,
     /// Logs that somebody listens to.
     pub channels: u64,
+}
+
+/// What the process has used, and may.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    /// Processor time on all cores, in microseconds.
+    pub cpu_us: u64,
+    /// How many cores there are for it.
+    pub cores: u64,
+    /// How many files it may have open.
+    pub max_files: u64,
 }
 
 /// What the store holds.
@@ -37,18 +46,30 @@ pub struct Holds {
 }
 
 impl Ops {
-    /// How the server is. It answers while the store does not: that is when it is asked for.
-    pub async fn report(&self) -> Report {
+    /// How the server is, without asking anybody.
+    pub fn report(&self) -> Report {
         Report {
             store: self.store.about(),
-            holds: self.holds().await,
             at: self.clock.now(),
             memory_bytes: resident_bytes(),
             channels: self.hub.channels() as u64,
         }
     }
 
-    async fn holds(&self) -> Result<Holds, String> {
+    /// What the process has used, and may.
+    pub fn process(&self) -> Process {
+        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let cpu_us = i128::from(cpu.tv_sec) * 1_000_000 + i128::from(cpu.tv_nsec) / 1000;
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        Process {
+            cpu_us: u64::try_from(cpu_us).unwrap_or(0),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+            max_files: files.current.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// What the store holds, or why it does not answer.
+    pub async fn holds(&self) -> Result<Holds, String> {
         // First the question that a store without an answer is given up on soonest.
         let asked = async {
             self.store.ping().await?;

@@ -15,6 +15,7 @@ impl Redact {
         let now = self.clock.now();
         let due = now.minus(self.config.messages.erase_within.into());
         let (mut erased, mut since, mut limit) = (0, Millis(0), SLICE);
+        let mut place = None;
         while !self.stopping.is_cancelled() {
             let found = self.store.unerased(since, due, limit).await;
             let found = found.map_err(|e| refuse(&e))?;
@@ -22,7 +23,9 @@ impl Redact {
                 break;
             };
             let targets: Vec<_> = found.iter().map(|d| (d.room, d.target)).collect();
+            let place = place.get_or_insert_with(|| self.begin_task("erasure", None));
             let done = self.erase_these(&targets).await?;
+            place.moved(targets.last().map(|(room, _)| *room), done);
             erased += done;
             self.stats.erased.add(done);
             if done > 0 {

@@ -102,6 +102,7 @@ impl Redact {
 
     async fn undo(&self, by: &Authority, mut redaction: Redaction) -> Result<Restored, Refusal> {
         let id = redaction.id;
+        let place = self.begin_task("redaction", Some(id));
         let mut counts = Counts::default();
         let mut reach = HashMap::new();
         let mut last = None;
@@ -122,6 +123,7 @@ impl Redact {
                     self.check_stopping()?;
                     self.restore_slice(by, (id, room), slice, &mut counts)
                         .await?;
+                    place.moved(Some(room), slice.len() as u64);
                 }
             }
         }

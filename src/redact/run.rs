@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::{Redact, SLICE, TRIES, authorise, check_turn, find::Period};
+use super::{Redact, SLICE, TRIES, authorise, check_turn, find::Period, under_way::Place};
 use crate::{
     clock::Millis,
     id::{LogId, RedactionId, RoomId, UserId},
@@ -136,11 +136,12 @@ impl Redact {
 
     /// Deletes room after room, and records the end.
     async fn run(&self, by: &Authority, mut record: Redaction) -> Result<Redaction, Refusal> {
+        let place = self.begin_task("redaction", Some(record.id));
         let rooms = self
             .rooms(by, &record.detail.rooms, record.detail.since)
             .await?;
         for room in rooms {
-            self.redact_room(by, &mut record, room).await?;
+            self.redact_room(by, &mut record, room, &place).await?;
         }
         record.finished_at = Some(self.clock.now());
         self.note("redaction.finish", &record, None).await?;
@@ -154,14 +155,16 @@ impl Redact {
         by: &Authority,
         record: &mut Redaction,
         room: RoomId,
+        place: &Place,
     ) -> Result<(), Refusal> {
+        place.moved(Some(room), 0);
         let mut walk = self.walk(room, record).await?;
         while walk.more {
             let found = self.read_on(&mut walk).await?;
             for slice in found.chunks(SLICE) {
                 self.check_stopping()?;
                 match self.delete_slice(by, record, room, slice).await {
-                    Ok(()) => {}
+                    Ok(()) => place.moved(None, slice.len() as u64),
                     // They lost the right meanwhile, or the room was deleted: the rest of it stays.
                     Err(Refusal::Forbidden(_) | Refusal::NotFound(_)) => return Ok(()),
                     Err(refusal) => return Err(refusal),

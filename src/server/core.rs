@@ -99,6 +99,7 @@ impl Core {
             feeds: Arc::clone(feeds),
             tasks: doors.clone(),
             stopping: stopping.clone(),
+            working: Arc::default(),
             turn: Arc::default(),
         };
         let archive = Archive {

@@ -4,6 +4,7 @@
 mod changes;
 mod ops;
 mod time;
+mod told;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -202,9 +203,13 @@ impl Session {
             let rest = writer.drain(outgoing, &self.outbox, || true);
             let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
-        self.part();
+        let parted = self.part();
         // What came after the drain, or instead of it, such as a session that was ended meanwhile.
         let close = self.outbox.closing().or(close);
+        if let Some(connection) = parted {
+            let why = close.map_or("left", |close| close.code.reason());
+            self.tell(&connection, "conn.close", Some(why));
+        }
         if let Some(close) = close {
             if !close.finish {
                 writer.drop_unwritten(&self.outbox);
@@ -225,13 +230,13 @@ impl Session {
             && self.sends.load(Ordering::Relaxed) < SENDS_IN_FLIGHT
     }
 
-    fn part(&mut self) {
+    fn part(&mut self) -> Option<Arc<Connection>> {
         self.work = None;
-        if let Some(known) = self.known.take() {
-            self.app
-                .hub
-                .unregister(&known.connection, self.listening.drain());
-        }
+        let known = self.known.take()?;
+        self.app
+            .hub
+            .unregister(&known.connection, self.listening.drain());
+        Some(known.connection)
     }
 
     fn hear(&mut self, message: Message) {
@@ -313,6 +318,9 @@ impl Session {
         }
         if self.app.stopping.is_cancelled() {
             return self.outbox.close(Close::now(CloseCode::ShuttingDown));
+        }
+        if let Some(known) = &self.known {
+            self.tell(&known.connection, "conn.open", None);
         }
         let config = &self.app.config;
         self.outbox.push(reply::ok(

@@ -8,7 +8,8 @@ use crate::clock::Millis;
 /// Work in the background.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
-    /// `archive`, `restore`, `prune`, `redaction`, `erasure`, `import` or `verify`.
+    /// `archive`, `restore`, `prune` and the other kinds of runs; `redaction`, which may be one that is undone;
+    /// `erasure`.
     pub kind: String,
     /// Its id, where it has one.
     pub id: Option<String>,

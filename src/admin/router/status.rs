@@ -1,0 +1,97 @@
+//! How the server is, as one page.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+
+use super::{Answer, api};
+use crate::{archive::Standing, desk::Desk, ops::Holds};
+
+/// What is asked of the store.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// What it holds, or why it does not answer.
+    pub(super) holds: Result<Holds, String>,
+    /// How the schedule of the archive stands; none while the store does not answer.
+    pub(super) standing: Option<Standing>,
+}
+
+/// Asks the store.
+pub(super) async fn ask(desk: &Desk) -> Known {
+    let holds = desk.ops.holds().await;
+    // Not asked while the store does not answer: then this page is needed all the more.
+    let standing = match holds {
+        Ok(_) => desk.archive.standing().await.ok(),
+        Err(_) => None,
+    };
+    Known { holds, standing }
+}
+
+pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
+    let known = ask(&desk).await;
+    Ok(Json(page(&desk, known)))
+}
+
+/// The page, with what the store said.
+pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
+    let ops = &desk.ops;
+    let report = ops.report();
+    let store = report.store;
+    let holds = known.holds.as_ref().ok();
+    api::Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        running: ops.listen.is_some(),
+        pid: std::process::id(),
+        listen: ops.listen.map(|a| a.to_string()),
+        started_at: ops.started_at,
+        at: report.at,
+        registration: ops.registration().map_or_else(
+            || ops.config.auth.registration.as_str().into(),
+            |mode| mode.to_string(),
+        ),
+        memory_bytes: report.memory_bytes,
+        store: api::StoreStatus {
+            backend: store.backend.into(),
+            location: store.location,
+            version: store.version,
+            schema: store.schema,
+            epoch: store.epoch.to_string(),
+            bytes: holds.map(|it| it.bytes),
+            users: holds.map(|it| it.users),
+            rooms: holds.map(|it| it.rooms),
+            ready: holds.is_some(),
+            trouble: known.holds.err(),
+        },
+        archive: known.standing.map(|it| api::ArchiveStatus {
+            running: desk.archive.running().map(|run| run.id.to_string()),
+            schedule: it.schedule,
+            paused: it.paused,
+            next_at: it.next_at,
+            last_at: it.last.as_ref().map(|run| run.at),
+            last_state: it.last.map(|run| run.state),
+        }),
+        counts: counts(desk, report.channels),
+    }
+}
+
+fn counts(desk: &Desk, channels: u64) -> api::Counts {
+    let stats = &desk.ops.stats;
+    api::Counts {
+        connections: stats.connections.get(),
+        sockets: stats.sockets.get(),
+        channels,
+        requests: stats.requests.get(),
+        frames: stats.frames.get(),
+        messages: stats.messages.get(),
+        deletions: stats.deletions.get(),
+        erased: stats.erased.get(),
+        archived: stats.archived.get(),
+        entries: stats.entries.get(),
+        batches: stats.batches.get(),
+        deliveries: stats.deliveries.get(),
+        slow_consumers: stats.slow_consumers.get(),
+        logins: stats.logins.get(),
+        failed_logins: stats.failed_logins.get(),
+        rate_limited: stats.rate_limited.get(),
+    }
+}

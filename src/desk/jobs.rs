@@ -1,0 +1,109 @@
+//! Work in the background: runs of the archive, and long redactions.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+
+use super::{By, Desk, api};
+use crate::{
+    archive::totals,
+    door::{MaybeJson, PathOf, Problem},
+    id::RoomId,
+    model::{Refusal, Run},
+    redact::UnderWay,
+};
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// What goes on at this moment, the oldest first.
+pub(crate) fn jobs(desk: &Desk) -> Vec<api::Job> {
+    let runs = desk.archive.running().into_iter().map(|r| of_run(desk, &r));
+    let others = desk.redact.under_way();
+    let others = others.iter();
+    let mut jobs: Vec<_> = runs
+        .chain(others.map(|work| of_redaction(desk, work)))
+        .collect();
+    jobs.sort_by_key(|job| job.since);
+    jobs
+}
+
+fn of_run(desk: &Desk, run: &Run) -> api::Job {
+    let (entries, _) = totals(&run.detail);
+    let room = run.detail.rooms.last().map(|room| room.room);
+    api::Job {
+        kind: run.kind.to_string(),
+        id: Some(run.id.to_string()),
+        since: run.at,
+        done: entries,
+        total: Some(run.detail.planned).filter(|planned| *planned > 0),
+        unit: "entries".into(),
+        at: room.map(|room| name_of(desk, room)),
+        stoppable: true,
+    }
+}
+
+fn of_redaction(desk: &Desk, work: &UnderWay) -> api::Job {
+    api::Job {
+        kind: work.kind.into(),
+        id: work.id.map(|id| id.to_string()),
+        since: work.since,
+        done: work.done,
+        total: None,
+        unit: "messages".into(),
+        at: work.room.map(|room| name_of(desk, room)),
+        stoppable: false,
+    }
+}
+
+/// The name of a room, or its id where no name is at hand.
+fn name_of(desk: &Desk, room: RoomId) -> String {
+    let live = desk.ops.log.room_in_memory(room);
+    live.map_or_else(
+        || room.to_string(),
+        |live| live.facts().room.name.as_str().to_owned(),
+    )
+}
+
+/// What goes on in the background.
+#[utoipa::path(get, path = "/v1/jobs", responses((status = 200, body = api::List<api::Job>)))]
+pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Answer<api::List<api::Job>> {
+    Ok(Json(api::List {
+        items: jobs(&desk),
+        next: None,
+    }))
+}
+
+/// Whether it is only to be tried.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StopJob {
+    /// Only say whether it can be stopped.
+    dry_run: bool,
+}
+
+/// Has a job stop after what it is at.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/stop", request_body = StopJob, params(("id" = String, Path)),
+    responses((status = 200, body = api::Job))
+)]
+pub(super) async fn stop(
+    State(desk): State<Arc<Desk>>,
+    By(by): By,
+    PathOf(id): PathOf<String>,
+    MaybeJson(body): MaybeJson<StopJob>,
+) -> Answer<api::Job> {
+    let found = jobs(&desk).into_iter();
+    let mut named = found.filter(|job| job.id.as_deref() == Some(id.as_str()));
+    let job = named.next().ok_or(Refusal::NotFound("job under way"))?;
+    if !job.stoppable {
+        let why = format!(
+            "a {} is not stopped in the middle; it ends by itself",
+            job.kind
+        );
+        return Err(Refusal::Conflict(why).into());
+    }
+    let run = id.parse().map_err(|_| Refusal::NotFound("job under way"))?;
+    desk.archive.stop(&by, run, body.dry_run).await?;
+    Ok(Json(job))
+}
