@@ -759,6 +759,21 @@ async fn operators(server: &Server, tour: &mut Tour) {
     tour.admin(route, "/v1/log-level", level, &["log_level.set"])
         .await;
 
+    // So slow that it is under way still when it is stopped.
+    let cleo = server.user("cleo").await;
+    let old = cleo.room("oldest", Kind::Public).await;
+    for i in 0..9 {
+        cleo.send(&old, &format!("message {i}")).await;
+    }
+    let slow = json!({"before": "1ms", "rooms": [old.id], "rate": 1});
+    let run = tour.admin.post("/v1/archive/runs", slow).await;
+    tour.new_acts().await;
+    let path = format!("/v1/jobs/{}/stop", text(&run["id"]));
+    let acts = ["archive.stop", "archive.finish"];
+    let route = "POST /v1/jobs/{id}/stop";
+    tour.run(&Door::Operator, route, &path, Value::Null, &acts)
+        .await;
+
     // Forgetting somebody begins with an act, and ends with one; taking traces away leaves none of its own.
     let (route, path) = (
         "POST /v1/users/{user}/erase",

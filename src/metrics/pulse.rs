@@ -72,10 +72,10 @@ impl Pulse {
 
     async fn look(&self) {
         let ops = &self.desk.ops;
-        let holds = match timeout(PATIENCE, ops.report()).await {
-            Ok(report) => report.holds.ok(),
-            Err(_) => None,
-        };
+        let holds = timeout(PATIENCE, ops.holds())
+            .await
+            .ok()
+            .and_then(Result::ok);
         let mut seen = *self.seen.lock();
         seen.holds = holds.map(|it| Holds {
             bytes: it.bytes,

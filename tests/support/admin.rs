@@ -24,6 +24,10 @@ impl Admin {
         Self { socket }
     }
 
+    pub(super) fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
     pub(crate) async fn request(&self, method: &str, path: &str, body: Value) -> Reply {
         let mut request = build(method, path, None, &body);
         let host = "chatd".parse().expect("a header");
