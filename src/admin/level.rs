@@ -87,6 +87,11 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
     ),
     ("/v1/users/{user}/export/{part}", &[(Method::GET, Own)]),
     ("/v1/users/{user}/erase", &[(Method::POST, Own)]),
+    // What it shows of acts is their words, targets and reasons: no addresses but of connections.
+    ("/v1/watch", &[(Method::GET, View)]),
+    ("/v1/events", &[(Method::GET, View)]),
+    ("/v1/jobs", &[(Method::GET, View)]),
+    ("/v1/jobs/{id}/stop", &[(Method::POST, Operate)]),
     ("/v1/conns", &[(Method::GET, View)]),
     ("/v1/conns/{id}", &[(Method::GET, View)]),
     ("/v1/conns/kick", &[(Method::POST, Operate)]),
@@ -214,8 +219,10 @@ mod tests {
     use crate::desk;
 
     /// What the admin socket has beside the desk's tables.
-    const OWN_ROUTES: [(&str, &str); 4] = [
+    const OWN_ROUTES: [(&str, &str); 6] = [
         ("GET", "/v1/status"),
+        ("GET", "/v1/watch"),
+        ("GET", "/v1/events"),
         ("GET", "/v1/store"),
         ("GET", "/v1/store/check"),
         ("POST", "/v1/store/epoch"),
