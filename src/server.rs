@@ -195,7 +195,7 @@ async fn open_doors(
     let access = Access::resolve(&config.admin).map_err(Error::Config)?;
     let listener = match passed.admin {
         Some(socket) => Listener::passed(socket)?,
-        None => Listener::bind(&admin_path(config), &config.admin.group)?,
+        None => Listener::bind(&admin_socket(config), &config.admin.group)?,
     };
     let path = listener.path().to_owned();
     let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
@@ -333,6 +333,18 @@ async fn find_by_socket(config: &Config) -> Result<Option<Client>, Error> {
     }
 }
 
+/// The process that has the store of these settings; none when nobody has. Opens nothing but the lock file.
+pub fn holder(config: &Config) -> Result<Option<store::lock::Holder>, Error> {
+    let location = Location::of(config)?;
+    backend::holder(&location).map_err(|source| Error::Io {
+        what: format!(
+            "cannot look at the store in {}",
+            parent(location.beside()).display()
+        ),
+        source,
+    })
+}
+
 /// The path of the store, when there is none yet and no server runs that has another: whoever only looks need
 /// not make one.
 pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
@@ -364,7 +376,7 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
 
 /// The admin socket of a server with these settings: where it was said to be, where the service manager made
 /// room for it, or else beside the data, where every server of a machine has its own.
-fn admin_path(config: &Config) -> PathBuf {
+pub fn admin_socket(config: &Config) -> PathBuf {
     if !config.admin.socket.as_os_str().is_empty() {
         return config.admin.socket.clone();
     }

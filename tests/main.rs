@@ -28,6 +28,7 @@ mod conversation;
 mod credentials;
 mod dashboard;
 mod deleting;
+mod doctor;
 mod durability;
 mod edits;
 mod erasure;

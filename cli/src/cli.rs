@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use crate::{
     command::{
         archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
-        conn::Conn, events::Events, health::Health, hold::Hold, init::Init, invite::Invite,
-        job::Job, log_level::LogLevel, man::Man, message::Message, notice::Notice,
+        conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold, init::Init,
+        invite::Invite, job::Job, log_level::LogLevel, man::Man, message::Message, notice::Notice,
         openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
         serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
         user::User, version::Version,
@@ -125,6 +125,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     LogLevel(LogLevel),
     Openapi(Openapi),
+    Doctor(Doctor),
     Version(Version),
     Man(Man),
     Completions(Completions),

@@ -6,6 +6,7 @@ pub(crate) mod ban;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod conn;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod hold;
@@ -78,6 +79,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Store(store) => store.run(&asking),
         Command::LogLevel(level) => level.run(&asking),
         Command::Openapi(openapi) => openapi.run(console),
+        Command::Doctor(doctor) => doctor.run(&asking),
         Command::Version(version) => version.run(console),
         Command::Man(man) => man.run(console),
         Command::Completions(completions) => completions.run(console),

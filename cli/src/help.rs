@@ -27,6 +27,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "top",
             "status",
             "health",
+            "doctor",
             "events",
             "job",
             "audit",
@@ -238,6 +239,7 @@ mod tests {
         "version",
         "man",
         "completions",
+        "doctor",
     ];
 
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
