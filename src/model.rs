@@ -9,6 +9,7 @@ pub mod archive;
 pub mod caller;
 pub mod deletion;
 pub mod entry;
+pub mod level;
 pub mod over;
 pub mod permission;
 pub mod person;
@@ -25,6 +26,7 @@ pub use archive::{
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
+pub use level::Level;
 pub use over::{Edit, Edited, Laid, Over};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};

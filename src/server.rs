@@ -12,6 +12,7 @@ mod told;
 use std::{
     io,
     net::SocketAddr,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -195,7 +196,7 @@ async fn open_doors(
     let access = Access::resolve(&config.admin).map_err(Error::Config)?;
     let listener = match passed.admin {
         Some(socket) => Listener::passed(socket)?,
-        None => Listener::bind(&admin_socket(config), &config.admin.group)?,
+        None => bind(config)?,
     };
     let path = listener.path().to_owned();
     let announced = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
@@ -240,6 +241,12 @@ async fn open_doors(
         registration: config.auth.registration.as_str(),
     });
     Ok(())
+}
+
+/// Makes the admin socket.
+fn bind(config: &Config) -> Result<Listener, SocketError> {
+    let keeper = std::fs::metadata(&config.server.data_dir).map(|it| it.uid());
+    Listener::bind(&admin_socket(config), &config.admin.group, keeper.ok())
 }
 
 /// What has to be done now and then.

@@ -113,10 +113,14 @@ impl Tour {
                     }
                 }
                 By::Operator => {
+                    let name = std::process::Command::new("id").arg("-un").output();
+                    let name = String::from_utf8(name.expect("a program").stdout);
+                    let name = name.expect("text").trim().to_owned();
                     let us = json!({
                         "uid": rustix::process::geteuid().as_raw(),
                         "gid": rustix::process::getegid().as_raw(),
                         "pid": std::process::id(), "command": COMMAND, "sudo_user": "ben",
+                        "name": name, "level": "own",
                     });
                     for (field, value) in us.as_object().expect("an object") {
                         // Nothing may say the name that has just been forgotten.

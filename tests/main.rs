@@ -58,6 +58,7 @@ mod registration;
 mod resume;
 mod rights;
 mod rooms;
+mod socket;
 mod starting;
 mod stopping;
 mod store_check;

@@ -197,7 +197,7 @@ async fn owners_have_places_that_nobody_else_can_take() {
         return;
     }
     let server = builder().start().await;
-    // Root owns: as many connections as there are, and one more.
+    // Root owns: more connections than there are places.
     let path = server.data_dir().join("../admin.sock");
     let mut held = Vec::new();
     for _ in 0..200 {
@@ -209,14 +209,8 @@ async fn owners_have_places_that_nobody_else_can_take() {
     }
     let viewed = server.cli_as(VIEWER, &["status"]).await;
     viewed.ok();
-    let refused = server.cli(&["status"]).await;
-    let why = refused.failed(6);
-    assert!(why.contains("close some of them"), "{why}");
-    drop(held);
-    within("a place", async {
-        while server.cli(&["status"]).await.code != Some(0) {}
-    })
-    .await;
+    // Nor keeps one process of theirs the next one out.
+    server.cli(&["status"]).await.ok();
 }
 
 #[tokio::test]

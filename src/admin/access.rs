@@ -161,6 +161,13 @@ impl Access {
     }
 }
 
+/// What a user is called on this machine, if that is known.
+pub(super) async fn name_of(uid: u32) -> Option<String> {
+    let asked = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid)));
+    let user = tokio::time::timeout(PATIENCE, asked).await.ok()?;
+    Some(user.ok()?.ok()??.name)
+}
+
 /// The group that the socket is to have.
 pub(super) fn group(text: &str) -> Result<u32, String> {
     if let Ok(gid) = text.parse() {

@@ -1,39 +1,11 @@
 //! How much of the admin socket somebody may use, and how much each of its URLs asks for.
 
-use std::{fmt, iter};
+use std::iter;
 
 use hyper::Method;
 
+pub use crate::model::Level;
 use Level::{Operate, Own, View};
-
-/// How much somebody at the admin socket may do. Each level includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// See how the server is and list what there is; no message, no secret.
-    View,
-    /// Keep order and keep it running. Nothing that gives somebody rights or texts they did not have, nothing
-    /// that cannot be undone.
-    Operate,
-    /// Everything.
-    Own,
-}
-
-impl Level {
-    /// Its word: the setting's name without `admin.`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            View => "view",
-            Operate => "operate",
-            Own => "own",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Every URL, as the router knows it, and what each of its methods asks for. A URL that is not here is for
 /// owners; a test sees to it that none is forgotten.

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
-    extract::{MatchedPath, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -27,7 +27,7 @@ use tracing::Instrument as _;
 
 use self::facts::Facts;
 use super::{
-    access::Peer,
+    access::{Peer, name_of},
     api,
     level::{Level, needed},
 };
@@ -39,6 +39,10 @@ use crate::{
 
 /// How long a connection may say nothing before its place is given to another.
 const IDLE: Duration = Duration::from_mins(1);
+/// How large the body of a request may be: five hundred accounts to import fit many times over.
+const BODY: usize = 2 * 1024 * 1024;
+/// How large its head may be.
+const HEAD: usize = 64 * 1024;
 /// How long the chat side may take to answer, a little less than the command line waits.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// What is answered here and does not wait for the chat side: how it is, even if it is stuck.
@@ -66,6 +70,7 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
         .merge(both)
         .merge(theirs)
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })
+        .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             take_over(chat.clone(), request, next)
         }))
@@ -87,6 +92,7 @@ where
     let _ended = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_buf_size(HEAD)
         .serve_connection(io, service)
         .await;
 }
@@ -103,7 +109,10 @@ async fn admit(mut request: Request, next: Next) -> Response {
     if peer.level < Some(needed) {
         return Problem::from(Refusal::Forbidden(peer.refusal(needed))).into_response();
     }
-    let by = Authority::Operator(operator(peer, &request));
+    // Who only looks leaves nothing that names them.
+    let looks = needed == Level::View && request.method().is_safe();
+    let name = if looks { None } else { name_of(peer.uid).await };
+    let by = Authority::Operator(operator(peer, name, &request));
     request.extensions_mut().insert(by);
     next.run(request).await
 }
@@ -119,12 +128,18 @@ async fn take_over(chat: Handle, request: Request, next: Next) -> Response {
     match tokio::time::timeout(PATIENCE, working).await {
         Ok(Ok(response)) => response,
         Ok(Err(_panicked)) => Problem::from(Refusal::Internal).into_response(),
-        Err(_) => Problem::from(Refusal::Unavailable).into_response(),
+        Err(_) => Problem::from(Refusal::Late { after: PATIENCE }).into_response(),
     }
 }
 
 /// Who asks, as the control log names them.
-fn operator(Peer { uid, gid, pid, .. }: Peer, request: &Request) -> Actor {
+fn operator(peer: Peer, name: Option<String>, request: &Request) -> Actor {
+    let Peer {
+        uid,
+        gid,
+        pid,
+        level,
+    } = peer;
     let claim = |name| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.chars().take(256).collect::<String>())
@@ -133,6 +148,8 @@ fn operator(Peer { uid, gid, pid, .. }: Peer, request: &Request) -> Actor {
         uid,
         gid,
         pid,
+        name,
+        level,
         command: claim("x-chatd-command"),
         sudo_user: claim("x-chatd-sudo-user"),
     };

@@ -1,44 +1,46 @@
 //! The admin socket: made so that it is never open to the wrong people, not even for an instant.
 
+mod place;
+mod places;
+
 use std::{
-    fs::{self, DirBuilder, Permissions},
     io,
-    os::unix::{
-        fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _, chown},
-        net::{UnixListener as StdListener, UnixStream as StdStream},
-    },
+    os::unix::net::UnixListener as StdListener,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
     Router,
-    http::{StatusCode, header},
+    extract::Request,
+    middleware::{self, Next},
 };
 use hyper_util::rt::TokioIo;
-use rustix::fs::{FlockOperation, flock};
 use tokio::{
     net::{UnixListener, UnixStream},
     runtime::Builder,
-    sync::Semaphore,
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{place::Place, places::Places};
 use super::{
     access::{Access, Peer, group},
-    level::Level,
     router::serve_connection,
 };
+use crate::{
+    door::{Patient, Problem, attach_context},
+    model::Refusal,
+};
 
-/// The longest path the kernel takes for a socket, without the closing zero.
-const LONGEST: usize = 107;
-/// How many may speak to it at once, of those who own and of all others: so that the others cannot keep out who
-/// could mend it.
-const PLACES: usize = 32;
-/// How long one more may take to hear that there is no place.
-const TURNED_AWAY: Duration = Duration::from_secs(1);
+/// How long somebody waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long somebody may take nothing of an answer.
+const SLOW: Duration = Duration::from_secs(30);
+/// How long somebody for whom there is no place may take to ask and be told.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,27 @@ pub enum SocketError {
     /// There is no such group, or the server may not give the socket to it.
     #[error("admin.group: {0}")]
     Group(String),
+    /// Something lies at that path that is no socket.
+    #[error(
+        "{0} is there already and is no socket; move it away, or set admin.socket to another path"
+    )]
+    Taken(String),
+    /// Others may put what they like into its directory.
+    #[error(
+        "the admin socket cannot lie in {dir}: {why}, who could put another socket in its place; set admin.socket to a \
+         path in a directory of root's or of the user the server runs as"
+    )]
+    Exposed {
+        /// The directory.
+        dir: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another process holds the lock on its directory.
+    #[error(
+        "another process has had the directory {0} locked for 5 s; see which with: fuser -v {0}"
+    )]
+    Locked(String),
     /// It cannot be made.
     #[error("cannot make the admin socket {path}: {source}")]
     Io {
@@ -64,75 +87,28 @@ pub enum SocketError {
     },
 }
 
-/// How long another server may take to put its socket in place.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The socket, listening.
 #[derive(Debug)]
 pub struct Listener {
     socket: StdListener,
     path: PathBuf,
-    /// Whether the file is ours to take away at the end.
-    made_here: bool,
+    /// The file, if it is ours to take away at the end.
+    made: Option<Place>,
 }
 
 impl Listener {
     /// Makes the socket, for a group if one is named. A file left behind by a server that is gone is replaced; one
-    /// that answers is not.
-    pub fn bind(path: &Path, for_group: &str) -> Result<Self, SocketError> {
-        let shown = path.display().to_string();
-        let io = |source| SocketError::Io {
-            path: shown.clone(),
-            source,
-        };
+    /// that answers is not. Its directory has to be root's, ours, or of the user `keeper`.
+    pub fn bind(path: &Path, for_group: &str, keeper: Option<u32>) -> Result<Self, SocketError> {
         let gid = match for_group {
             "" => None,
             name => Some(group(name).map_err(SocketError::Group)?),
         };
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        // Bound in a directory that only we can enter, given its mode there, and only then put in place.
-        let private = parent.join(format!(".chatd-{}", std::process::id()));
-        let inside = private.join("s");
-        if inside.as_os_str().len().max(path.as_os_str().len()) > LONGEST {
-            return Err(SocketError::TooLong(shown));
-        }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .map_err(&io)?;
-        // Two that start at once must not both find the place free.
-        let _turn = turn(parent).map_err(&io)?;
-        look_whether_free(path)?;
-        let _left_by_a_crash = fs::remove_dir_all(&private);
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&private)
-            .map_err(&io)?;
-        let made = StdListener::bind(&inside).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            fs::set_permissions(&inside, Permissions::from_mode(0o660))?;
-            Ok(socket)
-        });
-        let made = made.map_err(&io).and_then(|socket| {
-            if let Some(gid) = gid {
-                chown(&inside, None, Some(gid)).map_err(|e| {
-                    SocketError::Group(format!(
-                        "cannot give the socket to {for_group:?}: {e}; the user the server runs as must be in it"
-                    ))
-                })?;
-            }
-            fs::rename(&inside, path).map_err(&io)?;
-            Ok(socket)
-        });
-        let _empty_now = fs::remove_dir_all(&private);
+        let (socket, place) = place::bind(path, gid, keeper)?;
         Ok(Self {
-            socket: made?,
+            socket,
             path: path.to_owned(),
-            made_here: true,
+            made: Some(place),
         })
     }
 
@@ -153,7 +129,7 @@ impl Listener {
         Ok(Self {
             socket,
             path,
-            made_here: false,
+            made: None,
         })
     }
 
@@ -200,108 +176,66 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if self.made_here {
-            let _gone_already = fs::remove_file(&self.path);
+        if let Some(place) = self.made.take() {
+            place.clear();
         }
-    }
-}
-
-/// Waits for the turn to look at a directory and put a socket there. Ends when the file is dropped.
-fn turn(parent: &Path) -> io::Result<fs::File> {
-    let directory = fs::File::open(parent)?;
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(directory),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
-/// Whether nobody answers at a path, and nothing else is there.
-fn look_whether_free(path: &Path) -> Result<(), SocketError> {
-    let shown = path.display().to_string();
-    let io = |source| SocketError::Io {
-        path: shown.clone(),
-        source,
-    };
-    let Ok(there) = fs::symlink_metadata(path) else {
-        return Ok(());
-    };
-    if !there.file_type().is_socket() {
-        return Err(io(io::Error::other(
-            "there is something else; set admin.socket to another path",
-        )));
-    }
-    match StdStream::connect(path) {
-        Ok(_) => Err(SocketError::InUse(shown)),
-        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-        Err(e) => Err(io(e)),
     }
 }
 
 /// Answers until `stop`.
 async fn serve(socket: &UnixListener, router: &Router, access: &Access, stop: &CancellationToken) {
-    let (owners, others) = (
-        Arc::new(Semaphore::new(PLACES)),
-        Arc::new(Semaphore::new(PLACES)),
-    );
-    // Asking who somebody is may take a moment, and so few may wait for it.
-    let asked = Arc::new(Semaphore::new(2 * PLACES));
+    let places = Arc::new(Places::new(PATIENCE));
     loop {
-        let Ok(asking) = Arc::clone(&asked).acquire_owned().await else {
-            return;
-        };
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             accepted = socket.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, access, places) = (router.clone(), access.clone(), places.clone());
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    let answering = answer(stream, router, access, places);
+                    stop.run_until_cancelled(answering).await;
+                });
+            }
             Err(e) => {
                 tracing::warn!(error = %e, "the admin socket cannot accept");
                 // Out of files, most likely: let some go.
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
             }
-        };
-        let (router, access, stop) = (router.clone(), access.clone(), stop.clone());
-        let (owners, others) = (Arc::clone(&owners), Arc::clone(&others));
-        tokio::spawn(async move {
-            let Some(peer) = peer(&stream, &access).await else {
-                return;
-            };
-            let places = if peer.level == Some(Level::Own) {
-                owners
-            } else {
-                others
-            };
-            let Ok(_place) = places.try_acquire_owned() else {
-                let told = serve_connection(TokioIo::new(stream), busy(), peer);
-                let _in_time = tokio::time::timeout(TURNED_AWAY, told).await;
-                return;
-            };
-            drop(asking);
-            tokio::select! {
-                () = serve_connection(TokioIo::new(stream), router, peer) => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        }
     }
 }
 
-/// What is said when there is no place.
-fn busy() -> Router {
-    let why = format!("{PLACES} connections are open at the admin socket; close some of them");
-    let says = serde_json::json!({"code": "busy", "detail": why}).to_string();
-    Router::new().fallback(move || async {
-        let close = [(header::CONNECTION, "close")];
-        (StatusCode::SERVICE_UNAVAILABLE, close, says)
-    })
+/// Answers one connection, when there is a place for it.
+async fn answer(stream: UnixStream, router: Router, access: Access, places: Arc<Places>) {
+    let Some(turn) = places.queue() else {
+        tracing::warn!("too many wait at the admin socket; one was turned away");
+        return;
+    };
+    let Some(peer) = peer(&stream, &access).await else {
+        return;
+    };
+    let io = TokioIo::new(Patient::new(stream, SLOW));
+    if let Some(_place) = places.take(&peer).await {
+        drop(turn);
+        serve_connection(io, router, peer).await;
+        return;
+    }
+    let (uid, pid) = (peer.uid, peer.pid);
+    tracing::warn!(
+        uid,
+        pid,
+        "no place at the admin socket got free; one was turned away"
+    );
+    let busy = Router::new().fallback(|| async { Problem::from(Refusal::Busy) });
+    let busy = busy.layer(middleware::from_fn(|request: Request, next: Next| {
+        attach_context(&[], request, next)
+    }));
+    // It may have nothing to say, and has waited long enough.
+    let _said = timeout(FAREWELL, serve_connection(io, busy, peer)).await;
 }
 
 /// Who is at the other end.

@@ -194,6 +194,8 @@ fn actor(
         uid: None,
         gid: None,
         pid: None,
+        name: None,
+        level: None,
         command: claims.command,
         sudo_user: None,
     };
@@ -205,9 +207,13 @@ fn actor(
             uid,
             gid,
             pid,
+            name,
+            level,
             sudo_user,
             ..
         } => {
+            shown.name.clone_from(name);
+            shown.level = *level;
             (shown.uid, shown.gid, shown.pid) = (Some(*uid), Some(*gid), *pid);
             shown.sudo_user.clone_from(sudo_user);
             "admin"

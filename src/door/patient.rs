@@ -17,16 +17,16 @@ use tokio::{
 /// A TCP stream whose writes fail once the other side has taken nothing for a while. For HTTP answers; a
 /// WebSocket keeps its own time, and takes the stream out.
 #[derive(Debug)]
-pub struct Patient {
-    stream: TcpStream,
+pub struct Patient<S = TcpStream> {
+    stream: S,
     most: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl<S> Patient<S> {
     /// Waits `most` for the other side to take something.
-    pub fn new(stream: TcpStream, most: Duration) -> Self {
+    pub fn new(stream: S, most: Duration) -> Self {
         Self {
             stream,
             most,
@@ -35,7 +35,7 @@ impl Patient {
     }
 
     /// The stream itself.
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> S {
         self.stream
     }
 
@@ -53,7 +53,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,7 +63,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -25,7 +25,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TxnReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Unavailable | Refusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unavailable | Refusal::Late { .. } | Refusal::Busy => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    level::Level,
     over::Over,
     record::{History, RoomRole, RoomRules},
     sanction::SanctionKind,
@@ -306,6 +307,12 @@ pub enum Origin {
         /// The process.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pid: Option<i32>,
+        /// What that user was called then, where the machine knew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// How much they might do then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<Level>,
         /// What the client says it ran; a claim. Never serialised: it may name people, and goes into
         /// `personal`.
         #[serde(skip)]

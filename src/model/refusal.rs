@@ -75,6 +75,15 @@ pub enum Refusal {
     /// same `txn`.
     #[error("the store does not answer; it may have happened: repeat with the same txn")]
     Unavailable,
+    /// Nobody waits for it any longer. It may still happen.
+    #[error(
+        "no answer within {} s: the server or its store is stuck, or has much to do; it may still happen, so look \
+         before you repeat it", after.as_secs()
+    )]
+    Late {
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// Too much is going on; nothing was done.
     #[error("the server is busy; try again shortly")]
     Busy,
@@ -103,7 +112,7 @@ impl Refusal {
             Self::Banned { .. } => "banned",
             Self::Locked => "locked",
             Self::UnknownOp(_) => "unknown_op",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable | Self::Late { .. } => "unavailable",
             Self::Busy => "busy",
             Self::StorageFull => "storage_full",
             Self::Internal => "internal",

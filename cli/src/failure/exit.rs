@@ -102,9 +102,12 @@ impl Exit {
     pub(super) fn of_server(e: &server::Error) -> Self {
         match e {
             server::Error::Config(_)
-            | server::Error::Admin(SocketError::TooLong(_) | SocketError::Group(_)) => {
-                Self::BadConfig
-            }
+            | server::Error::Admin(
+                SocketError::TooLong(_)
+                | SocketError::Group(_)
+                | SocketError::Taken(_)
+                | SocketError::Exposed { .. },
+            ) => Self::BadConfig,
             server::Error::Argument(_) => Self::Usage,
             server::Error::Store(e) => Self::of_store(e),
             server::Error::Copy(e) => Self::of_copy(e),
@@ -113,7 +116,9 @@ impl Exit {
             | server::Error::Io { source, .. }
             | server::Error::Keys(keys::Error::Io { source, .. })
             | server::Error::Admin(SocketError::Io { source, .. }) => Self::of_io(source),
-            server::Error::Admin(SocketError::InUse(_)) => Self::Unreachable,
+            server::Error::Admin(SocketError::InUse(_) | SocketError::Locked(_)) => {
+                Self::Unreachable
+            }
             server::Error::Keys(_) | server::Error::Passwords(_) => Self::Other,
         }
     }

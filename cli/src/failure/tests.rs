@@ -39,6 +39,12 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             Exit::Unreachable,
         ),
         (Refusal::Unavailable, Exit::Unreachable),
+        (
+            Refusal::Late {
+                after: Duration::ZERO,
+            },
+            Exit::Unreachable,
+        ),
         (Refusal::Busy, Exit::Unreachable),
         (Refusal::StorageFull, Exit::Other),
         (Refusal::Internal, Exit::Other),
@@ -60,6 +66,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             | Refusal::Banned { .. }
             | Refusal::RateLimited { .. }
             | Refusal::Unavailable
+            | Refusal::Late { .. }
             | Refusal::Busy
             | Refusal::StorageFull
             | Refusal::Internal => {}

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::clock::Millis;
 pub use crate::store::RawEntry;
+use crate::{clock::Millis, model::Level};
 
 /// One act of the control log, with the names of those in it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -57,6 +57,12 @@ pub struct Actor {
     pub gid: Option<u32>,
     /// The process.
     pub pid: Option<i32>,
+    /// What that user was called then.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How much they might do over the admin socket then.
+    #[serde(default)]
+    pub level: Option<Level>,
     /// What the client said it ran.
     pub command: Option<String>,
     /// Who it said ran `sudo`.

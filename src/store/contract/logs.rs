@@ -368,6 +368,8 @@ fn act(hash: &str) -> Act {
                 uid: 1000,
                 gid: 100,
                 pid: Some(7),
+                name: None,
+                level: Some(crate::model::Level::Own),
                 command: None,
                 sudo_user: None,
             },

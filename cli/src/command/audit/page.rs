@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs};
 use chatd::{
     admin::api::audit::{Act, Actor, Target},
     clock::Millis,
+    model::Level,
 };
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ fn people_of_the_system() -> BTreeMap<u32, String> {
 fn who(actor: &Actor, people: &BTreeMap<u32, String>) -> String {
     let mut text = match (&actor.user, actor.uid) {
         (Some(user), _) => shown(user),
-        (None, Some(uid)) => match people.get(&uid) {
+        (None, Some(uid)) => match actor.name.as_ref().or(people.get(&uid)) {
             Some(name) => format!("uid {uid} {}", escape(name)),
             None => format!("uid {uid}"),
         },
@@ -54,6 +55,10 @@ fn who(actor: &Actor, people: &BTreeMap<u32, String>) -> String {
     };
     if let Some(address) = &actor.address {
         text = format!("{text} ({})", escape(address));
+    }
+    // An owner may do everything anyway.
+    if let Some(level) = actor.level.filter(|level| *level != Level::Own) {
+        text = format!("{text} ({level})");
     }
     if let Some(sudo) = &actor.sudo_user {
         text = format!("{text}, sudo by {}", escape(sudo));
@@ -182,6 +187,18 @@ mod tests {
             line.ends_with("member → admin by=eve $ chatd x /y"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn an_operator_is_named_as_they_were_called_then() {
+        let mut actor: Actor = serde_json::from_value(json!({
+            "door": "admin", "uid": 0, "name": "then\u{1b}", "level": "operate",
+        }))
+        .expect("an actor");
+        let now = BTreeMap::from([(0, "now".to_owned())]);
+        assert_eq!(who(&actor, &now), "uid 0 then\\u{1b} (operate)");
+        (actor.name, actor.level) = (None, Some(Level::Own));
+        assert_eq!(who(&actor, &now), "uid 0 now");
     }
 
     #[test]
