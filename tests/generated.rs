@@ -33,3 +33,13 @@ fn the_openapi_document() {
 fn the_permission_reference() {
     is_current("docs/permissions.md", &chatd::rights::reference());
 }
+
+#[test]
+fn the_command_reference() {
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_chatd"))
+        .args(["man", "--markdown"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    is_current("docs/cli.md", &String::from_utf8(made.stdout).unwrap());
+}

@@ -19,7 +19,7 @@ const HEADING: Style = Style::new().bold();
 const LITERAL: Style = AnsiColor::Cyan.on_default();
 
 /// Which command stands where on the first page.
-const GROUPS: &[(&str, &[&str])] = &[
+pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Run it", &["serve", "init", "config"]),
     (
         "Watch it",
@@ -120,6 +120,19 @@ fn dress_headings(text: &str) -> StyledStr {
     dressed.into()
 }
 
+/// The lines of the examples in what stands below the options.
+pub(crate) fn examples(after: &str) -> Vec<String> {
+    let mut lines = after
+        .lines()
+        .skip_while(|line| !line.starts_with("Example"));
+    lines.next();
+    let lines = lines.take_while(|line| line.starts_with("  "));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod walk;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +200,7 @@ mod tests {
         "archive policy set",
         "hold add",
         "hold release",
+        "completions",
         "log-level set",
         "log-level reset",
     ];
@@ -238,7 +252,6 @@ mod tests {
         "openapi",
         "version",
         "man",
-        "completions",
         "doctor",
     ];
 

@@ -7,11 +7,13 @@ mod args;
 mod asking;
 mod cli;
 mod command;
+mod complete;
 mod console;
 mod failure;
 mod help;
 mod output;
 mod password;
+mod reference;
 mod settings;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -30,6 +32,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    if complete::answer(&args) {
+        return ExitCode::SUCCESS;
+    }
     if args.len() < 2 {
         let help = help::command().render_help();
         return Console::guess(&args).styled(&help).into();

@@ -15,6 +15,7 @@ use crate::{
     failure::{Exit, Failure},
     help,
     output::{count, escape},
+    reference,
 };
 
 /// Print the manual page, or write those of all commands
@@ -25,15 +26,24 @@ use crate::{
 #[command(after_help = "\
 Examples:
   chatd man | man -l -
-  chatd man /usr/local/share/man/man1")]
+  chatd man /usr/local/share/man/man1
+  chatd man --markdown > cli.md")]
 pub(crate) struct Man {
     /// Where to write all pages
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
+
+    /// Print the reference of all commands as Markdown instead
+    #[arg(long, conflicts_with = "dir")]
+    markdown: bool,
 }
 
 impl Man {
     pub(crate) fn run(&self, console: &Console) -> Result<(), Failure> {
+        if self.markdown {
+            let page = reference::markdown();
+            return console.answer(&json!({"page": page}), |_| page);
+        }
         let mut command = help::command();
         command.build();
         let Some(dir) = &self.dir else {
