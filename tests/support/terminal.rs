@@ -5,7 +5,10 @@ use std::{
     num::NonZero,
     os::fd::{AsFd as _, OwnedFd},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -23,6 +26,7 @@ pub(crate) struct Terminal {
     pty: Option<Pty>,
     pts: Option<Pts>,
     child: Child,
+    closed: Arc<AtomicBool>,
     seen: Arc<Mutex<Seen>>,
     /// Moves with everything that is written.
     written: watch::Receiver<usize>,
@@ -47,9 +51,10 @@ impl Terminal {
             bytes: Vec::new(),
         }));
         let (moved, written) = watch::channel(0);
+        let closed = Arc::new(AtomicBool::new(false));
         let from: OwnedFd = pty.as_fd().try_clone_to_owned().expect("a terminal");
         thread::spawn({
-            let seen = Arc::clone(&seen);
+            let (seen, closed) = (Arc::clone(&seen), Arc::clone(&closed));
             move || {
                 let mut from = std::fs::File::from(from);
                 let mut piece = [0; 4096];
@@ -59,6 +64,9 @@ impl Terminal {
                     seen.bytes.extend_from_slice(&piece[..read]);
                     drop(seen);
                     moved.send_modify(|bytes| *bytes += read);
+                    if closed.load(Ordering::SeqCst) {
+                        return;
+                    }
                 }
             }
         });
@@ -66,6 +74,7 @@ impl Terminal {
             pty: Some(pty),
             pts: Some(pts),
             child,
+            closed,
             seen,
             written,
         };
@@ -165,7 +174,8 @@ impl Terminal {
 
     /// Takes the terminal away, as when a window is closed.
     pub(crate) fn close(&mut self) {
-        // The reader keeps a copy of the other end, which ends with this one.
+        // The reader's copy goes with the next that is written, at the latest with the next frame.
+        self.closed.store(true, Ordering::SeqCst);
         self.pts = None;
         self.pty = None;
     }
