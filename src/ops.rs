@@ -28,7 +28,7 @@ pub use self::{
     audit::{ActPattern, AuditFilter, AuditPage, Audited, Known},
     check::Finding,
     conns::Whom,
-    export::{ExportPart, Piece},
+    export::{DAMAGED, ExportPart, Piece},
     import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
     invites::NewInvite,
     log_level::LevelSet,

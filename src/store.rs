@@ -10,6 +10,7 @@
 //! The contract's tests are `store::contract`; each backend runs them.
 
 mod archived;
+mod around;
 pub mod copy;
 pub mod lock;
 pub mod mongo;
@@ -34,6 +35,7 @@ use ipnet::IpNet;
 use self::raw::Scan;
 pub use self::{
     archived::{Gap, Lack, Messages, check_segment, open_segment, sealed_segment},
+    around::Readable,
     overlay::lay,
     payload::{erased, has_text, is_erased},
     plain::{RawEntry, Span},
@@ -458,7 +460,18 @@ pub trait Store: Scan {
     ) -> Result<Vec<Entry>, Error> {
         archived::entries(self, log, (after, upto), limit, bytes).await
     }
-    /// The same, of what is live.
+    /// The same, around rows that do not read: what lies behind them is read all the same.
+    async fn readable(
+        &self,
+        log: LogId,
+        after: u64,
+        upto: u64,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Readable, Error> {
+        around::readable(self, log, (after, upto), limit, bytes).await
+    }
+    /// The same as `entries`, of what is live.
     async fn live_entries(
         &self,
         log: LogId,

@@ -30,6 +30,7 @@ mod conns;
 mod conversation;
 mod credentials;
 mod dashboard;
+mod damage;
 mod deleting;
 mod doctor;
 mod durability;

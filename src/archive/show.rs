@@ -20,6 +20,8 @@ const CAT_BYTES: usize = 1 << 20;
 pub struct Shown {
     /// The entries; deleted messages without their text.
     pub entries: Vec<Entry>,
+    /// Live entries that do not read.
+    pub damaged: Vec<u64>,
     /// After which entry to go on; none at the end.
     pub next: Option<u64>,
 }
@@ -82,18 +84,22 @@ impl Archive {
     /// What a room's log has after an entry, archived or live, up to and with another; messages as they are
     /// now.
     pub async fn cat(&self, room: RoomId, after: u64, upto: u64) -> Result<Shown, Refusal> {
-        let entries = self
+        let read = self
             .store
-            .entries(room.into(), after, upto, CAT, CAT_BYTES)
+            .readable(room.into(), after, upto, CAT, CAT_BYTES)
             .await;
-        let mut entries = entries.map_err(|e| refuse(&e))?;
+        let read = read.map_err(|e| refuse(&e))?;
+        let mut entries = read.entries;
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             let over = self.store.laid_over(room, first.seq, last.seq).await;
             let over = over.map_err(|e| refuse(&e))?;
             lay(&mut entries, over);
         }
-        let next = entries.last().map(|e| e.seq).filter(|seq| *seq < upto);
-        Ok(Shown { entries, next })
+        Ok(Shown {
+            entries,
+            damaged: read.damaged,
+            next: read.next.filter(|seq| *seq < upto),
+        })
     }
 
     /// What is archived of a room; or, of a run, what it sealed: ranges, by room.

@@ -344,6 +344,9 @@ pub struct Erased {
     pub messages: u64,
     /// Acts of the audit log that lost particulars which named them.
     pub acts: u64,
+    /// Entries that do not read, and are as they were: whose they are, nobody can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// What the account is called now, at the end.
     pub name: Option<String>,
     /// What to ask for next; none at the end.

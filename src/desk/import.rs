@@ -33,13 +33,20 @@ pub(super) async fn begin(
     if file.is_some_and(|f| f.len() != 64 || !f.bytes().all(|b| b.is_ascii_hexdigit())) {
         return Err(Refusal::field("file", "the file's SHA-256 in hexadecimal").into());
     }
+    if new.loses_admin.len() > MOST {
+        return Err(Refusal::field("loses_admin", format!("at most {MOST} at once")).into());
+    }
+    let names = new.loses_admin.iter().map(|name| Username::parse(name));
     let run = ImportRun {
         accounts: new.accounts,
         create: new.create,
         update: new.update,
+        loses_admin: names
+            .collect::<Result<_, _>>()
+            .map_err(|why| Refusal::field("loses_admin", why))?,
         file: new.file,
     };
-    let run = desk.ops.begin_import(&by, run).await?;
+    let run = desk.ops.begin_import(&by, run, new.dry_run).await?;
     Ok(Json(Run { run }))
 }
 
@@ -113,6 +120,7 @@ fn imported(name: String, outcome: ImportOutcome, dry_run: bool) -> Imported {
         name,
         outcome: Outcome::Unchanged,
         columns: Vec::new(),
+        loses_admin: false,
         why: None,
         code: None,
         code_expires_at: None,
@@ -125,8 +133,12 @@ fn imported(name: String, outcome: ImportOutcome, dry_run: bool) -> Imported {
             told.code = code.filter(|_| !dry_run).map(|c| c.secret.to_string());
         }
         ImportOutcome::Unchanged => {}
-        ImportOutcome::Updated(columns) => {
+        ImportOutcome::Updated {
+            columns,
+            loses_admin,
+        } => {
             told.outcome = Outcome::Updated;
+            told.loses_admin = loses_admin;
             told.columns = words(columns);
         }
         ImportOutcome::Conflict(columns, why) => {

@@ -10,7 +10,7 @@ use super::{By, Desk, api, optional, user_ref};
 use crate::{
     clock::Millis,
     door::{JsonBody, PathOf, Problem, QueryOf},
-    id::UserId,
+    id::{LogId, UserId},
     model::{Authority, Reason, Refusal},
     ops::ExportPart,
     redact::{Reached, Wanted},
@@ -88,8 +88,9 @@ pub(super) async fn erase(
         }
         "texts" => {
             let id = desk.ops.find_user(&user).await?.id;
-            let (_, next) = desk.redact.forget_texts(&by, id, reached(at)?).await?;
-            done.next = Some(match next {
+            let step = desk.redact.forget_texts(&by, id, reached(at)?).await?;
+            done.unread = step.unread.into_iter().map(place).collect();
+            done.next = Some(match step.next {
                 Some(Reached { room, after }) => format!("texts:{room}.{after}"),
                 None => format!("rooms:{id}"),
             });
@@ -105,8 +106,10 @@ pub(super) async fn erase(
         "traces" => {
             let after = at.parse().map_err(|_| wrong_cursor())?;
             let id = desk.ops.find_user(&user).await?.id;
-            let (acts, next) = desk.ops.erase_traces(&by, id, after, dry_run).await?;
+            let (acts, unread, next) = desk.ops.erase_traces(&by, id, after, dry_run).await?;
             done.acts = acts;
+            let unread = unread.into_iter().map(|seq| (LogId::Control, seq));
+            done.unread = unread.map(place).collect();
             done.next = match next {
                 Some(seq) => Some(format!("traces:{seq}")),
                 None if dry_run => None,
@@ -150,6 +153,15 @@ async fn delete_all(
          `chatd message redactions` shows it as done",
         redaction.id
     )))
+}
+
+/// A row, for people.
+fn place((log, seq): (LogId, u64)) -> String {
+    match log {
+        LogId::Room(room) => format!("room {room}, entry {seq}"),
+        LogId::User(_) => format!("their own log, entry {seq}"),
+        LogId::Control => format!("the audit log, entry {seq}"),
+    }
 }
 
 fn reached(text: &str) -> Result<Reached, Refusal> {

@@ -9,23 +9,29 @@ mod logs;
 mod references;
 mod segments;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
 use self::{logs::Logs, references::References, segments::Segments};
 use super::Ops;
 use crate::{
-    id::RoomId,
+    id::{LogId, RoomId},
+    log::verify::Walk,
     model::RoomRole,
     store::{
-        self, Store,
-        raw::{Row, Table, Value, place},
+        self, Span, Store,
+        raw::{self, Row, Table, Value, place},
     },
 };
 
 /// How many records are read at a time.
 const PAGE: usize = 1_000;
+/// How many bytes of the control log.
+const SLICE_BYTES: usize = 1 << 20;
 /// How many findings may wait for whoever reads them; the check waits for a place.
 const QUEUE: usize = 64;
 /// How many problems are told one by one.
@@ -115,6 +121,8 @@ struct Check {
 #[derive(Default)]
 struct Seen {
     logs: Logs,
+    /// Rows of the control log that something was told of.
+    told: HashSet<u64>,
     owners: Owners,
     segments: Segments,
 }
@@ -133,6 +141,7 @@ impl Check {
         for &table in Table::ALL {
             self.table(table, &mut references, &mut seen).await?;
         }
+        self.control_log(&seen.told).await?;
         for (room, first) in seen.segments.gaps() {
             let place = record(Table::Rooms, *room.as_bytes());
             let what = format!("its entries before {first} are neither live nor archived");
@@ -165,6 +174,7 @@ impl Check {
                 match table {
                     Table::Entries => {
                         for what in seen.logs.take(row) {
+                            seen.told.extend(control_seq(row));
                             self.problem(row.place(table), what).await?;
                         }
                         if let Some((room, first)) = seen.logs.begun() {
@@ -180,6 +190,38 @@ impl Check {
             self.say(Finding::Progress { table, done, of }).await?;
         }
         Ok(())
+    }
+
+    /// Whether the control log is as `chatd audit verify` wants it. It looks at each row more closely than the
+    /// tables are looked at, and ends at the first that is wrong; of what was told already it says nothing more.
+    async fn control_log(&mut self, told: &HashSet<u64>) -> Result<(), Stop> {
+        let mut walk = Walk::new(None);
+        let mut after = 0;
+        while walk.wrong.is_none() {
+            let span = Span::after(after);
+            let rows = self
+                .store
+                .raw_entries(LogId::Control, span, PAGE, SLICE_BYTES);
+            let rows = rows.await?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
+            for row in &rows {
+                walk.step(row);
+            }
+        }
+        match &walk.wrong {
+            Some(wrong) if !told.contains(&wrong.seq) => {
+                let what = format!("{}; `chatd audit verify` tells more", wrong.why);
+                self.problem(format!("the control log, {}", wrong.seq), what)
+                    .await
+            }
+            // Whatever made an account is an act.
+            None if after == 0 && self.store.count(Table::Users).await? > 0 => {
+                let what = "it is empty, and there are accounts: it was cut off";
+                self.problem("the control log", what).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a segment reads, and follows the one before. It is read again: it may have become another since.
@@ -271,6 +313,13 @@ impl Owners {
             self.0.entry(room).or_default().push(user);
         }
     }
+}
+
+/// Which row of the control log it is, if it is one.
+fn control_seq(row: &Row) -> Option<u64> {
+    let log = raw::log(row.key(Table::Entries)[0].bytes()?)?;
+    let seq = row.get(Table::Entries, "seq").int()?;
+    (log == LogId::Control).then(|| u64::try_from(seq).ok())?
 }
 
 /// What the log of an entry belongs to is called in a report.

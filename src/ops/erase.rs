@@ -72,23 +72,22 @@ impl Ops {
     }
 
     /// Takes the particulars that name somebody out of a piece of the audit log; answers how many acts had
-    /// some, and where the next piece begins.
+    /// some, which rows do not read, and where the next piece begins.
     pub async fn erase_traces(
         &self,
         by: &Authority,
         id: UserId,
         after: u64,
         dry_run: bool,
-    ) -> Result<(u64, Option<u64>), Refusal> {
+    ) -> Result<(u64, Vec<u64>, Option<u64>), Refusal> {
         let control = LogId::Control;
         let read = self
             .store
-            .entries(control, after, u64::MAX, SCAN, SCAN_BYTES)
+            .readable(control, after, u64::MAX, SCAN, SCAN_BYTES)
             .await;
         let read = read.map_err(|e| refuse(&e))?;
-        let next = read.last().map(|e| e.seq);
         let user = self.find_user(&UserRef::Id(id)).await?;
-        let about = read.iter().filter(|entry| match &entry.payload {
+        let about = read.entries.iter().filter(|entry| match &entry.payload {
             Payload::Act(act) => names(act, &user),
             _ => false,
         });
@@ -107,7 +106,7 @@ impl Ops {
                 });
             done.await?;
         }
-        Ok((count, next))
+        Ok((count, read.damaged, read.next))
     }
 
     /// Ends it: the account loses its name, and what else it says of the person.
@@ -160,14 +159,30 @@ fn names(act: &Act, user: &User) -> bool {
     };
     let id = user.id.to_string();
     let email = user.email.as_ref().map(Email::as_str);
-    let told = |text: &String| {
-        let mut words = text.split(|c: char| c.is_whitespace() || "=,'\"".contains(c));
-        words.any(|word| word.eq_ignore_ascii_case(user.name.as_str()) || Some(word) == email)
-    };
+    let told =
+        |text: &String| says(text, user.name.as_str()) || email.is_some_and(|e| says(text, e));
     act.actor.user == Some(user.id)
         || act.target.as_ref() == Some(&id)
         || act.detail.to_string().contains(&id)
         || personal.fields.values().any(told)
+}
+
+/// Whether a text says a name as a word of its own, in whatever case, however it was quoted or put behind a
+/// flag: `ana`, `'ana'`, `--user=ana`, `ana,bob`, `@ana`, `ana's`, `ana.` at the end of a sentence. A part of
+/// another name (`ana.smith`, `ana-2`), of an address (`ana@…`) or of a path (`/home/ana`, `ana.csv`) is not it.
+fn says(text: &str, name: &str) -> bool {
+    let (text, name) = (text.to_lowercase(), name.to_lowercase());
+    let of_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    text.match_indices(&name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let mut after = text[at + name.len()..].chars();
+        let goes_on = match after.next() {
+            Some('.') => after.next().is_some_and(of_name),
+            Some(c) => of_name(c) || "/@".contains(c),
+            None => false,
+        };
+        !goes_on && !before.is_some_and(|c| of_name(c) || "./".contains(c))
+    })
 }
 
 /// A name for an erased account, made of what is random in a new id: nobody can have taken it on purpose.
@@ -175,4 +190,45 @@ fn nobody(now: Millis) -> Result<Username, Refusal> {
     let id = UserId::new(now);
     let random = u64::from_be_bytes(std::array::from_fn(|i| id.as_bytes()[i + 8]));
     Username::parse(&format!("erased-{random:016x}")).map_err(|_| Refusal::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_word_in_whatever_a_shell_takes() {
+        for text in [
+            "chatd user show ana",
+            "chatd message redact --user=ana --since 2h",
+            "chatd message redact --user=\"ana\"",
+            "chatd room add general 'ana' $'ana'",
+            "chatd room add general ana,bob",
+            "chatd user show ANA",
+            "chatd ban add dora --reason ask @ana.",
+            "chatd report resolve 7 --reason (ana's)",
+            "chatd x --to bob;ana|cat <ana>",
+            "ana",
+        ] {
+            assert!(says(text, "ana"), "{text}");
+        }
+        for text in [
+            "chatd user show anabel",
+            "chatd user show diana",
+            "chatd user show ana-2",
+            "chatd user show ana_2",
+            "chatd user show ana.smith",
+            "chatd user show dr.ana",
+            "chatd user import ana.csv",
+            "chatd user export bob /home/ana/x",
+            "chatd user export bob out/ana",
+            "chatd user edit bob --email ana@example.org",
+            "chatd user show \u{e4}ana",
+            "",
+        ] {
+            assert!(!says(text, "ana"), "{text}");
+        }
+        assert!(says("--email=Ana@Example.org", "ana@example.org"));
+        assert!(says("x ana.smith.", "ana.smith"));
+    }
 }

@@ -9,13 +9,16 @@ use crate::{
     id::{LogId, ReportId, RoomId, UserId},
     log::refuse,
     model::{Entry, Invalid, Payload, Refusal, ReportState, User, UserRef},
-    store::Scope,
+    store::{Readable, Scope},
 };
 
 /// How many entries of a log, or rows of a list, one piece looks at.
 const SCAN: usize = 2000;
 /// How many bytes of entries one piece looks at.
 const SCAN_BYTES: usize = 1 << 20;
+
+/// How a row that does not read is called.
+pub const DAMAGED: &str = "damaged";
 
 /// Which part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,13 +175,14 @@ impl Ops {
         let log = LogId::User(user);
         let read = self
             .store
-            .entries(log, own, u64::MAX, SCAN, SCAN_BYTES)
+            .readable(log, own, u64::MAX, SCAN, SCAN_BYTES)
             .await;
+        // What of it does not read, the part `log` tells.
         let read = read.map_err(|e| refuse(&e))?;
-        if read.is_empty() {
+        let Some(next) = read.next else {
             return Ok((Vec::new(), None));
-        }
-        for entry in read {
+        };
+        for entry in read.entries {
             own = entry.seq;
             if let Payload::Added { target, .. } = entry.payload
                 && self.is_first_time(log, target, own).await?
@@ -186,7 +190,7 @@ impl Ops {
                 return Ok((Vec::new(), Some(format!("{own}:{target}:0"))));
             }
         }
-        Ok((Vec::new(), Some(own.to_string())))
+        Ok((Vec::new(), Some(next.to_string())))
     }
 
     /// Whether somebody came into a room for the first time with this entry of their own log: so that what
@@ -195,15 +199,15 @@ impl Ops {
         let mut after = 0;
         loop {
             let upto = seq - 1;
-            let read = self.store.entries(log, after, upto, SCAN, SCAN_BYTES).await;
-            let read = read.map_err(|e| refuse(&e))?;
-            let Some(last) = read.last() else {
+            let read = self.store.readable(log, after, upto, SCAN, SCAN_BYTES);
+            let read = read.await.map_err(|e| refuse(&e))?;
+            let Some(next) = read.next else {
                 return Ok(true);
             };
-            after = last.seq;
+            after = next;
             let earlier =
                 |e: &Entry| matches!(e.payload, Payload::Added { target, .. } if target == room);
-            if read.iter().any(earlier) {
+            if read.entries.iter().any(earlier) {
                 return Ok(false);
             }
         }
@@ -218,14 +222,13 @@ impl Ops {
         let log = LogId::Room(room);
         let read = self
             .store
-            .entries(log, after, u64::MAX, SCAN, SCAN_BYTES)
+            .readable(log, after, u64::MAX, SCAN, SCAN_BYTES)
             .await;
         let read = read.map_err(|e| refuse(&e))?;
-        let next = read.last().map(|e| e.seq);
         // What they said, and what they made of it since.
-        let said = |e: &&Entry| e.payload.is_message() || matches!(e.payload, Payload::Edit { .. });
-        let mine = read.iter().filter(|e| e.from == Some(user)).filter(said);
-        Ok((mine.map(row).collect(), next))
+        let said = |e: &Entry| e.payload.is_message() || matches!(e.payload, Payload::Edit { .. });
+        let mine = |e: &&Entry| e.from == Some(user) && said(e);
+        Ok((rows(log, &read, mine), read.next))
     }
 
     async fn export_log(
@@ -238,12 +241,11 @@ impl Ops {
         let after = after.map_err(|_| wrong_cursor())?.unwrap_or(0);
         let read = self
             .store
-            .entries(log, after, u64::MAX, SCAN, SCAN_BYTES)
+            .readable(log, after, u64::MAX, SCAN, SCAN_BYTES)
             .await;
         let read = read.map_err(|e| refuse(&e))?;
-        let next = read.last().map(|e| e.seq.to_string());
-        let rows = read.iter().filter(|e| wanted(e)).map(row).collect();
-        Ok((rows, next))
+        let next = read.next.map(|seq| seq.to_string());
+        Ok((rows(log, &read, |e| wanted(e)), next))
     }
 
     async fn export_reports(&self, user: UserId, cursor: Option<&str>) -> Result<Piece, Refusal> {
@@ -289,6 +291,18 @@ fn leave_out_others(row: &mut Value, id: &str) {
         fields.remove("address");
         fields.remove("command");
     }
+}
+
+/// The entries that are wanted, and the rows that do not read: whose they are cannot be told.
+fn rows(log: LogId, read: &Readable, wanted: impl Fn(&&Entry) -> bool) -> Vec<Value> {
+    let whole = read.entries.iter().filter(wanted).map(row);
+    let room = match log {
+        LogId::Room(room) => Some(room),
+        LogId::User(_) | LogId::Control => None,
+    };
+    let damaged = read.damaged.iter();
+    let damaged = damaged.map(|seq| json!({"kind": DAMAGED, "room": room, "seq": seq}));
+    damaged.chain(whole).collect()
 }
 
 /// An entry, all of it.

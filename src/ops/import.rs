@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use self::differ::differences;
+use self::differ::{differences, loses_admin};
 use super::{Fresh, Ops};
 use crate::{
     auth::password::ImportedHash,
@@ -48,6 +48,8 @@ pub struct ImportRun {
     pub create: u64,
     /// How many it changes.
     pub update: u64,
+    /// Those of them who would be admins no more.
+    pub loses_admin: Vec<Username>,
     /// SHA-256 of the file, in hexadecimal.
     pub file: Option<String>,
 }
@@ -69,7 +71,12 @@ pub enum ImportOutcome {
     /// It is there and as it should be.
     Unchanged,
     /// It was there, and these differed.
-    Updated(Vec<&'static str>),
+    Updated {
+        /// Which columns.
+        columns: Vec<&'static str>,
+        /// Whether it was an admin's who can log in, and is not any more.
+        loses_admin: bool,
+    },
     /// It is there and these differ, or something of it is taken.
     Conflict(Vec<&'static str>, String),
 }
@@ -97,7 +104,8 @@ impl Ops {
         let _one_at_a_time = self.admins.lock().await;
         let steps = self.plan(accounts, mode.update).await?;
         let Some(run) = mode.run else {
-            return Ok(steps.into_iter().map(told).collect());
+            let each = steps.into_iter().zip(accounts);
+            return Ok(each.map(|(step, account)| told(step, account)).collect());
         };
         self.check_run(run).await?;
         let mut outcomes: Vec<Option<ImportOutcome>> = accounts.iter().map(|_| None).collect();
@@ -114,7 +122,10 @@ impl Ops {
             .partition(|(_, user, _)| user.role == Builtin::Admin);
         let change = |(i, user, fields): (usize, User, Vec<&'static str>)| async move {
             let outcome = match self.change(by, run, &user, &accounts[i]).await {
-                Ok(()) => ImportOutcome::Updated(fields),
+                Ok(()) => ImportOutcome::Updated {
+                    columns: fields,
+                    loses_admin: loses_admin(&user, &accounts[i]),
+                },
                 Err(Refusal::Conflict(why)) => ImportOutcome::Conflict(fields, why),
                 Err(refusal) => return Err(refusal),
             };
@@ -212,10 +223,13 @@ fn conflict(fields: Vec<&'static str>, why: String) -> Step {
 }
 
 /// What a step comes to when it is not taken.
-fn told(step: Step) -> ImportOutcome {
+fn told(step: Step, account: &ImportedAccount) -> ImportOutcome {
     match step {
         Step::Make(_, code) => ImportOutcome::Created(code),
-        Step::Change(_, fields) => ImportOutcome::Updated(fields),
+        Step::Change(user, columns) => ImportOutcome::Updated {
+            columns,
+            loses_admin: loses_admin(&user, account),
+        },
         Step::Nothing(outcome) => outcome,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     id::{LogId, RoomId, UserId},
     log::{Error, refuse},
     model::{Authority, Deletion, Entry, Payload, Refusal},
-    store::Write,
+    store::{self, Write},
 };
 
 /// How many entries one step looks at.
@@ -29,48 +29,65 @@ pub struct Reached {
     pub after: u64,
 }
 
+/// What a step came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How many texts were erased.
+    pub texts: u64,
+    /// Rows that do not read: whose they are, nobody can tell, and they are as they were.
+    pub unread: Vec<(LogId, u64)>,
+    /// From where to go on; none at the end.
+    pub next: Option<Reached>,
+}
+
 impl Redact {
-    /// Takes a step of it; answers how many texts were erased, and from where to go on.
+    /// Takes a step of it.
     pub async fn forget_texts(
         &self,
         by: &Authority,
         user: UserId,
         reached: Reached,
-    ) -> Result<(u64, Option<Reached>), Refusal> {
-        let rooms = self.rooms_ever(user).await?;
+    ) -> Result<Forgotten, Refusal> {
+        let (rooms, damaged) = self.rooms_ever(user).await?;
+        let mut step = Forgotten::default();
+        if reached == Reached::default() {
+            step.unread = damaged.into_iter().map(|seq| (user.into(), seq)).collect();
+        }
         let Some(room) = rooms.get(reached.room).copied() else {
-            return Ok((0, None));
+            return Ok(step);
         };
         let read = self
             .store
-            .entries(room.into(), reached.after, u64::MAX, SCAN, SCAN_BYTES)
+            .readable(room.into(), reached.after, u64::MAX, SCAN, SCAN_BYTES)
             .await;
         let read = read.map_err(|e| refuse(&e))?;
-        let Some(last) = read.last().map(|e| e.seq) else {
-            let next = Reached {
+        let damaged = read.damaged.iter().map(|seq| (room.into(), *seq));
+        step.unread.extend(damaged);
+        let Some(last) = read.next else {
+            step.next = Some(Reached {
                 room: reached.room + 1,
                 after: 0,
-            };
-            return Ok((0, Some(next)));
+            });
+            return Ok(step);
         };
-        let mine = read.iter().filter(|e| e.from == Some(user));
+        let mine = read.entries.iter().filter(|e| e.from == Some(user));
         let texts = mine.filter(|e| is_said(&e.payload) || e.payload == Payload::Tombstone);
         let texts: Vec<(u64, bool)> = texts.map(|e| (e.seq, is_said(&e.payload))).collect();
         for slice in texts.chunks(SLICE) {
             self.check_stopping()?;
             self.forget_slice(by, user, room, slice).await?;
         }
-        let edits = self.edits_left(room, user, &read).await?;
+        let edits = self.edits_left(room, user, &read.entries).await?;
         for slice in edits.chunks(SLICE) {
             self.check_stopping()?;
             self.forget_slice(by, user, room, slice).await?;
         }
-        let texts = texts.len() + edits.len();
-        let next = Reached {
+        step.texts = (texts.len() + edits.len()) as u64;
+        step.next = Some(Reached {
             after: last,
             ..reached
-        };
-        Ok((texts as u64, Some(next)))
+        });
+        Ok(step)
     }
 
     /// The messages of somebody that are edited by these entries and cannot be read themselves, as they were
@@ -92,9 +109,11 @@ impl Redact {
                 continue;
             };
             if known.insert(target) {
-                let message = self.store.entry(room.into(), target).await;
-                if message.map_err(|e| refuse(&e))?.is_none() {
-                    left.push((target, true));
+                match self.store.entry(room.into(), target).await {
+                    Ok(None) => left.push((target, true)),
+                    // One that does not read is told of in its place.
+                    Ok(Some(_)) | Err(store::Error::Damaged(_)) => {}
+                    Err(e) => return Err(refuse(&e)),
                 }
             }
         }
@@ -108,7 +127,7 @@ impl Redact {
             return Err(hold.refusal("this person"));
         }
         if texts && !policy.holds.is_empty() {
-            for room in self.rooms_ever(user).await? {
+            for room in self.rooms_ever(user).await?.0 {
                 if let Some(hold) = policy.hold_on_room(room) {
                     return Err(hold.refusal("a room that they were in"));
                 }
@@ -170,18 +189,21 @@ impl Redact {
         Err(Refusal::Busy)
     }
 
-    /// Every room that somebody was ever in, as their own log tells, in that order.
-    async fn rooms_ever(&self, user: UserId) -> Result<Vec<RoomId>, Refusal> {
+    /// Every room that somebody was ever in, as their own log tells, in that order; and what of that log does
+    /// not read.
+    async fn rooms_ever(&self, user: UserId) -> Result<(Vec<RoomId>, Vec<u64>), Refusal> {
         let (mut rooms, mut known, mut after) = (Vec::new(), HashSet::new(), 0);
+        let mut damaged = Vec::new();
         loop {
             let log = LogId::User(user);
-            let read = self.store.entries(log, after, u64::MAX, SCAN, SCAN_BYTES);
+            let read = self.store.readable(log, after, u64::MAX, SCAN, SCAN_BYTES);
             let read = read.await.map_err(|e| refuse(&e))?;
-            let Some(last) = read.last() else {
-                return Ok(rooms);
+            let Some(next) = read.next else {
+                return Ok((rooms, damaged));
             };
-            after = last.seq;
-            for entry in &read {
+            after = next;
+            damaged.extend(read.damaged);
+            for entry in &read.entries {
                 if let Payload::Added { target, .. } = entry.payload
                     && known.insert(target)
                 {

@@ -77,6 +77,23 @@ impl Shell {
         }
     }
 
+    /// Makes of a message with this text one that does not read.
+    pub(crate) async fn damage_message(&self, body: &str) {
+        match self {
+            Self::Sqlite(db) => {
+                let sql =
+                    "UPDATE entry SET data = '{' WHERE kind = 'message' AND instr(data, ?1) > 0";
+                assert_eq!(db.execute(sql, [body]).expect("SQL"), 1);
+            }
+            Self::Mongo(_, entries) => {
+                let of = doc! { "kind": "message", "data": { "$regex": body } };
+                let change = doc! { "$set": { "data": "{" } };
+                let done = entries.update_many(of, change).await.expect("an answer");
+                assert_eq!(done.modified_count, 1);
+            }
+        }
+    }
+
     /// Changes a byte of the segment whose last entry this is.
     pub(crate) async fn damage_segment(&self, last: i64) {
         match self {

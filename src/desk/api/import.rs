@@ -17,14 +17,21 @@ pub struct NewRun {
     pub create: u64,
     /// How many it changes.
     pub update: u64,
+    /// The names of those who, by what was told when it was tried, administer no more; at most [`MOST`]. When
+    /// nobody would be left who does, it is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loses_admin: Vec<String>,
     /// SHA-256 of the file, in hexadecimal.
     pub file: Option<String>,
+    /// Only check.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// An import that was begun.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Run {
-    /// The number of its act in the control log.
+    /// The number of its act in the control log; 0 when it was only checked.
     pub run: u64,
 }
 
@@ -90,6 +97,9 @@ pub struct Imported {
     /// In which columns it differed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Whether somebody who administers does not any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loses_admin: bool,
     /// Why not, where it is a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -21,9 +21,11 @@ use super::{
 };
 use crate::{
     archive::Verified,
+    clock::Millis,
     door::{PathOf, Problem, QueryOf},
     id::{RoomId, RunId},
     model::{self, Payload, Permission, Refusal},
+    ops::DAMAGED,
 };
 
 /// Which segments.
@@ -168,7 +170,8 @@ pub(in super::super) struct Between {
     upto: Option<u64>,
 }
 
-/// Entries of a room, archived or live, whoever is in it. Deleted messages are without their text.
+/// Entries of a room, archived or live, whoever is in it. Deleted messages are without their text. A live entry
+/// that does not read is of kind `damaged`, and has nothing but its number.
 #[utoipa::path(
     get, path = "/v1/rooms/{room}/entries", params(("room" = String, Path), Between),
     responses((status = 200, body = List<api::Entry>))
@@ -184,14 +187,32 @@ pub(in super::super) async fn entries(
     let found = desk.archive.cat(room, after, upto).await?;
     let from = found.entries.iter().filter_map(|e| e.from);
     let names = desk.archive.log.names(from).await?;
+    // Those that do not read come before the others of a page: see `Store::readable`.
+    let damaged = found.damaged.into_iter().map(|seq| damaged(room, seq));
     let items = found.entries.into_iter().map(|entry| {
         let name = entry.from.and_then(|id| names.get(&id));
         entry_body(room, name.map(ToString::to_string), &entry)
     });
     Ok(Json(List {
-        items: items.collect(),
+        items: damaged.chain(items).collect(),
         next: found.next.map(|seq| seq.to_string()),
     }))
+}
+
+/// An entry of which is known only that it is there.
+fn damaged(room: RoomId, seq: u64) -> api::Entry {
+    api::Entry {
+        room: room.to_string(),
+        seq,
+        n: 0,
+        at: Millis(0),
+        id: String::new(),
+        from: None,
+        name: None,
+        kind: DAMAGED.into(),
+        deleted: false,
+        data: Value::Null,
+    }
 }
 
 fn entry_body(room: RoomId, name: Option<String>, entry: &model::Entry) -> api::Entry {

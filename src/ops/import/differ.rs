@@ -3,7 +3,7 @@
 use super::ImportedAccount;
 use crate::{
     auth::password::ImportedHash,
-    model::{DisplayName, Email, Status, User},
+    model::{Builtin, DisplayName, Email, Status, User},
     ops::users::status_for,
 };
 
@@ -36,6 +36,12 @@ pub(super) fn differences(user: &User, account: &ImportedAccount) -> Vec<&'stati
     ];
     let differs = all.into_iter().filter(|(_, differs)| *differs);
     differs.map(|(name, _)| name).collect()
+}
+
+/// Whether somebody who administers would not any more.
+pub(super) fn loses_admin(user: &User, account: &ImportedAccount) -> bool {
+    let administers = |user: &User| user.role == Builtin::Admin && user.status == Status::Active;
+    administers(user) && !administers(&changed(user, account))
 }
 
 /// An account as it should be.

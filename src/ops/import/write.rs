@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     ImportOutcome, ImportRun, ImportedAccount, NewUser,
-    differ::{changed, texts},
+    differ::{changed, loses_admin, texts},
 };
 use crate::{
     id::LogId,
     log::refuse,
-    model::{Authority, Builtin, Code, Email, Payload, Refusal, Status, User},
+    model::{Authority, Code, Email, Payload, Refusal, Status, User, Username},
     ops::{Ops, only_operators},
     store::Write,
 };
@@ -20,10 +20,18 @@ use crate::{
 const SLICE: usize = 100;
 
 impl Ops {
-    /// Begins a run: an act, whose number the accounts' acts name.
-    pub async fn begin_import(&self, by: &Authority, run: ImportRun) -> Result<u64, Refusal> {
+    /// Begins a run: an act, whose number the accounts' acts name; 0 of one that is only tried. One that would
+    /// take the last admins away is refused whole.
+    pub async fn begin_import(
+        &self,
+        by: &Authority,
+        run: ImportRun,
+        dry_run: bool,
+    ) -> Result<u64, Refusal> {
+        let _one_at_a_time = self.admins.lock().await;
+        self.keep_an_admin_beside(&run.loses_admin).await?;
         let (touches, by) = (by.touching(&[]), by.clone());
-        let done = self.log.append(&touches, None, move |draft| {
+        let done = self.log.append_or_rehearse(dry_run, &touches, None, move |draft| {
             draft.authorise(&by, |_| Err(only_operators()))?;
             let detail = json!({
                 "accounts": run.accounts, "create": run.create, "update": run.update, "file": run.file,
@@ -33,6 +41,26 @@ impl Ops {
         });
         let done = done.await?;
         Ok(done.entries.first().map_or(0, |entry| entry.seq))
+    }
+
+    /// Refuses to begin when none who administers would be left. Accounts that the same run makes do not count:
+    /// it may break off before them.
+    async fn keep_an_admin_beside(&self, names: &[Username]) -> Result<(), Refusal> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let found = self.store.users_named(names).await;
+        let found = found.map_err(|e| refuse(&e))?;
+        let ids: Vec<_> = found.iter().map(|user| user.id).collect();
+        if self.log.has_admin_beside(&ids, self.clock.now()).await? {
+            return Ok(());
+        }
+        let names: Vec<_> = names.iter().map(Username::as_str).collect();
+        Err(Refusal::Conflict(format!(
+            "no admin who can log in would be left beside {}, and nothing was changed; make another one \
+             first: `chatd user role NAME admin`",
+            names.join(", ")
+        )))
     }
 
     /// Refuses a run that was not begun.
@@ -122,9 +150,7 @@ impl Ops {
         account: &ImportedAccount,
     ) -> Result<(), Refusal> {
         let id = user.id;
-        let after = changed(user, account);
-        let is_admin = |u: &User| u.role == Builtin::Admin && u.status == Status::Active;
-        if is_admin(user) && !is_admin(&after) {
+        if loses_admin(user, account) {
             self.keep_an_admin(user).await?;
         }
         let (touches, by, account) = (by.touching(&[id.into()]), by.clone(), account.clone());

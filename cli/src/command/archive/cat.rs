@@ -69,7 +69,7 @@ impl Cat {
                     range.last
                 );
                 let page: List<Entry> = client.get(&path).await?;
-                for entry in &page.items {
+                for entry in page.items.iter().filter(|entry| entry.kind != "damaged") {
                     out.line(entry)?;
                     written += 1;
                 }
@@ -92,9 +92,9 @@ pub(crate) fn unreadable(entries: u64) -> Result<(), Failure> {
     }
     Err(Failure::Found {
         what: format!(
-            "{} in the archive cannot be read, and were left out",
+            "{} cannot be read, and were left out",
             count_entries(entries)
         ),
-        hint: "`chatd archive verify` tells which segments are damaged",
+        hint: "`chatd archive verify` tells which segments are damaged, `chatd store check` what else is",
     })
 }

@@ -9,7 +9,7 @@ use crate::{
     cli::DryRun,
     console::confirm,
     failure::{Explain as _, Failure},
-    output::{count, escape},
+    output::{count, count_entries, escape},
 };
 
 /// Forget a person: name, address, sessions, memberships
@@ -77,6 +77,7 @@ impl Erase {
                 total.rooms_deleted += step.rooms_deleted;
                 total.messages += step.messages;
                 total.acts += step.acts;
+                total.unread.extend(step.unread);
                 total.name = step.name.or(total.name);
                 cursor = step.next;
                 if cursor.is_none() {
@@ -88,8 +89,25 @@ impl Erase {
         let erased = erased.explain(|| format!("erase user `{}`", self.user), who())?;
         asking
             .console
-            .answer(&erased, |_| words(&self.user, &erased))
+            .answer(&erased, |_| words(&self.user, &erased))?;
+        unread(&erased.unread)
     }
+}
+
+/// Fails when something did not read, and may still say who it was.
+fn unread(places: &[String]) -> Result<(), Failure> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let many = count_entries(places.len() as u64);
+    let places: Vec<_> = places.iter().map(|place| escape(place)).collect();
+    Err(Failure::Found {
+        what: format!(
+            "{many} could not be read, and may still have what the person said, or say who it was:\n{}",
+            places.join("\n")
+        ),
+        hint: "all else was done; `chatd store check` tells what is wrong with them",
+    })
 }
 
 fn words(user: &str, erased: &Erased) -> String {

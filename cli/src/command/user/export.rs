@@ -17,7 +17,7 @@ use super::{path, who};
 use crate::{
     asking::{Asking, quote},
     failure::{Explain as _, Failure},
-    output::{Facts, escape, number},
+    output::{Facts, count_entries, escape, number},
 };
 
 /// The parts, each a file.
@@ -53,6 +53,8 @@ struct Written {
 struct FileWritten {
     name: String,
     lines: u64,
+    /// Entries that do not read, each named by a line of its own.
+    damaged: u64,
 }
 
 impl Export {
@@ -78,7 +80,18 @@ impl Export {
             });
             let (user, dir) = (escape(&self.user), written.dir.to_string_lossy());
             facts.under(&format!("Wrote all about {user} into {}", escape(&dir)))
-        })
+        })?;
+        match written.files.iter().map(|file| file.damaged).sum() {
+            0 => Ok(()),
+            damaged => Err(Failure::Found {
+                what: format!(
+                    "{} could not be read, and may be of this person",
+                    count_entries(damaged)
+                ),
+                hint: "they stand in the files as lines of kind \"damaged\"; `chatd store check` tells what is \
+                       wrong with them",
+            }),
+        }
     }
 
     async fn write(&self, client: &Client, part: &str) -> Result<FileWritten, Failure> {
@@ -87,13 +100,14 @@ impl Export {
         let what = || format!("cannot write {}", file.display());
         let mut out = BufWriter::new(create(&file).with_context(what)?);
         let base = path(&self.user, &format!("/export/{part}"));
-        let (mut lines, mut from) = (0, String::new());
+        let (mut lines, mut damaged, mut from) = (0, 0, String::new());
         loop {
             let piece: List<Value> = client.get(&format!("{base}{from}")).await?;
             for item in &piece.items {
                 serde_json::to_writer(&mut out, item).map_err(anyhow::Error::from)?;
                 out.write_all(b"\n").with_context(what)?;
                 lines += 1;
+                damaged += u64::from(item["kind"] == "damaged");
             }
             match piece.next {
                 Some(next) => from = format!("?cursor={}", quote(&next)),
@@ -104,7 +118,11 @@ impl Export {
             .into_inner()
             .map_err(std::io::IntoInnerError::into_error);
         file.and_then(|file| file.sync_all()).with_context(what)?;
-        Ok(FileWritten { name, lines })
+        Ok(FileWritten {
+            name,
+            lines,
+            damaged,
+        })
     }
 }
 

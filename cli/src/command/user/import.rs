@@ -104,19 +104,25 @@ impl Import {
             let planned = self.check(client, &rows).await?;
             let tally = |outcome| planned.iter().filter(|i| i.outcome == outcome).count() as u64;
             let (create, update) = (tally(Outcome::Created), tally(Outcome::Updated));
+            let losing = planned.iter().filter(|i| i.loses_admin);
+            let run = NewRun {
+                accounts: rows.len() as u64,
+                create,
+                update,
+                loses_admin: losing.map(|i| i.name.clone()).collect(),
+                file: Some(hex(&digest)),
+                dry_run,
+            };
             if dry_run || create + update == 0 {
+                if !run.loses_admin.is_empty() {
+                    let _fits: Run = client.post("/v1/imports", &run).await?;
+                }
                 report.add(&rows, planned);
                 return Ok(());
             }
             let coming = planned.iter().any(|i| i.code_expires_at.is_some());
             let path = self.codes.as_ref().filter(|_| coming);
             let mut codes = path.map(|path| Codes::create(path)).transpose()?;
-            let run = NewRun {
-                accounts: rows.len() as u64,
-                create,
-                update,
-                file: Some(hex(&digest)),
-            };
             let begun: Run = client.post("/v1/imports", &run).await?;
             report.run = Some(begun.run);
             report.broke_off = true;

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 
 use crate::{asking::quote, failure::Failure, output::Lines};
 
+/// How an entry that does not read is called.
+const DAMAGED: &str = "damaged";
+
 /// Which messages.
 pub(super) struct Wanted {
     /// Whose: an id.
@@ -67,7 +70,7 @@ pub(super) struct Counts {
     pub(super) rooms: u64,
     /// How many entries are not there any more.
     pub(super) purged: u64,
-    /// How many entries are archived, and do not read.
+    /// How many entries do not read.
     pub(super) unread: u64,
 }
 
@@ -87,6 +90,13 @@ pub(super) async fn write_room(
     'pages: while after < room.upto() {
         let page = entries(client, &room.id, after, room.upto()).await?;
         for entry in &page.items {
+            if entry.kind == DAMAGED {
+                counts.unread += 1;
+                let gap = (after + 1, entry.seq - 1);
+                gaps.extend(Some(gap).filter(|(first, last)| first <= last));
+                after = entry.seq;
+                continue;
+            }
             if wanted.until.is_some_and(|until| entry.at >= until) {
                 break 'pages;
             }
@@ -207,12 +217,13 @@ async fn last_before(
 /// The first entry that is there from this number on.
 async fn first_from(client: &Client, room: &Place, seq: u64) -> Result<Option<Entry>, Failure> {
     let one = entries(client, &room.id, seq - 1, seq).await?;
-    if let Some(entry) = one.items.into_iter().next() {
+    let mut found = one.items.into_iter().filter(|e| e.kind != DAMAGED);
+    if let Some(entry) = found.next() {
         return Ok(Some(entry));
     }
-    // That one was purged.
+    // That one was purged, or does not read.
     let rest = entries(client, &room.id, seq, room.upto()).await?;
-    Ok(rest.items.into_iter().next())
+    Ok(rest.items.into_iter().find(|e| e.kind != DAMAGED))
 }
 
 async fn entries(
