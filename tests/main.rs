@@ -62,6 +62,7 @@ mod registration;
 mod resume;
 mod rights;
 mod rooms;
+mod service;
 mod socket;
 mod starting;
 mod stopping;

@@ -26,7 +26,7 @@ use std::{future::Future, time::Duration};
 
 pub(crate) use admin::{Admin, COMMAND};
 pub(crate) use archive::told;
-pub(crate) use cli::{Output, Somebody, chatd, may_be_others, run};
+pub(crate) use cli::{Output, Somebody, chatd, may_be_others, run, run_with};
 pub(crate) use database::Database;
 pub(crate) use fake::{Fake, Kind as FakeKind};
 pub(crate) use history::{Subscribed, assert_consecutive, history, messages};

@@ -13,8 +13,8 @@ use crate::{
         conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold, init::Init,
         invite::Invite, job::Job, log_level::LogLevel, man::Man, message::Message, notice::Notice,
         openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
-        serve::Serve, session::Session, status::Status, store::Store, token::Token, top::Top,
-        user::User, version::Version,
+        serve::Serve, session::Session, status::Status, store::Store, systemd::Systemd,
+        token::Token, top::Top, user::User, version::Version,
     },
     output::Form,
 };
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Store(Store),
     #[command(subcommand)]
     LogLevel(LogLevel),
+    #[command(subcommand)]
+    Systemd(Systemd),
     Openapi(Openapi),
     Doctor(Doctor),
     Version(Version),

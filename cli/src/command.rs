@@ -27,6 +27,7 @@ pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod systemd;
 pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod user;
@@ -78,6 +79,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Hold(hold) => hold.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::LogLevel(level) => level.run(&asking),
+        Command::Systemd(systemd) => systemd.run(&asking.sources, console),
         Command::Openapi(openapi) => openapi.run(console),
         Command::Doctor(doctor) => doctor.run(&asking),
         Command::Version(version) => version.run(console),

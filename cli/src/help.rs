@@ -20,7 +20,7 @@ const LITERAL: Style = AnsiColor::Cyan.on_default();
 
 /// Which command stands where on the first page.
 pub(crate) const GROUPS: &[(&str, &[&str])] = &[
-    ("Run it", &["serve", "init", "config"]),
+    ("Run it", &["serve", "init", "config", "systemd"]),
     (
         "Watch it",
         &[
@@ -140,6 +140,8 @@ mod tests {
     /// Commands that change something; all others only look.
     const MUTATORS: &[&str] = &[
         "init",
+        "systemd install",
+        "systemd uninstall",
         "user add",
         "user passwd",
         "user reset",
@@ -233,6 +235,8 @@ mod tests {
         "ban list",
         "report list",
         "store info",
+        "systemd check",
+        "systemd print",
         "store check",
         "conn list",
         "conn show",

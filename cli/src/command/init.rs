@@ -76,19 +76,7 @@ impl Init {
         if !set.iter().any(|(key, _)| key == "auth.registration") {
             set.push(("auth.registration".into(), "invite".into()));
         }
-        // What is written into the file is checked as if it came from it.
-        let loaded = settings::load(&Sources {
-            set: set.clone(),
-            ..Sources::default()
-        })?;
-        let mut text = config::example();
-        for (key, _) in &set {
-            let key = config::KEYS
-                .iter()
-                .find(|known| known.path == key)
-                .context("a known key")?;
-            text = uncomment(&text, key, &key.value(&loaded.config));
-        }
+        let text = example(&set)?;
         let dry_run = self.dry.dry_run;
         if path.exists() && !self.force {
             return Err(Failure::Exists(path.display().to_string()));
@@ -107,6 +95,24 @@ impl Init {
             None => next_steps(&written),
         })
     }
+}
+
+/// A file to start from with these settings in it, and all others explained and commented out.
+pub(super) fn example(set: &[(String, String)]) -> Result<String, Failure> {
+    // What is written into the file is checked as if it came from it.
+    let loaded = settings::load(&Sources {
+        set: set.to_vec(),
+        ..Sources::default()
+    })?;
+    let mut text = config::example();
+    for (key, _) in set {
+        let key = config::KEYS
+            .iter()
+            .find(|known| known.path == key)
+            .context("a known key")?;
+        text = uncomment(&text, key, &key.value(&loaded.config));
+    }
+    Ok(text)
 }
 
 /// As told; for a file below /etc the service's; else beside the file. Absolute: a path that depends on
