@@ -52,6 +52,7 @@ mod mongodb;
 mod origin;
 mod outage;
 mod overload;
+mod packaging;
 mod passwords;
 mod peers;
 mod permissions;
