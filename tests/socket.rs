@@ -93,8 +93,8 @@ async fn what_is_too_large_is_refused() {
     // It says so as soon as it sees it, and does not read the rest.
     let head = "POST /v1/users HTTP/1.1\r\nhost: chatd\r\ncontent-type: application/json\r\n\
                 content-length: 9000000\r\n\r\n";
-    let request = [head.as_bytes(), &[b'x'; MOST + 1]].concat();
-    let asking = socket.write_all(&request);
+    let request = head.to_owned() + &"x".repeat(MOST + 1);
+    let asking = socket.write_all(request.as_bytes());
     within("the request to be taken", asking)
         .await
         .expect("it is read");
