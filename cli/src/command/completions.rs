@@ -34,6 +34,7 @@ pub(crate) struct Completions {
 
 /// The shells there are scripts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "it is called so")]
 enum Shell {
     Bash,
     Elvish,

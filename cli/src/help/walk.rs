@@ -30,8 +30,7 @@ fn calls(line: &str) -> Vec<Vec<String>> {
     while let Some(c) = chars.next() {
         match (quote, c) {
             (Some(q), c) if c == q => quote = None,
-            (Some('"'), '\\') | (None, '\\') => word.extend(chars.next()),
-            (Some(_), c) => word.push(c),
+            (Some('"') | None, '\\') => word.extend(chars.next()),
             (None, '\'' | '"') => (quote, begun) = (Some(c), true),
             (None, ' ') => {
                 if begun || !word.is_empty() {
@@ -39,7 +38,7 @@ fn calls(line: &str) -> Vec<Vec<String>> {
                 }
                 begun = false;
             }
-            (None, c) => word.push(c),
+            (_, c) => word.push(c),
         }
     }
     assert!(quote.is_none(), "an open quote: {line}");

@@ -211,6 +211,7 @@ fn damaged(room: RoomId, seq: u64) -> api::Entry {
         name: None,
         kind: DAMAGED.into(),
         deleted: false,
+        edited: None,
         data: Value::Null,
     }
 }
