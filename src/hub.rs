@@ -236,6 +236,13 @@ impl Hub {
         }
     }
 
+    /// Holds the hub up for as long as `wait` takes: for tests of what is done about that.
+    #[cfg(debug_assertions)]
+    pub fn hold(&self, wait: impl FnOnce()) {
+        let _held = self.channels.write();
+        wait();
+    }
+
     /// Closes every connection; each is told when to be back.
     pub fn close_all(&self, close: impl Fn() -> Close) {
         for connection in self.connections() {

@@ -23,7 +23,7 @@ async fn a_role_of_ones_own_is_in_force_at_once() {
     let made = server.cli(&[&add[..], &more].concat()).await.json();
     assert_eq!(
         made["permissions"].as_array().map(Vec::len),
-        Some(8),
+        Some(9),
         "{made:#}"
     );
     server.boot().await;

@@ -124,6 +124,8 @@ async fn somebody_is_found_looked_into_and_kicked() {
     terminal.type_in("/ lag>soon\r");
     terminal.shows("not understood").await;
     terminal.type_in("\u{1b}");
+    let closed = |it: &Terminal| !it.screen().contains("not understood");
+    terminal.until("the filter before", closed).await;
     terminal.shows("only user:b*").await;
     terminal.type_in("\u{1b}[B\r");
     terminal.shows("Listens to 1: general").await;
@@ -137,7 +139,8 @@ async fn somebody_is_found_looked_into_and_kicked() {
     terminal.type_in("x");
     terminal.shows("gone: it has closed").await;
     terminal.type_in("2");
-    terminal.shows("general").await;
+    let listed = |it: &Terminal| it.screen().contains("MEMBERS") && it.screen().contains("general");
+    terminal.until("the rooms", listed).await;
     terminal.type_in("\u{1b}[Bl");
     terminal.shows("chatd room lock general").await;
     terminal.type_in("\r");

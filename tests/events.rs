@@ -11,8 +11,7 @@ async fn everything_that_happens_is_told_as_it_happens() {
     let ana = server.user("ana").await;
     let admin = server.admin();
     let mut events = admin.lines("/v1/events?follow=true").await;
-    let started = events.next().await.expect("an event");
-    assert_eq!(started["what"], "server.started", "{started:#}");
+    let started = events.until(|e| e["what"] == "server.started").await;
     assert_eq!(started["kind"], "server");
     events.until(|e| e["what"] == "user.create").await;
 
@@ -117,14 +116,18 @@ async fn following_ends_when_the_server_stops() {
 async fn a_job_is_listed_told_and_stopped() {
     let server = Server::archiving().await;
     let ana = server.user("ana").await;
-    let room = ana.room("old", Kind::Public).await;
-    for i in 0..9 {
-        ana.send(&room, &format!("{i}")).await;
+    let (room, next) = (
+        ana.room("old", Kind::Public).await,
+        ana.room("older", Kind::Public).await,
+    );
+    for room in [&room, &next] {
+        ana.send(room, "one").await;
+        ana.send(room, "two").await;
     }
     let admin = server.admin();
     assert_eq!(admin.get("/v1/jobs").await["items"], json!([]));
-    // So slow that it is under way still when it is stopped.
-    let slow = json!({"before": "1ms", "rooms": [room.id], "rate": 1});
+    // So slow that it is at the first room still when it is stopped.
+    let slow = json!({"before": "1ms", "rooms": [room.id, next.id], "rate": 1});
     let run = admin.post("/v1/archive/runs", slow).await;
     let id = run["id"].as_str().expect("an id");
     let jobs = admin.get("/v1/jobs").await;

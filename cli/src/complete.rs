@@ -184,7 +184,10 @@ mod tests {
                 let named = takes
                     .iter()
                     .any(|name| matches!(name.as_str(), "USER" | "ROOM" | "BOT"));
-                if named && arg.get::<ArgValueCandidates>().is_none() {
+                if named
+                    && arg.get_action().takes_values()
+                    && arg.get::<ArgValueCandidates>().is_none()
+                {
                     found.push(format!("{path} {}", arg.get_id()));
                 }
             }

@@ -133,13 +133,7 @@ mod stall {
 
     use tokio::runtime::Handle;
 
-    use crate::{
-        door::App,
-        hub::{Close, CloseCode},
-        id::LogId,
-        log::Draft,
-        model::Refusal,
-    };
+    use crate::{door::App, id::LogId, log::Draft, model::Refusal};
 
     /// `TEST_STALL_CHATD=appender:FILE`, `hub:FILE` or `threads:FILE`: as long as FILE is there, that part is stuck.
     pub(super) fn when_asked(app: &Arc<App>, serving: &Handle) {
@@ -170,13 +164,7 @@ mod stall {
             }
         } else {
             let hub = Arc::clone(&app.hub);
-            thread::spawn(move || {
-                let close = Close::now(CloseCode::SlowConsumer);
-                hub.kick_all(close, |_| {
-                    while_there(&file);
-                    false
-                });
-            });
+            thread::spawn(move || hub.hold(|| while_there(&file)));
         }
     }
 

@@ -20,7 +20,7 @@ const ALL: usize = 64;
 /// Those of people who do not own the server, together.
 const OTHERS: usize = 40;
 /// Those of one of them; of owners, those of one process.
-const EACH: usize = 12;
+const EACH: usize = 20;
 /// How many more may wait for a place. What comes beyond that is closed at once.
 const WAITING: usize = 256;
 
