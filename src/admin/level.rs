@@ -59,7 +59,7 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
     ),
     ("/v1/users/{user}/export/{part}", &[(Method::GET, Own)]),
     ("/v1/users/{user}/erase", &[(Method::POST, Own)]),
-    // What it shows of acts is their words, targets and reasons: no addresses but of connections.
+    // Acts with their words, targets and reasons; addresses of connections and of logins, as `/v1/conns` has them.
     ("/v1/watch", &[(Method::GET, View)]),
     ("/v1/events", &[(Method::GET, View)]),
     ("/v1/jobs", &[(Method::GET, View)]),
