@@ -1,6 +1,6 @@
 //! Every command of the tree, one by one: what its help and its examples promise holds.
 
-use clap::{Command, FromArgMatches as _};
+use clap::{Command, FromArgMatches as _, error::ErrorKind};
 
 use super::{command, examples};
 use crate::{cli::Cli, reference};
@@ -82,7 +82,11 @@ fn every_example_is_a_command_that_can_be_typed() {
             for call in calls(line) {
                 let typed = command().try_get_matches_from(&call);
                 let typed = typed.and_then(|matches| Cli::from_arg_matches(&matches));
-                if let Err(e) = typed {
+                // What the shell would put in place of a variable is not known here.
+                let unknown = call.iter().any(|word| word.contains('$'));
+                if let Err(e) = typed
+                    && !(unknown && e.kind() == ErrorKind::ValueValidation)
+                {
                     panic!("{path}: {line}\n{e}");
                 }
                 names_itself |= call.join(" ").starts_with(&own);
