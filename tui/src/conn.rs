@@ -87,7 +87,8 @@ where
         mut orders: watch::Receiver<Order>,
         retry: &Notify,
     ) {
-        let mut order = orders.borrow_and_update().clone();
+        // Not yet taken as seen: one that came meanwhile is another question than the one that is being answered.
+        let mut order = orders.borrow().clone();
         loop {
             let event = tokio::select! {
                 biased;
