@@ -29,6 +29,14 @@ impl Admin {
     }
 
     pub(crate) async fn request(&self, method: &str, path: &str, body: Value) -> Reply {
+        match self.ask(method, path, body).await {
+            Ok(reply) => reply,
+            Err(err) => panic!("admin socket: {method} {path}: {err}"),
+        }
+    }
+
+    /// The same, of a server that may end before it has answered.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Result<Reply, String> {
         let mut request = build(method, path, None, &body);
         let host = "chatd".parse().expect("a header");
         request.headers_mut().insert("host", host);
@@ -38,10 +46,7 @@ impl Admin {
         }
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.expect("the admin socket listens");
-        match exchange(stream, request).await {
-            Ok(reply) => reply,
-            Err(err) => panic!("admin socket: {method} {path}: {err}"),
-        }
+        exchange(stream, request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
