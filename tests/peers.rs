@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt as _};
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use crate::support::{Builder, Server, Somebody, Supervisor, chatd, may_be_others, within};
+use crate::support::{Builder, Kind, Server, Somebody, Supervisor, chatd, may_be_others, within};
 
 const GROUP: u32 = 4242;
 
@@ -91,7 +91,8 @@ async fn who_may_operate_keeps_order_and_gives_no_rights() {
         return;
     }
     let server = builder().start().await;
-    server.user("ana").await;
+    let ana = server.user("ana").await;
+    ana.room("general", Kind::Public).await;
     server
         .cli_as(OPERATOR, &["user", "disable", "ana"])
         .await
@@ -105,6 +106,7 @@ async fn who_may_operate_keeps_order_and_gives_no_rights() {
         &["user", "role", "ana", "admin"],
         &["user", "reset", "ana"],
         &["invite", "create", "--role", "admin"],
+        &["room", "edit", "general", "--history", "all"],
     ] {
         let refused = server.cli_as(OPERATOR, act).await;
         let why = refused.failed(5);

@@ -120,7 +120,7 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         "/v1/rooms/{room}/bans/{user}",
         &[(Method::PUT, Operate), (Method::DELETE, Operate)],
     ),
-    // What was reported is quoted.
+    // What people say of each other.
     ("/v1/rooms/{room}/reports", &[(Method::GET, Operate)]),
     ("/v1/reports", &[(Method::GET, Operate)]),
     ("/v1/reports/{id}/resolve", &[(Method::POST, Operate)]),

@@ -12,7 +12,10 @@ use crate::{
     chat::{RoomChanges, RuleChanges},
     door::{JsonBody, PathOf, Problem, QueryOf},
     id::RoomId,
-    model::{Reason, Refusal, RoomName, RoomRef, Title, Topic, Username},
+    model::{
+        Actor, Authority, History, Level, Origin, Reason, Refusal, RoomName, RoomRef, Title, Topic,
+        Username,
+    },
     store::RoomRow,
 };
 
@@ -70,6 +73,25 @@ pub(super) async fn show(
     detail(&desk, id).await
 }
 
+/// Refuses who only operates: what opens the past to the members opens it to operators who are members, too.
+fn owns(by: &Authority) -> Result<(), Refusal> {
+    match by {
+        Authority::Operator(Actor {
+            origin:
+                Origin::Admin {
+                    uid,
+                    level: Some(level),
+                    ..
+                },
+            ..
+        }) if *level < Level::Own => Err(Refusal::Forbidden(format!(
+            "a room's past is not opened to those who came later without the level `own` on the admin socket; uid \
+             {uid} has `{level}`, and the setting admin.own gives more"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Changes a room.
 #[utoipa::path(
     patch, path = "/v1/rooms/{room}", request_body = api::RoomChange,
@@ -81,6 +103,9 @@ pub(super) async fn edit(
     PathOf(room): PathOf<String>,
     JsonBody(body): JsonBody<api::RoomChange>,
 ) -> Answer<api::RoomDetail> {
+    if body.history == Some(History::All) {
+        owns(&by)?;
+    }
     let id = desk.room(&by, &room).await?;
     let title = match body.title.as_deref() {
         Some("") => Some(None),
