@@ -34,7 +34,7 @@ pub use self::{
     log_level::LevelSet,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
-    status::{Holds, Process, Report},
+    status::{Holds, Report},
     store::Holdings,
     tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},

@@ -44,13 +44,9 @@ async fn talk() -> Talk {
     }
 }
 
-fn message_path(room: &Room, seq: &Value) -> String {
-    room.path(&format!("/messages/{seq}"))
-}
-
 /// Deletes over REST: the answer.
 async fn delete(user: &User, room: &Room, seq: &Value) -> Value {
-    user.delete(&message_path(room, seq)).await.ok()
+    user.delete(&room.message(seq)).await.ok()
 }
 
 fn delete_op(room: &Room, target: &Value) -> Value {
@@ -80,7 +76,7 @@ async fn a_deleted_message_is_a_tombstone_everywhere() {
         "seq": t.said["seq"], "n": t.said["n"], "id": t.said["message"], "from": t.ana.id,
         "name": "ana", "body": "", "deleted": true, "at": t.said["at"],
     });
-    let one = t.bob.get(&message_path(&t.room, &t.said["seq"])).await.ok();
+    let one = t.bob.get(&t.room.message(&t.said["seq"])).await.ok();
     assert_eq!(one, tombstone);
     for query in ["", "?after=0", "?around=3", "?before=99"] {
         let path = t.room.path(&format!("/messages{query}"));
@@ -143,14 +139,14 @@ async fn who_may_delete_what() {
         .await
         .expect_err("ana's");
     assert_eq!(err.code, "forbidden");
-    let path = message_path(&t.room, seq);
+    let path = t.room.message(seq);
     t.bob.delete(&path).await.refused(403, "forbidden");
     eve.delete(&path).await.refused(403, "forbidden");
     let own = t.bob.send(&t.room, "of bob").await;
     let member = t.room.path(&format!("/members/{}", t.bob.id));
     let make_bob = |role| t.ana.request("PATCH", &member, json!({"role": role}));
     make_bob("viewer").await.ok();
-    let own_path = message_path(&t.room, &own["seq"]);
+    let own_path = t.room.message(&own["seq"]);
     t.bob.delete(&own_path).await.refused(403, "forbidden");
     // A moderator of the room any; with the reason in the log of acts.
     make_bob("moderator").await.ok();
@@ -168,13 +164,13 @@ async fn who_may_delete_what() {
     delete(&carl, &t.room, &public["seq"]).await;
     let closed = t.ana.room("closed", Kind::Private).await;
     let private = t.ana.send(&closed, "private").await;
-    let path = message_path(&closed, &private["seq"]);
+    let path = closed.message(&private["seq"]);
     carl.delete(&path).await.refused(404, "not_found");
     // Somebody who was removed.
     t.ana.add(&closed, &eve, "member").await;
     let eves = eve.send(&closed, "of eve").await;
     t.ana.remove(&closed, &eve).await;
-    let path = message_path(&closed, &eves["seq"]);
+    let path = closed.message(&eves["seq"]);
     eve.delete(&path).await.refused(404, "not_found");
 
     // An operator, who is nobody in the room.
@@ -183,11 +179,7 @@ async fn who_may_delete_what() {
     let args = ["message", "delete", &closed.id, &seq, "--reason", "law"];
     let dry = t.server.cli(&[&args[..], &["--dry-run"]].concat()).await;
     assert!(dry.ok().contains("Nothing was changed"), "{dry}");
-    let one = t
-        .ana
-        .get(&message_path(&closed, &private["seq"]))
-        .await
-        .ok();
+    let one = t.ana.get(&closed.message(&private["seq"])).await.ok();
     assert_eq!(one["body"], "private", "a dry run");
     t.server.cli(&args).await.ok();
     let event = ears.next_of("delete").await;
@@ -219,7 +211,7 @@ async fn what_cannot_be_deleted_is_not_found() {
     ] {
         let err = ws.request(delete_op(&t.room, &target)).await;
         assert_eq!(err.expect_err("no message").code, "not_found", "{target}");
-        let path = message_path(&t.room, &target);
+        let path = t.room.message(&target);
         t.ana.delete(&path).await.refused(404, "not_found");
     }
     let path = t.room.path("/messages/x");
@@ -229,7 +221,7 @@ async fn what_cannot_be_deleted_is_not_found() {
         ws.request(me).await.expect_err("not there").code,
         "not_found"
     );
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     let blank = json!({"reason": ""});
     t.ana
         .request("DELETE", &path, blank)
@@ -245,7 +237,7 @@ async fn what_cannot_be_deleted_is_not_found() {
     let late = t.server.user("late").await;
     late.join(&t.room).await;
     t.ana.add(&t.room, &late, "moderator").await;
-    let path = message_path(&t.room, &early["seq"]);
+    let path = t.room.message(&early["seq"]);
     late.delete(&path).await.refused(404, "not_found");
     let own = late.send(&t.room, "my own").await;
     delete(&late, &t.room, &own["seq"]).await;
@@ -279,7 +271,7 @@ async fn deleting_twice_is_deleting_once() {
     );
     // Who may not delete it is not told that it is deleted.
     t.bob
-        .delete(&message_path(&t.room, &t.said["seq"]))
+        .delete(&t.room.message(&t.said["seq"]))
         .await
         .refused(403, "forbidden");
 }
@@ -298,7 +290,7 @@ async fn a_txn_makes_a_delete_safe_to_repeat() {
     let first = ws.request(with(&t.said["seq"], "d-1")).await;
     let first = first.expect("allowed");
     assert_eq!(ears.next_of("delete").await["txn"], "d-1");
-    let path = message_path(&t.room, &t.said["seq"]) + "?txn=d-1";
+    let path = t.room.message(&t.said["seq"]) + "?txn=d-1";
     let repeat = t.ana.delete(&path).await.ok();
     assert_eq!(
         (&repeat["seq"], &repeat["dup"]),
@@ -488,7 +480,7 @@ async fn an_erased_message_keeps_its_place() {
     let (server, ana, room, said) = erased_soon().await;
     let done = delete(&ana, &room, &said["seq"]).await;
     erased(&server, 1).await;
-    let one = ana.get(&message_path(&room, &said["seq"])).await.ok();
+    let one = ana.get(&room.message(&said["seq"])).await.ok();
     assert_eq!(
         (&one["deleted"], &one["id"]),
         (&json!(true), &said["message"])

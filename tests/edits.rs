@@ -51,13 +51,9 @@ async fn talk_on(server: Server) -> Talk {
     }
 }
 
-fn message_path(room: &Room, seq: &Value) -> String {
-    room.path(&format!("/messages/{seq}"))
-}
-
 /// Edits over REST: the answer.
 async fn edit(user: &User, room: &Room, seq: &Value, body: &str) -> Value {
-    let path = message_path(room, seq);
+    let path = room.message(seq);
     user.request("PATCH", &path, json!({"body": body}))
         .await
         .ok()
@@ -92,7 +88,7 @@ async fn an_edited_message_shows_its_newest_text() {
         "name": "ana", "body": "third text", "at": t.said["at"],
         "edited": {"at": again["at"], "seq": again["seq"], "count": 2},
     });
-    let one = t.bob.get(&message_path(&t.room, &t.said["seq"])).await;
+    let one = t.bob.get(&t.room.message(&t.said["seq"])).await;
     assert_eq!(one.ok(), shown);
     for query in ["", "?after=0", "?around=3", "?before=99"] {
         let path = t.room.path(&format!("/messages{query}"));
@@ -101,7 +97,7 @@ async fn an_edited_message_shows_its_newest_text() {
     }
     // One that was not edited says nothing of it.
     let other = t.bob.send(&t.room, "as it is").await;
-    let one = t.bob.get(&message_path(&t.room, &other["seq"])).await.ok();
+    let one = t.bob.get(&t.room.message(&other["seq"])).await.ok();
     assert!(one.get("edited").is_none(), "{one:#}");
 }
 
@@ -136,7 +132,7 @@ async fn whoever_resumes_over_an_edit_is_told_what_happened() {
 async fn nobody_edits_what_another_said() {
     let t = talk().await;
     t.server.cli(&["user", "role", "bob", "admin"]).await.ok();
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     let mine = json!({"body": "words in her mouth"});
     t.bob
         .request("PATCH", &path, mine.clone())
@@ -155,7 +151,7 @@ async fn nobody_edits_what_another_said() {
         .refused(403, "forbidden");
     let closed = t.ana.room("closed", Kind::Private).await;
     let said = t.ana.send(&closed, "private").await;
-    let path = message_path(&closed, &said["seq"]);
+    let path = closed.message(&said["seq"]);
     eve.request("PATCH", &path, mine)
         .await
         .refused(404, "not_found");
@@ -183,7 +179,7 @@ async fn what_cannot_be_edited_is_refused() {
     ] {
         let err = ws.request(edit_op(&t.room, &target, "text")).await;
         assert_eq!(err.expect_err("no message").code, "not_found", "{target}");
-        let path = message_path(&t.room, &target);
+        let path = t.room.message(&target);
         let body = json!({"body": "text"});
         t.ana
             .request("PATCH", &path, body)
@@ -192,7 +188,7 @@ async fn what_cannot_be_edited_is_refused() {
     }
     let me = json!({"op": "edit", "room": "@me", "target": 1, "body": "text"});
     assert_eq!(ws.request(me).await.expect_err("no room").code, "not_found");
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     for body in [json!({"body": " "}), json!({"body": "a\u{0}"}), json!({})] {
         t.ana
             .request("PATCH", &path, body)
@@ -226,7 +222,7 @@ async fn a_message_can_be_edited_for_a_while_and_so_many_times() {
     // Until the server's clock has moved on.
     let over = t.said["at"].as_i64().map(|at| at + 1);
     while t.ana.send(&t.room, "later").await["at"].as_i64() <= over {}
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     let late = t.ana.request("PATCH", &path, json!({"body": "late"})).await;
     assert!(late.text.contains("1ms"), "{late:#?}");
     late.refused(403, "forbidden");
@@ -242,7 +238,7 @@ async fn a_message_can_be_edited_for_a_while_and_so_many_times() {
     for i in 0..100 {
         edit(&t.ana, &t.room, &t.said["seq"], &format!("text {i}")).await;
     }
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     let body = json!({"body": "once too often"});
     let refused = t.ana.request("PATCH", &path, body).await;
     refused.refused(409, "conflict");
@@ -255,7 +251,7 @@ async fn a_message_can_be_edited_for_a_while_and_so_many_times() {
 
 async fn a_txn_makes_an_edit_safe_to_repeat() {
     let mut t = talk().await;
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     let body = json!({"body": "second text", "txn": "e-1"});
     let first = t.ana.request("PATCH", &path, body.clone()).await.ok();
     edit(&t.ana, &t.room, &t.said["seq"], "third text").await;
@@ -309,7 +305,7 @@ async fn edits_at_the_same_time_are_all_there() {
     for _ in 0..2 * EACH {
         last = ears.next_of("edit").await;
     }
-    let one = t.bob.get(&message_path(&t.room, &t.said["seq"])).await.ok();
+    let one = t.bob.get(&t.room.message(&t.said["seq"])).await.ok();
     assert_eq!(one["body"], last["body"]);
     assert_eq!(one["edited"]["count"], 2 * EACH);
     assert_eq!(one["edited"]["seq"], last["seq"]);
@@ -318,7 +314,7 @@ async fn edits_at_the_same_time_are_all_there() {
 async fn who_may_not_write_may_not_edit() {
     let t = talk().await;
     let said = t.bob.send(&t.room, "of bob").await;
-    let path = message_path(&t.room, &said["seq"]);
+    let path = t.room.message(&said["seq"]);
     let attempt = async || {
         let body = json!({"body": "changed"});
         t.bob.request("PATCH", &path, body).await
@@ -349,7 +345,7 @@ async fn who_may_not_write_may_not_edit() {
     t.ana.add(&t.room, &robot, "member").await;
     let mouth = admin.token(&robot, "mouth", &["message.send"]).await;
     let own = mouth.send(&t.room, "beep").await;
-    let path = message_path(&t.room, &own["seq"]);
+    let path = t.room.message(&own["seq"]);
     let body = json!({"body": "boop"});
     let refused = mouth.request("PATCH", &path, body.clone()).await;
     refused.refused(403, "forbidden");
@@ -374,11 +370,11 @@ async fn what_lies_before_ones_time_stays_hidden() {
         assert!(replay.recovered);
         assert!(replay.events[0].get("body").is_none(), "{replay:#?}");
     }
-    late.get(&message_path(&t.room, &t.said["seq"]))
+    late.get(&t.room.message(&t.said["seq"]))
         .await
         .refused(404, "not_found");
     // Who was there reads it.
-    let one = t.bob.get(&message_path(&t.room, &t.said["seq"])).await.ok();
+    let one = t.bob.get(&t.room.message(&t.said["seq"])).await.ok();
     assert_eq!(one["body"], "for those who were there");
     // What came since is told as usual, and what one said before one's time is not one's to edit.
     let fresh = t.ana.send(&t.room, "fresh").await;
@@ -388,7 +384,7 @@ async fn what_lies_before_ones_time_stays_hidden() {
     t.ana.remove(&t.room, &late).await;
     t.ana.add(&t.room, &late, "member").await;
     let body = json!({"body": "still mine"});
-    late.request("PATCH", &message_path(&t.room, &own["seq"]), body)
+    late.request("PATCH", &t.room.message(&own["seq"]), body)
         .await
         .refused(404, "not_found");
 }
@@ -415,10 +411,7 @@ async fn a_deleted_message_takes_its_edits_along() {
         edit(&t.ana, &t.room, &target["seq"], &body).await;
     }
     edit(&t.ana, &t.room, &other["seq"], "harmless").await;
-    t.ana
-        .delete(&message_path(&t.room, &said["seq"]))
-        .await
-        .ok();
+    t.ana.delete(&t.room.message(&said["seq"])).await.ok();
     let seq = |of: &Value| of["seq"].as_u64().expect("a seq");
     // From memory: the edit of the other one is as it was.
     let mut ws = t.bob.connect().await;
@@ -428,10 +421,7 @@ async fn a_deleted_message_takes_its_edits_along() {
     assert_eq!(edits[0]["target"], said["seq"]);
     assert!(edits[0].get("body").is_none(), "{edits:#?}");
     assert_eq!(edits[1]["body"], format!("{SECRET} edited"));
-    t.ana
-        .delete(&message_path(&t.room, &other["seq"]))
-        .await
-        .ok();
+    t.ana.delete(&t.room.message(&other["seq"])).await.ok();
     assert_nowhere(&t, seq(&said) - 1).await;
     assert_nowhere(&t, 1).await;
     drop(witness);
@@ -480,10 +470,7 @@ async fn an_erased_message_leaves_no_edit() {
     let run = t.server.admin().archive().await;
     assert_eq!(run["state"], "done", "{run:#}");
     edit(&t.ana, &t.room, &t.said["seq"], &format!("{SECRET} again")).await;
-    t.ana
-        .delete(&message_path(&t.room, &t.said["seq"]))
-        .await
-        .ok();
+    t.ana.delete(&t.room.message(&t.said["seq"])).await.ok();
     let erased = async {
         loop {
             let status = t.server.cli(&["status", "--json"]).await.json();
@@ -518,7 +505,7 @@ async fn archived_messages_are_edited_in_place() {
     assert_eq!(history(&t.bob, &t.room).await[0]["body"], "before");
     let done = edit(&t.ana, &t.room, &t.said["seq"], "after").await;
     assert_eq!(ears.next_of("edit").await["body"], "after");
-    let path = message_path(&t.room, &t.said["seq"]);
+    let path = t.room.message(&t.said["seq"]);
     for live in [false, true] {
         if live {
             let restored = t.server.admin().restore(&run).await;

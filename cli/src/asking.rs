@@ -1,7 +1,8 @@
 //! Asking: the daemon when one runs, else the same router over the store in this process.
 
-use std::{cell::Cell, ffi::OsString, fmt::Write as _, time::Duration};
+use std::{cell::Cell, ffi::OsString, time::Duration};
 
+pub(crate) use chatd::admin::quote;
 use chatd::{
     admin::{self, Client, api::List},
     config::{Config, Sources, Url},
@@ -156,19 +157,6 @@ pub(crate) async fn all<T: DeserializeOwned>(
             None => return Ok(List { items, next: None }),
         }
     }
-}
-
-/// What a person typed, as one segment of a path or one value of a query.
-pub(crate) fn quote(text: &str) -> String {
-    let mut quoted = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_~.".contains(&byte) {
-            quoted.push(char::from(byte));
-        } else {
-            write!(quoted, "%{byte:02X}").expect("a String takes all that is written to it");
-        }
-    }
-    quoted
 }
 
 #[cfg(test)]

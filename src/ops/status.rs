@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Ops;
-use crate::{clock::Millis, store::About};
+use crate::{clock::Millis, stats::Process, store::About};
 
 /// How long a store may take to say what it holds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -21,17 +21,6 @@ pub struct Report {
     pub memory_bytes: u64,
     /// Logs that somebody listens to.
     pub channels: u64,
-}
-
-/// What the process has used, and may.
-#[derive(Clone, Copy, Debug)]
-pub struct Process {
-    /// Processor time on all cores, in microseconds.
-    pub cpu_us: u64,
-    /// How many cores there are for it.
-    pub cores: u64,
-    /// How many files it may have open.
-    pub max_files: u64,
 }
 
 /// What the store holds.
@@ -51,20 +40,8 @@ impl Ops {
         Report {
             store: self.store.about(),
             at: self.clock.now(),
-            memory_bytes: resident_bytes(),
+            memory_bytes: Process::read_but_files().resident_bytes,
             channels: self.hub.channels() as u64,
-        }
-    }
-
-    /// What the process has used, and may.
-    pub fn process(&self) -> Process {
-        let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let cpu_us = i128::from(cpu.tv_sec) * 1_000_000 + i128::from(cpu.tv_nsec) / 1000;
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        Process {
-            cpu_us: u64::try_from(cpu_us).unwrap_or(0),
-            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-            max_files: files.current.unwrap_or(u64::MAX),
         }
     }
 
@@ -84,15 +61,4 @@ impl Ops {
             rooms: info.rooms,
         })
     }
-}
-
-/// The second field of `/proc/self/statm` is resident pages; 0 where there is no such file.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm
-        .split_whitespace()
-        .nth(1)
-        .and_then(|p| p.parse().ok())
-        .unwrap_or(0);
-    pages * rustix::param::page_size() as u64
 }

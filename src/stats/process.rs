@@ -18,13 +18,20 @@ pub struct Process {
 impl Process {
     /// Looks.
     pub fn read() -> Self {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         // One of them is the directory that is read.
         let open = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count().saturating_sub(1));
         Self {
-            max_files: limit.current.unwrap_or(u64::MAX),
             open_files: open as u64,
+            ..Self::read_but_files()
+        }
+    }
+
+    /// Looks, but does not count what is open, which takes a while where much is; it is 0 here.
+    pub fn read_but_files() -> Self {
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        Self {
+            max_files: limit.current.unwrap_or(u64::MAX),
             ..Self::of_stat(
                 &stat,
                 rustix::param::clock_ticks_per_second(),

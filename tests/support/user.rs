@@ -25,6 +25,11 @@ impl Room {
     pub(crate) fn path(&self, rest: &str) -> String {
         format!("/v1/rooms/{}{rest}", self.id)
     }
+
+    /// The path of one of its messages.
+    pub(crate) fn message(&self, seq: &Value) -> String {
+        self.path(&format!("/messages/{seq}"))
+    }
 }
 
 /// A person with a session.

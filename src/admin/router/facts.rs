@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::status::{self, Known};
-use crate::desk::Desk;
+use crate::{desk::Desk, stats::Process};
 
 /// How many may watch at once.
 const WATCHERS: usize = 16;
@@ -79,7 +79,7 @@ impl Facts {
             let known = known.unwrap_or_else(|_| silent(PATIENCE));
             *facts.last.lock() = Some(Answered {
                 known,
-                open_files: open_files(),
+                open_files: Process::read().open_files,
                 at: Instant::now(),
             });
             facts.asking.store(false, Ordering::Release);
@@ -120,9 +120,4 @@ fn silent(since: Duration) -> Known {
         holds: Err(why),
         standing: None,
     }
-}
-
-/// How many files the process has open; 0 where that cannot be told.
-fn open_files() -> u64 {
-    std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
 }

@@ -1,7 +1,7 @@
 //! One stream of everything a dashboard shows. A frame is made when it is due and the one before it was taken; it asks
 //! nobody, but shows what is counted and what was last known.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use axum::{Extension, extract::State, response::Response};
 use tokio::{
@@ -20,6 +20,7 @@ use crate::{
     door::{Problem, QueryOf},
     model::{Authority, Refusal},
     ops::{Asked, Found, MOST_ROWS, Readings, RoomTraffic},
+    stats::Process,
 };
 
 /// How often a frame may be asked for, in milliseconds, and how often it comes when that is not said.
@@ -215,10 +216,10 @@ fn load(desk: &Desk, open_files: u64) -> api::Load {
     let (append_queue, append_limit) = ops.log.queue();
     let (hash_queue, hash_limit) = ops.passwords.queue();
     let (outbox_bytes, outbox_longest) = ops.hub.waiting();
-    let process = ops.process();
+    let process = Process::read_but_files();
     api::Load {
-        cpu_us: process.cpu_us,
-        cores: process.cores,
+        cpu_us: u64::try_from(process.cpu.as_micros()).unwrap_or(u64::MAX),
+        cores: thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
         open_files,
         max_files: process.max_files,
         append_queue,

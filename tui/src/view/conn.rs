@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     graph,
-    text::{UNKNOWN, ago, bytes, clean, count, rate, took},
+    text::{UNKNOWN, ago, bytes, clean, count, took},
 };
 use crate::state::{ConnView, State};
 
@@ -25,7 +25,7 @@ pub(super) fn render(state: &State, view: &ConnView, area: Rect, buffer: &mut Bu
     ])
     .areas(area);
     Paragraph::new(particulars(state, view)).render(facts, buffer);
-    rates(view, graphs, buffer);
+    graph::of_rates(["sent/s", "received/s"], &view.rates, graphs, buffer);
     listens(view).render(rooms, buffer);
 }
 
@@ -62,31 +62,6 @@ fn particulars(state: &State, view: &ConnView) -> Vec<Line<'static>> {
             ),
         ),
     ]
-}
-
-fn rates(view: &ConnView, area: Rect, buffer: &mut Buffer) {
-    let rows = Layout::vertical([Constraint::Length(1); 2]).split(area);
-    for ((i, name), row) in ["sent/s", "received/s"]
-        .into_iter()
-        .enumerate()
-        .zip(rows.iter())
-    {
-        let now = view
-            .rates
-            .back()
-            .map_or_else(|| UNKNOWN.into(), |rates| rate(rates[i]));
-        let text = Line::from_iter([
-            Span::from(format!(" {name:<14}")),
-            Span::from(format!("{now:>8}  ")).bold(),
-        ]);
-        text.render(*row, buffer);
-        let bars = Rect {
-            x: row.x + 26,
-            width: row.width.saturating_sub(27),
-            ..*row
-        };
-        graph::of_values(view.rates.iter().map(|rates| rates[i]), bars, buffer);
-    }
 }
 
 fn listens(view: &ConnView) -> Paragraph<'static> {

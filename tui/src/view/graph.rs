@@ -1,8 +1,16 @@
 //! A figure's last minutes as bars.
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use std::collections::VecDeque;
 
-use super::text::whole;
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::{Style, Stylize as _},
+    text::{Line, Span},
+    widgets::Widget as _,
+};
+
+use super::text::{UNKNOWN, rate, whole};
 use crate::state::{History, Metric, WINDOW};
 
 /// The heights a bar can have within one cell.
@@ -40,6 +48,32 @@ pub(super) fn of_values(
         area,
         buffer,
     );
+}
+
+/// Draws two rates with their names, each with its number of now and what it was lately, a line each.
+pub(super) fn of_rates(
+    names: [&str; 2],
+    rates: &VecDeque<[f64; 2]>,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let rows = Layout::vertical([Constraint::Length(1); 2]).split(area);
+    for ((i, name), row) in names.into_iter().enumerate().zip(rows.iter()) {
+        let now = rates
+            .back()
+            .map_or_else(|| UNKNOWN.into(), |rates| rate(rates[i]));
+        let text = Line::from_iter([
+            Span::from(format!(" {name:<14}")),
+            Span::from(format!("{now:>8}  ")).bold(),
+        ]);
+        text.render(*row, buffer);
+        let bars = Rect {
+            x: row.x + 26,
+            width: row.width.saturating_sub(27),
+            ..*row
+        };
+        of_values(rates.iter().map(|rates| rates[i]), bars, buffer);
+    }
 }
 
 /// How many seconds a column stands for, with so many columns.

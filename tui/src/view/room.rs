@@ -11,7 +11,7 @@ use ratatui::{
 
 use super::{
     conns, graph,
-    text::{UNKNOWN, ago, clean, count, fit, rate},
+    text::{UNKNOWN, ago, clean, count, fit},
 };
 use crate::state::{RoomView, State};
 
@@ -26,7 +26,7 @@ pub(super) fn render(state: &State, view: &RoomView, area: Rect, buffer: &mut Bu
     ])
     .areas(area);
     Paragraph::new(particulars(state, view, area.width.into())).render(facts, buffer);
-    rates(view, graphs, buffer);
+    graph::of_rates(["messages/s", "deliveries/s"], &view.rates, graphs, buffer);
     match &state.picture().frame.conns {
         Some(rows) => conns::title("connections", rows, "", title, buffer),
         None => Line::from(" Waiting for the server …").render(title, buffer),
@@ -88,29 +88,4 @@ fn known(detail: &RoomDetail, columns: usize) -> Vec<Line<'static>> {
         text("rules", &rules),
         text("members", &people.join(", ")),
     ]
-}
-
-fn rates(view: &RoomView, area: Rect, buffer: &mut Buffer) {
-    let rows = Layout::vertical([Constraint::Length(1); 2]).split(area);
-    for ((i, name), row) in ["messages/s", "deliveries/s"]
-        .into_iter()
-        .enumerate()
-        .zip(rows.iter())
-    {
-        let now = view
-            .rates
-            .back()
-            .map_or_else(|| UNKNOWN.into(), |rates| rate(rates[i]));
-        let text = Line::from_iter([
-            Span::from(format!(" {name:<14}")),
-            Span::from(format!("{now:>8}  ")).bold(),
-        ]);
-        text.render(*row, buffer);
-        let bars = Rect {
-            x: row.x + 26,
-            width: row.width.saturating_sub(27),
-            ..*row
-        };
-        graph::of_values(view.rates.iter().map(|rates| rates[i]), bars, buffer);
-    }
 }
