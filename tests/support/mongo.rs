@@ -3,7 +3,7 @@
 
 use std::{future::Future, thread};
 
-use super::database::variable;
+use super::{PATIENCE, database::variable};
 
 tokio::task_local! {
     /// Where the servers of this test keep their data, if not in SQLite.
@@ -70,10 +70,12 @@ impl Drop for Base {
             runtime.block_on(async {
                 let client = mongodb::Client::with_uri_str(&url).await.expect("a URL");
                 let base = client.default_database().expect("it is named");
-                // A test may have taken the server away.
-                let _left_behind = base.drop().await;
-                client.shutdown().immediate(true).await;
+                // A test may have taken the server away, or left it with something that holds the database.
+                let _left_behind = tokio::time::timeout(PATIENCE, base.drop()).await;
+                let gone = client.shutdown().immediate(true);
+                let _abandoned = tokio::time::timeout(PATIENCE, gone).await;
             });
+            runtime.shutdown_background();
         });
         let _a_failed_test_says_enough = dropping.join();
     }

@@ -196,20 +196,9 @@ impl Ws {
 
     /// The next text frame, reply or event, as it came; none at the end.
     pub(crate) async fn frame(&mut self) -> Option<Value> {
-        let code = loop {
-            match within("a frame", self.stream.next()).await {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
-                    if frame["ev"] == "closing" {
-                        self.closing = Some(frame.clone());
-                    }
-                    return Some(frame);
-                }
-                Some(Ok(Message::Ping(_))) => self.pings += 1,
-                Some(Ok(Message::Close(close))) => break close.map(|c| u16::from(c.code)),
-                Some(Ok(other)) => panic!("the server sends text only, not {other:?}"),
-                Some(Err(_)) | None => break None,
-            }
+        let code = match within("a frame", self.text_or_end()).await {
+            Ok(frame) => return Some(frame),
+            Err(code) => code,
         };
         if self.end.is_none() {
             self.end = Some(End {
@@ -218,6 +207,25 @@ impl Ws {
             });
         }
         None
+    }
+
+    /// The next text frame; an error is the close code, if the end has one. Pings do not count as an answer.
+    async fn text_or_end(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
+                    if frame["ev"] == "closing" {
+                        self.closing = Some(frame.clone());
+                    }
+                    return Ok(frame);
+                }
+                Some(Ok(Message::Ping(_))) => self.pings += 1,
+                Some(Ok(Message::Close(close))) => return Err(close.map(|c| u16::from(c.code))),
+                Some(Ok(other)) => panic!("the server sends text only, not {other:?}"),
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
     }
 
     /// Reads frames until so many protocol pings came in all; each is answered.
