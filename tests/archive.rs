@@ -27,7 +27,7 @@ async fn talked(server: &Server, messages: usize) -> (User, User, Room) {
     for part in 0..4 {
         bob.join(&room).await;
         let said = (0..messages / 4).map(|i| format!("message {part} {i} with a few words in it"));
-        ws.send_all(&room, said, 64).await;
+        ws.say_all(&room, said, 64).await;
         bob.post(&room.path("/leave"), Value::Null).await.ok();
     }
     bob.join(&room).await;

@@ -19,7 +19,7 @@ async fn talked(server: &Server, messages: usize) -> (User, Room) {
     let ana = server.user("ana").await;
     let room = ana.room("general", Kind::Public).await;
     let said = (0..messages).map(|i| format!("message {i}"));
-    ana.connect().await.send_all(&room, said, 64).await;
+    ana.connect().await.say_all(&room, said, 64).await;
     (ana, room)
 }
 

@@ -16,7 +16,7 @@ async fn talked(server: &Server, name: &str, messages: usize) -> (User, Room) {
     let ana = server.user(&format!("ana-{name}")).await;
     let room = ana.room(name, Kind::Public).await;
     let said = (0..messages).map(|i| format!("message {i}"));
-    ana.connect().await.send_all(&room, said, 64).await;
+    ana.connect().await.say_all(&room, said, 64).await;
     (ana, room)
 }
 

@@ -541,7 +541,7 @@ async fn edits_go_on_while_a_run_moves_the_message() {
     const MESSAGES: usize = 300;
     let t = talk_on(Server::archiving().await).await;
     let mut ws = t.ana.connect().await;
-    ws.send_all(&t.room, (0..MESSAGES).map(|i| format!("text {i}")), 64)
+    ws.say_all(&t.room, (0..MESSAGES).map(|i| format!("text {i}")), 64)
         .await;
     let run = t.server.admin().begin_run(&[&t.room]).await;
     let mut i = 0;

@@ -156,7 +156,7 @@ async fn two_servers_on_one_database_append_to_the_same_rooms() {
     for i in 0..10 {
         let room = ana.room(&format!("room-{i}"), Kind::Public).await;
         let old = (0..OLD).map(|i| format!("old {i}"));
-        ana.connect().await.send_all(&room, old, 16).await;
+        ana.connect().await.say_all(&room, old, 16).await;
         rooms.push(room);
     }
     // Only what both know is archived: what is younger may be news to one of them.

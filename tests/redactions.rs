@@ -36,7 +36,7 @@ async fn spammed(server: Server) -> Spammed {
         let room = ana.room(name, kind).await;
         ana.add(&room, &eve, "member").await;
         let spam = (0..EACH).map(|i| format!("spam {i} in {name}"));
-        eve.connect().await.send_all(&room, spam, 16).await;
+        eve.connect().await.say_all(&room, spam, 16).await;
         ana.send(&room, &format!("ana in {name}")).await;
         rooms.push(room);
     }
@@ -385,7 +385,7 @@ async fn a_redaction_that_was_broken_off_goes_on() {
     let room = ana.room("general", Kind::Public).await;
     eve.join(&room).await;
     let spam = (0..MANY).map(|i| format!("spam {i}"));
-    eve.connect().await.send_all(&room, spam, 64).await;
+    eve.connect().await.say_all(&room, spam, 64).await;
     ana.send(&room, "not spam").await;
 
     let mut ears = ana.listen(&room).await;

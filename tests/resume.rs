@@ -64,10 +64,7 @@ async fn who_was_away_gets_what_was_missed_and_goes_on() {
         server: _server,
     } = away(Server::builder()).await;
     let missed: Vec<String> = (0..50).map(|i| format!("missed {i}")).collect();
-    ana.connect()
-        .await
-        .send_all(&room, missed.clone(), 16)
-        .await;
+    ana.connect().await.say_all(&room, missed.clone(), 16).await;
 
     let mut back = bob.connect().await;
     let replay = back.subscribe(&room, Some(seq)).await;
@@ -133,7 +130,7 @@ async fn replays_larger_than_the_outbox_come_whole() {
     for i in 0..ROOMS {
         let room = ana.room(&format!("room-{i}"), Kind::Public).await;
         let seq = ana.send(&room, "before").await["seq"].clone();
-        mouth.send_all(&room, missed.clone(), 8).await;
+        mouth.say_all(&room, missed.clone(), 8).await;
         rooms.push((room, seq));
     }
     let mut back = ana.connect().await;
@@ -179,7 +176,7 @@ async fn who_was_away_too_long_is_told_to_reload() {
         server: _server,
     } = away(Server::builder()).await;
     let many = (0..=REPLAY_ENTRIES).map(|i| format!("missed {i}"));
-    ana.connect().await.send_all(&room, many, 64).await;
+    ana.connect().await.say_all(&room, many, 64).await;
 
     let mut back = bob.connect().await;
     let late = back.subscribe(&room, Some(seq)).await;
@@ -193,7 +190,7 @@ async fn who_was_away_too_long_is_told_to_reload() {
     );
 
     let large = (0..100).map(|i| format!("{i} {}", "x".repeat(REPLAY_BYTES / 80)));
-    ana.connect().await.send_all(&room, large, 8).await;
+    ana.connect().await.say_all(&room, large, 8).await;
     let late = bob
         .connect()
         .await

@@ -73,7 +73,7 @@ async fn a_whole_store_is_found_whole_up_and_down() {
         let talk = async {
             let mut ws = ana.connect().await;
             let bodies: Vec<_> = (0..300).map(|i| format!("meanwhile {i}")).collect();
-            ws.send_all(&room, bodies, 200).await;
+            ws.say_all(&room, bodies, 200).await;
         };
         let (checked, ()) = tokio::join!(store(&server, &["check", "--json"]), talk);
         let checked = checked.json();

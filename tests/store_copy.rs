@@ -42,7 +42,7 @@ impl Yard {
         ana.add(&plans, &bob, "moderator").await;
         server.cli(&["invite", "create"]).await.ok();
         let bodies: Vec<_> = (0..messages).map(|i| format!("message {i} 💚")).collect();
-        ana.connect().await.send_all(&room, bodies, 200).await;
+        ana.connect().await.say_all(&room, bodies, 200).await;
         server.stop().await;
         let base = Base::on(&uri);
         Some(Self {

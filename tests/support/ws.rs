@@ -293,6 +293,18 @@ impl Ws {
         answers
     }
 
+    /// The same, and every one of them is acknowledged.
+    pub(crate) async fn say_all(
+        &mut self,
+        room: &Room,
+        bodies: impl IntoIterator<Item = String>,
+        window: usize,
+    ) -> Vec<Value> {
+        let answers = self.send_all(room, bodies, window).await;
+        let acknowledged = answers.into_iter().collect::<Result<_, _>>();
+        acknowledged.expect("every message is acknowledged")
+    }
+
     fn keep(&mut self, frame: Value) {
         if frame["ev"].is_string() {
             self.events.push_back(frame);
