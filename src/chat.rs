@@ -7,8 +7,11 @@ mod invites;
 mod joining;
 mod members;
 mod messages;
+mod presence;
+mod reading;
 mod rooms;
 mod subscribe;
+mod typing;
 
 use std::sync::Arc;
 
@@ -18,8 +21,11 @@ pub use self::{
     invites::RoomCode,
     members::MemberView,
     messages::{HistoryPage, MessageView, NewMessage, Sent},
+    presence::{FOLLOWS, Presence, State},
+    reading::{Answer, HasRead, NewRead, Reading},
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
     subscribe::{Resume, Subscribed},
+    typing::Typing,
 };
 use crate::{
     clock::Clock,
@@ -48,6 +54,12 @@ pub struct Chat {
     pub config: Arc<Config>,
     /// The time.
     pub clock: Clock,
+    /// Who says that they have read.
+    pub reading: Arc<Reading>,
+    /// Who types.
+    pub typing: Arc<Typing>,
+    /// Who follows whose presence.
+    pub presence: Arc<Presence>,
 }
 
 /// A page of a list.
@@ -95,6 +107,22 @@ impl Chat {
                 user.map(|u| u.id).ok_or(Refusal::NotFound("user"))
             }
         }
+    }
+
+    /// Those of these users who exist, in no order.
+    pub async fn find_people(&self, users: &[UserRef]) -> Result<Vec<UserId>, Refusal> {
+        let (mut ids, mut names) = (Vec::new(), Vec::new());
+        for user in users {
+            match user {
+                UserRef::Id(id) => ids.push(*id),
+                UserRef::Name(name) => names.push(name.clone()),
+            }
+        }
+        if !names.is_empty() {
+            let found = self.store.users_named(&names).await;
+            ids.extend(found.map_err(|e| refuse(&e))?.into_iter().map(|u| u.id));
+        }
+        Ok(ids)
     }
 
     /// A room with the asker, as far as they may know of it.

@@ -5,6 +5,7 @@ mod deletions;
 mod edits;
 mod members;
 mod messages;
+mod reading;
 mod rooms;
 mod server;
 mod view;
@@ -81,6 +82,9 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(rooms::join_with_code))
         .routes(routes!(rooms::leave))
         .routes(routes!(rooms::transfer))
+        .routes(routes!(reading::read))
+        .routes(routes!(reading::typing))
+        .routes(routes!(reading::presence))
         .routes(routes!(members::list))
         .routes(routes!(members::put, members::patch, members::remove))
         .routes(routes!(messages::history, messages::send))

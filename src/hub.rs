@@ -15,7 +15,7 @@ mod watch;
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -58,6 +58,8 @@ pub struct Connection {
     pub received: Count,
     /// How many rooms it listens to.
     pub rooms: Count,
+    /// Whether whoever is at it is away.
+    pub away: AtomicBool,
 }
 
 /// Who listens to what.
@@ -169,6 +171,23 @@ impl Hub {
         let delivered = channel.lock().publish(log, position, frame)?;
         self.stats.deliveries.add(delivered);
         Ok(())
+    }
+
+    /// Tells a log's listeners something that is no entry of it.
+    pub fn tell(&self, log: LogId, frame: &Frame) {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        if let Some(channel) = channel {
+            self.stats.deliveries.add(channel.lock().tell(log, frame));
+        }
+    }
+
+    /// Tells those who listen to a log, but for one person, something of the moment: it is lost where much waits.
+    pub fn whisper(&self, log: LogId, but: UserId, frame: &Frame) {
+        let channel = self.channels.read().get(&log).map(Arc::clone);
+        if let Some(channel) = channel {
+            let told = channel.lock().whisper(log, but, frame);
+            self.stats.deliveries.add(told);
+        }
     }
 
     /// Changes what is remembered of an event that a log's listeners were told, for those who resume later.

@@ -31,8 +31,8 @@ pub use over::{Edit, Edited, Laid, Over};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};
 pub use record::{
-    Code, CodeHash, CodeKind, Facts, History, Key, Member, Registration, Room, RoomKind, RoomRole,
-    RoomRules, Session, Status, User,
+    Code, CodeHash, CodeKind, Facts, History, Key, Marker, Member, Read, Registration, Room,
+    RoomKind, RoomRole, RoomRules, Session, Status, User,
 };
 pub use refusal::Refusal;
 pub use report::{Report, ReportState};

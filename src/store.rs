@@ -45,8 +45,8 @@ use crate::{
     id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Entry, Head, Hold, Key, Laid,
-        Member, Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, User, Username,
+        Member, Read, Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run,
+        Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -137,8 +137,10 @@ pub enum Write {
     /// A room as it is from now on; deleting one sets `deleted_at`, which frees its name.
     /// [`Outcome::Exists`] as for a new one.
     UpdateRoom(Room),
-    /// A member as they are from now on, new or not.
+    /// A member as they are from now on, new or not. How far they have read counts for a new one only.
     PutMember(Member),
+    /// Up to where members have read. Fine for those who are not in the room any more.
+    Read(Vec<Read>),
     /// Somebody is out.
     DeleteMember(RoomId, UserId),
     /// A new session.

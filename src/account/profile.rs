@@ -18,6 +18,8 @@ pub struct Changes {
     pub display_name: Option<Option<DisplayName>>,
     /// The address; `Some(None)` takes it away. It is then no way to log in, until an operator says so.
     pub email: Option<Option<Email>>,
+    /// Whether others may be told that they are there.
+    pub presence: Option<bool>,
 }
 
 impl Account {
@@ -40,6 +42,7 @@ impl Account {
                     after.email.clone_from(email);
                     after.email_login = false;
                 }
+                after.presence = changes.presence.unwrap_or(after.presence);
                 if after == before {
                     return Ok(());
                 }
@@ -134,6 +137,9 @@ fn difference<'a>(
         changed.push("email");
         personal.push(("email_before", email(before)));
         personal.push(("email", email(after)));
+    }
+    if before.presence != after.presence {
+        changed.push("presence");
     }
     (json!({"changed": changed}), personal)
 }

@@ -131,6 +131,7 @@ impl Account {
                 .map_or(Builtin::Member.into(), |i| i.role.clone()),
             status: Status::Active,
             bot: false,
+            presence: true,
             password: Some(hash),
             created_at: self.clock.now(),
         };

@@ -8,7 +8,7 @@ use crate::{
     id::{LogId, RoomId, UserId},
     log::{Draft, Error, refuse},
     model::{
-        Authority, Caller, Code, CodeKind, Facts, Member, Payload, Permission, Permissions,
+        Authority, Caller, Code, CodeKind, Facts, Marker, Member, Payload, Permission, Permissions,
         Refusal, RoomKind, RoomName, RoomRole, SanctionKind, Who,
     },
     rights,
@@ -147,6 +147,8 @@ pub(super) fn enter(
         role: Some(role),
     };
     let since = draft.entry(room.into(), by, came);
+    let n = draft.position(room.into()).n;
+    let read = Marker { seq: since, n };
     draft.entry(
         user.into(),
         by,
@@ -162,6 +164,8 @@ pub(super) fn enter(
         role,
         since,
         at,
+        // What was said before they came is not new to them.
+        read,
     }));
 }
 

@@ -7,7 +7,7 @@ use crate::{
     id::{LogId, RoomId},
     log::{LiveRoom, refuse},
     model::{
-        Authority, Caller, Head, History, Member, Payload, Reason, Refusal, Room, RoomKind,
+        Authority, Caller, Head, History, Marker, Member, Payload, Reason, Refusal, Room, RoomKind,
         RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
     },
     rights::{self, InRoom},
@@ -126,12 +126,15 @@ pub struct RoomView {
     pub members: u64,
     /// Where its log stands.
     pub head: Head,
+    /// Up to where the asker has read it, if they are in.
+    pub read: Option<Marker>,
 }
 
 impl From<RoomRow> for RoomView {
     fn from(row: RoomRow) -> Self {
         let role = row.member.map(|m| m.role);
         Self {
+            read: row.member.map(|m| m.read),
             room: row.room,
             role,
             members: row.members,
@@ -209,6 +212,7 @@ impl Chat {
                 role,
                 since,
                 at,
+                read: Marker { seq: since, n: 0 },
             }));
             Ok(())
         });
@@ -384,8 +388,10 @@ impl Chat {
 /// A room in memory as the caller sees it.
 pub(super) fn view(room: &LiveRoom, caller: &Caller) -> RoomView {
     let facts = room.facts();
+    let member = facts.members.get(&caller.user);
     RoomView {
-        role: facts.members.get(&caller.user).map(|m| m.role),
+        role: member.map(|m| m.role),
+        read: member.map(|m| m.read),
         members: facts.members.len() as u64,
         room: facts.room.clone(),
         head: room.head(),

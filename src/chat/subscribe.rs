@@ -13,7 +13,7 @@ use crate::{
     hub::{Attached, Connection, Position},
     id::{Epoch, LogId, UserId},
     log::{encode, refuse},
-    model::{Entry, Payload, Person, Refusal},
+    model::{Entry, Marker, Payload, Person, Refusal},
     rights::{self, InRoom},
 };
 
@@ -46,6 +46,8 @@ pub struct Subscribed {
     pub recovered: bool,
     /// What it missed, each one event in JSON.
     pub events: Vec<Bytes>,
+    /// Up to where its user has read; none for their own log.
+    pub read: Option<Marker>,
 }
 
 /// Takes the text from edits of messages that lie before somebody's time.
@@ -81,10 +83,13 @@ impl Chat {
         }
         let admit = || self.admit(connection, log).map(|(position, _)| position);
         let mut welcome = |position, _| {
-            answer(Subscribed {
-                position,
-                recovered: false,
-                events: Vec::new(),
+            self.answer_with_read(connection.user, log, |read| {
+                answer(Subscribed {
+                    position,
+                    recovered: false,
+                    events: Vec::new(),
+                    read,
+                });
             });
         };
         self.hub
@@ -114,10 +119,13 @@ impl Chat {
                 let mut welcome = |position, recent| {
                     events.extend::<Vec<Bytes>>(recent);
                     let events = std::mem::take(&mut events);
-                    answer(Subscribed {
-                        position,
-                        recovered: true,
-                        events,
+                    self.answer_with_read(connection.user, log, |read| {
+                        answer(Subscribed {
+                            position,
+                            recovered: true,
+                            events,
+                            read,
+                        });
                     });
                 };
                 let admit = || self.admit_from(connection, log, after);
@@ -157,6 +165,18 @@ impl Chat {
             reached = last;
         }
         Ok(false)
+    }
+
+    /// Answers with how far somebody has read a room. That does not move while they are told, so that what
+    /// their own log tells later is newer.
+    fn answer_with_read(&self, user: UserId, log: LogId, answer: impl FnOnce(Option<Marker>)) {
+        let room = match log {
+            LogId::Room(id) => self.log.room_in_memory(id),
+            LogId::User(_) | LogId::Control => None,
+        };
+        let facts = room.as_ref().map(|room| room.facts());
+        let member = facts.as_ref().and_then(|facts| facts.members.get(&user));
+        answer(member.map(|member| member.read));
     }
 
     /// Where a log stands and from where on the user may read it, from memory and at this moment.

@@ -94,6 +94,9 @@ sections! {
         ping: Period = "25s", "1s" to "10m";
         /// How long a new connection may take to say `hello`.
         hello: Period = "10s", "100ms" to "5m";
+        /// Whether people are told which of those they share a room with are there. Each can keep it to
+        /// themselves.
+        presence: bool = true;
         /// How many bytes may wait for a slow connection before it is closed to resume later.
         outbox: ByteSize = "1 MiB", "64 KiB" to "1 GiB";
         /// How large a frame from a client may be.
@@ -115,6 +118,10 @@ sections! {
         message: ByteSize = "16 KiB", "64" to "1 MiB";
         /// How many members a room may have.
         room_members: usize = 20000, "1" to "10000000";
+        /// In rooms with more members than this nobody is told who types. 0 for in none.
+        typing_members: usize = 200, "0" to "10000000";
+        /// In rooms with more members than this nobody is told who is there. 0 for in none.
+        presence_members: usize = 200, "0" to "10000000";
         /// How many rooms a user may be in.
         rooms_per_user: usize = 1000, "1" to "10000000";
         /// Requests an address may make, per second.

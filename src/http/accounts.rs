@@ -213,6 +213,8 @@ pub(super) struct EditMeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<Email>>,
+    /// Whether others may be told that I am there.
+    presence: Option<bool>,
 }
 
 /// Changes my account.
@@ -228,8 +230,11 @@ pub(super) async fn edit_me(
     let changes = Changes {
         display_name: body.display_name,
         email: body.email,
+        presence: body.presence,
     };
-    Ok(Json(app.account.change(&caller, changes).await?.into()))
+    let user = app.account.change(&caller, changes).await?;
+    app.chat.note_presence(caller.user);
+    Ok(Json(user.into()))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -24,6 +24,8 @@ pub(super) struct UserBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     role: String,
+    /// Whether others may be told that I am there.
+    presence: bool,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     created_at: Millis,
@@ -37,6 +39,7 @@ impl From<User> for UserBody {
             display_name: u.display_name.map(Into::into),
             email: u.email.map(Into::into),
             role: u.role.into(),
+            presence: u.presence,
             created_at: u.created_at,
         }
     }
@@ -66,6 +69,12 @@ pub(super) struct RoomBody {
     head: u64,
     /// How many messages there are.
     n: u64,
+    /// The `seq` up to which I have read, if I am in.
+    read: Option<u64>,
+    /// How many messages there are up to there.
+    read_n: Option<u64>,
+    /// How many came since: `n` less `read_n`.
+    unread: Option<u64>,
 }
 
 impl From<RoomView> for RoomBody {
@@ -84,6 +93,9 @@ impl From<RoomView> for RoomBody {
             members: v.members,
             head: v.head.seq,
             n: v.head.n,
+            read: v.read.map(|read| read.seq),
+            read_n: v.read.map(|read| read.n),
+            unread: v.read.map(|read| read.unread(v.head.n)),
         }
     }
 }

@@ -166,6 +166,13 @@ impl Channel {
         all.map(|s| u64::from(s.outbox.publish(log, frame))).sum()
     }
 
+    /// Gives every listener but one person's something that may be lost; answers how many took it.
+    pub(super) fn whisper(&self, log: LogId, but: UserId, frame: &Frame) -> u64 {
+        let others = self.subscribers.iter().filter(|s| s.user != but);
+        let took = others.filter(|s| s.outbox.whisper(Some(log), frame));
+        took.count() as u64
+    }
+
     /// How many listen, and how many events they were given.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.subscribers.len() as u64, self.delivered)

@@ -2,7 +2,8 @@
 //!
 //! Full means: what waits has passed the limit when one more event comes. Then the events are dropped and
 //! the connection is closed as a slow consumer; it resumes by `seq` and misses nothing. An answer to a
-//! request is always taken, since a session reads no further request while its outbox is half full.
+//! request is always taken, since a session reads no further request while its outbox is half full. What is of
+//! the moment (typing, presence) is taken only as long as less than half of it waits, and goes first.
 
 use std::{
     collections::VecDeque,
@@ -39,6 +40,8 @@ struct Queued {
     /// The log an event belongs to; none for answers.
     log: Option<LogId>,
     frame: Frame,
+    /// Whether it may be lost.
+    passing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +53,24 @@ struct Queue {
     taken: usize,
     /// Since when the oldest event of those waits.
     since: Option<Stamp>,
+    /// How many of `frames` may be lost.
+    passing: usize,
     close: Option<Close>,
+}
+
+impl Queue {
+    /// Takes out what `which` says.
+    fn drop_if(&mut self, which: impl Fn(&Queued) -> bool) {
+        let (mut freed, mut passing) = (0, 0);
+        self.frames.retain(|queued| {
+            let goes = which(queued);
+            freed += if goes { queued.frame.len() } else { 0 };
+            passing += usize::from(goes && queued.passing);
+            !goes
+        });
+        self.bytes -= freed;
+        self.passing -= passing;
+    }
 }
 
 /// What one connection has yet to be told.
@@ -81,7 +101,11 @@ impl Outbox {
         let mut queue = self.queue.lock();
         if queue.close.is_none_or(|close| close.finish) {
             queue.bytes += frame.len();
-            queue.frames.push_back(Queued { log: None, frame });
+            queue.frames.push_back(Queued {
+                log: None,
+                frame,
+                passing: false,
+            });
             drop(queue);
             self.waker.wake();
         }
@@ -97,10 +121,31 @@ impl Outbox {
         self.offer(None, frame)
     }
 
+    /// Adds something of the moment, which is lost where much waits. False when it was.
+    pub fn whisper(&self, log: Option<LogId>, frame: &Frame) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.close.is_some() || queue.bytes * 2 >= self.limit {
+            return false;
+        }
+        queue.bytes += frame.len();
+        queue.passing += 1;
+        queue.frames.push_back(Queued {
+            log,
+            frame: frame.clone(),
+            passing: true,
+        });
+        drop(queue);
+        self.waker.wake();
+        true
+    }
+
     fn offer(&self, log: Option<LogId>, frame: &Frame) -> bool {
         let mut queue = self.queue.lock();
         if queue.close.is_some() {
             return false;
+        }
+        if queue.bytes > self.limit && queue.passing > 0 {
+            queue.drop_if(|queued| queued.passing);
         }
         let room = queue.bytes <= self.limit;
         if room {
@@ -108,6 +153,7 @@ impl Outbox {
             queue.frames.push_back(Queued {
                 log,
                 frame: frame.clone(),
+                passing: false,
             });
         } else {
             Self::end(&mut queue, Close::now(CloseCode::SlowConsumer));
@@ -124,13 +170,7 @@ impl Outbox {
     /// Drops what waits from one log.
     pub fn purge(&self, log: LogId) {
         let mut queue = self.queue.lock();
-        let mut freed = 0;
-        queue.frames.retain(|q| {
-            let stays = q.log != Some(log);
-            freed += if stays { 0 } else { q.frame.len() };
-            stays
-        });
-        queue.bytes -= freed;
+        queue.drop_if(|queued| queued.log == Some(log));
     }
 
     /// Closes the connection: nothing more is taken in. A verdict against the person also drops what waits,
@@ -148,8 +188,7 @@ impl Outbox {
     fn end(queue: &mut Queue, close: Close) {
         queue.close = Some(close);
         if !close.finish {
-            let freed: usize = queue.frames.drain(..).map(|q| q.frame.len()).sum();
-            queue.bytes -= freed;
+            queue.drop_if(|_| true);
         }
     }
 
@@ -158,7 +197,8 @@ impl Outbox {
         let mut guard = self.queue.lock();
         let queue = &mut *guard;
         let count = most.min(queue.frames.len());
-        for Queued { frame, .. } in queue.frames.drain(..count) {
+        for Queued { frame, passing, .. } in queue.frames.drain(..count) {
+            queue.passing -= usize::from(passing);
             queue.taken += frame.len();
             queue.since = queue.since.or(frame.published_at());
             into.push_back(frame);
@@ -276,6 +316,29 @@ mod tests {
         assert_eq!(outbox.closing(), Some(close));
         assert!(taken.is_empty(), "no later event after a gap");
         assert!(!outbox.publish(log, &frame("y")));
+    }
+
+    #[test]
+    fn what_is_of_the_moment_goes_first() {
+        let (outbox, log) = (Outbox::new(100, Arc::default()), LogId::Control);
+        let (some, most) = (frame(&"x".repeat(28)), frame(&"y".repeat(58)));
+        assert!(outbox.whisper(Some(log), &some) && outbox.whisper(Some(log), &some));
+        assert!(!outbox.whisper(Some(log), &some), "more than half waits");
+        assert!(outbox.publish(log, &most), "under the limit");
+        assert_eq!(outbox.bytes(), 120);
+        assert!(outbox.publish(log, &some), "what was whispered made room");
+        assert_eq!(outbox.bytes(), 90);
+        let mut taken = VecDeque::new();
+        outbox.take(&mut taken, 10);
+        let first: Vec<_> = taken.iter().map(|f| f.payload()[0]).collect();
+        assert_eq!(first, *b"yx");
+        outbox.written(90);
+        assert!(outbox.whisper(None, &some), "there is room again");
+        outbox.purge(log);
+        assert_eq!(outbox.bytes(), 30);
+        outbox.take(&mut taken, 10);
+        outbox.written(30);
+        assert!(outbox.closing().is_none() && outbox.bytes() == 0);
     }
 
     #[test]

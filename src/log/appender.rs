@@ -7,6 +7,7 @@
 
 mod commit;
 mod happening;
+mod reads;
 mod request;
 mod settle;
 mod tell;

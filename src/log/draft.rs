@@ -204,6 +204,13 @@ impl<'a> Draft<'a> {
         });
     }
 
+    /// Where a log among those the request touches stands, with what this turn has added.
+    pub fn position(&self, log: LogId) -> Head {
+        let heads = [&self.added.heads, &self.heads.heads];
+        let known = heads.into_iter().find_map(|heads| heads.get(&log));
+        known.copied().unwrap_or_default()
+    }
+
     /// Changes a record.
     pub fn write(&mut self, write: Write) {
         self.change.writes.push(write);
@@ -211,13 +218,7 @@ impl<'a> Draft<'a> {
 
     /// The place of a log's next entry: `at` never goes back, however the clock is set.
     fn next(&mut self, log: LogId, message: bool) -> Head {
-        let last = self
-            .added
-            .heads
-            .get(&log)
-            .or_else(|| self.heads.heads.get(&log))
-            .copied();
-        let last = last.unwrap_or_default();
+        let last = self.position(log);
         let head = Head {
             seq: last.seq + 1,
             n: last.n + u64::from(message),

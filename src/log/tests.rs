@@ -15,10 +15,10 @@ use crate::{
     hub::{Attached, Connection, Outbox, Position},
     id::{BootId, ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Laid, Member,
-        Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind, RoomName,
-        RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User,
-        Username,
+        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Laid, Marker,
+        Member, Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind,
+        RoomName, RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        User, Username,
     },
     segment::Line,
     stats::Count,
@@ -229,6 +229,7 @@ fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
         role: Builtin::Member.into(),
         status: Status::Active,
         bot: false,
+        presence: true,
         password: None,
         created_at: at,
     };
@@ -250,6 +251,7 @@ fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
         role: RoomRole::Owner,
         since: 0,
         at,
+        read: Marker::default(),
     };
     vec![
         Write::InsertUser(user),
@@ -299,6 +301,7 @@ impl House {
             outbox: Arc::new(Outbox::new(1 << 20, Arc::default())),
             received: Count::default(),
             rooms: Count::default(),
+            away: std::sync::atomic::AtomicBool::default(),
         });
         let admit = || {
             Ok::<_, ()>(Position {

@@ -122,6 +122,8 @@ pub struct User {
     pub status: Status,
     /// Whether it is a program's: it has no password, but tokens.
     pub bot: bool,
+    /// Whether others may be told that they are there.
+    pub presence: bool,
     /// The password's hash, as `auth::password` writes it; none until the account is claimed.
     pub password: Option<String>,
     /// When it was made.
@@ -199,6 +201,36 @@ pub struct Member {
     pub since: u64,
     /// When that was.
     pub at: Millis,
+    /// Up to where they have read.
+    pub read: Marker,
+}
+
+/// Up to where somebody has read a room. Everyone's is their own business: nobody else is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marker {
+    /// The `seq` of the last entry they have seen.
+    pub seq: u64,
+    /// The number of messages up to it.
+    pub n: u64,
+}
+
+impl Marker {
+    /// How many messages came since, in a log that has `n`: those that were deleted count, since they keep
+    /// their places.
+    pub const fn unread(self, n: u64) -> u64 {
+        n.saturating_sub(self.n)
+    }
+}
+
+/// That somebody has read a room up to somewhere, or wants to read it again from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Where.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// Up to where.
+    pub upto: Marker,
 }
 
 /// A room's record and its members: what rights in it are decided by.

@@ -113,7 +113,7 @@ impl Ops {
             "account": {
                 "id": id, "name": user.name, "display_name": user.display_name,
                 "email": user.email, "email_login": user.email_login, "role": user.role,
-                "status": user.status, "bot": user.bot, "created_at": user.created_at,
+                "status": user.status, "bot": user.bot, "presence": user.presence, "created_at": user.created_at,
                 "has_password": user.password.is_some(),
             }
         })];
@@ -151,6 +151,7 @@ impl Ops {
                     "room": {
                         "id": room.id, "name": room.name, "kind": room.kind,
                         "role": member.map(|m| m.role), "since": member.map(|m| m.at),
+                        "read": member.map(|m| m.read.seq),
                     }
                 }));
             }

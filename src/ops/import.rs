@@ -211,6 +211,7 @@ impl Ops {
             role,
             status,
             bot: false,
+            presence: true,
             password: account.password.as_ref().map(|p| p.as_str().to_owned()),
             created_at: now,
         };

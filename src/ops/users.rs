@@ -99,6 +99,7 @@ impl Ops {
             role: new.role,
             status,
             bot: new.bot,
+            presence: true,
             password,
             created_at: self.clock.now(),
         };

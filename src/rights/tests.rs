@@ -20,6 +20,7 @@ fn person(role: Builtin, status: Status) -> Person {
             role: RoleName::from(role),
             status,
             bot: false,
+            presence: true,
             password: None,
             created_at: Millis(1),
         },
@@ -56,6 +57,7 @@ fn facts(kind: RoomKind, member: Option<(&Person, RoomRole)>) -> Facts {
         role,
         since: 1,
         at: Millis(1),
+        read: crate::model::Marker::default(),
     });
     Facts {
         room,
@@ -332,6 +334,7 @@ fn the_owner_is_beyond_moderators() {
             role,
             since: 1,
             at: Millis(1),
+            read: crate::model::Marker::default(),
         };
         here.members.insert(member.user, member);
     };

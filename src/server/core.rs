@@ -12,7 +12,7 @@ use crate::{
     account::Account,
     archive::Archive,
     auth::{Keys, Passwords, keys::Realm, password::Cost},
-    chat::Chat,
+    chat::{Chat, Presence, Reading},
     clock::{Clock, Millis},
     config::Config,
     desk::Desk,
@@ -80,6 +80,7 @@ impl Core {
             Arc::clone(feeds),
             &tasks,
         );
+        let (stopping, doors) = (CancellationToken::new(), TaskTracker::new());
         let chat = Chat {
             log: log.clone(),
             store: Arc::clone(&store),
@@ -87,8 +88,10 @@ impl Core {
             limits: Arc::clone(&limits),
             config: Arc::clone(config),
             clock: clock.clone(),
+            reading: Arc::new(Reading::new(doors.clone(), stopping.clone())),
+            typing: Arc::default(),
+            presence: Arc::new(Presence::new(doors.clone(), stopping.clone())),
         };
-        let (stopping, doors) = (CancellationToken::new(), TaskTracker::new());
         let redact = Redact {
             log: log.clone(),
             store: Arc::clone(&store),

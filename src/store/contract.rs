@@ -21,8 +21,8 @@ use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, UserId},
     model::{
-        Builtin, Entry, History, Member, Payload, Room, RoomKind, RoomRole, RoomRules, Status, Txn,
-        User,
+        Builtin, Entry, History, Marker, Member, Payload, Room, RoomKind, RoomRole, RoomRules,
+        Status, Txn, User,
     },
 };
 
@@ -109,6 +109,7 @@ macro_rules! suite {
             rooms::loads_a_room_as_it_was_at_one_moment,
             rooms::lists_rooms_in_every_scope,
             rooms::lists_members_by_name,
+            rooms::keeps_how_far_members_have_read,
         }
 
         #[test]
@@ -139,9 +140,15 @@ fn user(name: &str) -> User {
         role: Builtin::Member.into(),
         status: Status::Active,
         bot: false,
+        presence: true,
         password: None,
         created_at: NOW,
     }
+}
+
+/// A room that nobody is in.
+pub(in crate::store) fn a_room(name: &str) -> Room {
+    room(name, RoomKind::Private)
 }
 
 fn room(name: &str, kind: RoomKind) -> Room {
@@ -166,6 +173,7 @@ fn member(room: RoomId, user: UserId) -> Member {
         role: RoomRole::Member,
         since: 1,
         at: NOW,
+        read: Marker::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod documents;
 mod fault;
 mod heads;
 mod logs;
+mod members;
 mod moderation;
 mod overlay;
 mod plain;

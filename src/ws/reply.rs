@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    chat::{Changed, Sent, Subscribed},
+    chat::{Changed, HasRead, Sent, Subscribed},
     hub::{Close, Frame},
     id::{Epoch, LogId},
     model::Refusal,
@@ -106,6 +106,24 @@ pub(super) fn changed(changed: &Changed) -> serde_json::Value {
     })
 }
 
+/// The answer to a read.
+pub(super) fn has_read(id: Id, done: Result<HasRead, Refusal>) -> Frame {
+    match done {
+        Result::Ok(has) => ok(
+            id,
+            serde_json::json!({
+                "room": has.room,
+                "head": has.head.seq,
+                "n": has.head.n,
+                "read": has.read.seq,
+                "read_n": has.read.n,
+                "unread": has.read.unread(has.head.n),
+            }),
+        ),
+        Result::Err(refusal) => err(id, &refusal, None),
+    }
+}
+
 /// The answer to a delete.
 pub(super) fn deleted(deleted: &Deleted) -> serde_json::Value {
     serde_json::json!({
@@ -125,6 +143,12 @@ struct SubscribedBody {
     n: u64,
     epoch: Epoch,
     recovered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread: Option<u64>,
 }
 
 /// The answer to a subscribe; the events, JSON already, are put in as they are.
@@ -142,6 +166,9 @@ pub(super) fn subscribed(id: Id, log: LogId, epoch: Epoch, s: &Subscribed) -> Fr
             n,
             epoch,
             recovered,
+            read: s.read.map(|read| read.seq),
+            read_n: s.read.map(|read| read.n),
+            unread: s.read.map(|read| read.unread(n)),
         },
     )
     .payload();
@@ -192,6 +219,7 @@ mod tests {
             position,
             recovered: true,
             events,
+            read: None,
         };
         let log = LogId::Room(RoomId::new(Millis(1)));
         let frame = subscribed(Some(7), log, Epoch::new(Millis(1)), &said);

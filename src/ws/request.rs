@@ -21,6 +21,9 @@ pub(super) enum Request {
     Delete(Delete),
     Join(Room),
     Leave(Room),
+    Read(Read),
+    Typing(Typing),
+    Presence(Presence),
     Refresh(Refresh),
     Ping,
 }
@@ -87,6 +90,36 @@ pub(super) struct Delete {
     pub(super) reason: Option<Reason>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Read {
+    pub(super) room: String,
+    pub(super) seq: u64,
+    #[serde(default)]
+    pub(super) back: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Typing {
+    pub(super) room: String,
+    pub(super) on: Option<bool>,
+}
+
+/// How one is there oneself, or whom to follow where.
+#[derive(Debug, Deserialize)]
+pub(super) struct Presence {
+    pub(super) state: Option<Here>,
+    pub(super) room: Option<String>,
+    pub(super) users: Option<Vec<String>>,
+}
+
+/// How somebody says that they are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Here {
+    Online,
+    Away,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Refresh {
     pub(super) token: String,
@@ -140,6 +173,9 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "delete" => Request::Delete(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),
+        "read" => Request::Read(parse_json(text)?),
+        "typing" => Request::Typing(parse_json(text)?),
+        "presence" => Request::Presence(parse_json(text)?),
         "refresh" => Request::Refresh(parse_json(text)?),
         "ping" => Request::Ping,
         other => {

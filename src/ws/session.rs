@@ -3,6 +3,7 @@
 
 mod changes;
 mod ops;
+mod state;
 mod time;
 mod told;
 
@@ -13,7 +14,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -236,6 +237,7 @@ impl Session {
         self.app
             .hub
             .unregister(&known.connection, self.listening.drain());
+        self.app.chat.part(&known.connection);
         Some(known.connection)
     }
 
@@ -291,6 +293,7 @@ impl Session {
             outbox: Arc::clone(&self.outbox),
             received: Count::default(),
             rooms: Count::default(),
+            away: AtomicBool::new(false),
         });
         app.hub.register(&connection);
         self.known = Some(Box::new(Known {
@@ -321,6 +324,7 @@ impl Session {
         }
         if let Some(known) = &self.known {
             self.tell(&known.connection, "conn.open", None);
+            self.app.chat.note_presence(known.connection.user);
         }
         let config = &self.app.config;
         self.outbox.push(reply::ok(

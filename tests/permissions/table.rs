@@ -353,6 +353,15 @@ pub(super) const ROOM: &[Row] = &[
     here("GET", "/v1/rooms/ROOM/messages", "", &[READ], false),
     here("GET", "/v1/rooms/ROOM/messages/SEQ", "", &[READ], false),
     here("GET", "/v1/rooms/ROOM/members", "", &[READ], false),
+    here("GET", "/v1/rooms/ROOM/presence", "", &[READ], false),
+    here("PUT", "/v1/rooms/ROOM/read", r#"{"seq":1}"#, &[READ], false),
+    here(
+        "POST",
+        "/v1/rooms/ROOM/typing",
+        r#"{"on":false}"#,
+        &[SEND],
+        false,
+    ),
     here(
         "POST",
         "/v1/rooms/ROOM/messages",

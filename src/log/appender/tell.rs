@@ -71,6 +71,9 @@ impl Appender {
             }
         }
         for write in writes {
+            if let Write::Read(reads) = &write {
+                self.tell_reads(reads);
+            }
             self.cut_off(&write);
         }
     }

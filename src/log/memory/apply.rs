@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{super::policy, Memory};
 use crate::{
     id::{LogId, RoomId, UserId},
-    model::{Head, Sanction, SanctionKind},
+    model::{Head, Member, Read, Sanction, SanctionKind},
     store::{RoomState, UserState, Write},
 };
 
@@ -42,12 +42,25 @@ impl Memory {
             }
             Write::PutMember(member) => {
                 if let Some(live) = self.room(member.room) {
-                    live.facts.write().members.insert(member.user, member);
+                    let members = &mut live.facts.write().members;
+                    // How far they have read may have moved since this was decided.
+                    let read = members.get(&member.user).map_or(member.read, |m| m.read);
+                    members.insert(member.user, Member { read, ..member });
                 }
             }
             Write::DeleteMember(room, user) => {
                 if let Some(live) = self.room(room) {
                     live.facts.write().members.remove(&user);
+                }
+            }
+            Write::Read(reads) => {
+                for Read { room, user, upto } in reads {
+                    // Not there: read again from the store when somebody needs it.
+                    if let Some(live) = self.room(room)
+                        && let Some(member) = live.facts.write().members.get_mut(&user)
+                    {
+                        member.read = upto;
+                    }
                 }
             }
             Write::InsertSession(session) => {
@@ -178,7 +191,9 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteAddressBan(_)
         | Write::PutHold(_)
         | Write::DeleteHold(_) => Some(LogId::Control),
-        Write::InsertSession(_)
+        // Nobody decides about others by it, and one's own is moved one at a time.
+        Write::Read(_)
+        | Write::InsertSession(_)
         | Write::UpdateSession(_)
         | Write::InsertCode(_)
         | Write::TakeCode(_)

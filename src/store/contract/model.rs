@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     id::{RedactionId, ReportId, SessionId},
-    model::{Code, CodeKind, Deletion, Edit, Report, Sanction, SanctionKind, Session},
+    model::{Code, CodeKind, Deletion, Edit, Read, Report, Sanction, SanctionKind, Session},
 };
 
 /// How many of each thing there are to act on: few, so that acts meet.
@@ -50,6 +50,11 @@ enum Step {
         out: bool,
         room: u8,
         user: u8,
+    },
+    Read {
+        room: u8,
+        user: u8,
+        seq: u8,
     },
     Session {
         new: bool,
@@ -111,6 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => (any::<bool>(), few(), few())
             .prop_map(|(out, room, user)| Step::Member { out, room, user }),
+        1 => (few(), few(), few()).prop_map(|(room, user, seq)| Step::Read { room, user, seq }),
         2 => (any::<bool>(), few(), few(), 1..4u8)
             .prop_map(|(new, id, user, version)| Step::Session { new, id, user, version }),
         1 => (few(), maybe()).prop_map(|(user, except)| Step::EndSessions { user, except }),
@@ -201,6 +207,14 @@ fn write_of(step: &Step) -> Option<Write> {
             room,
             user,
         } => Write::PutMember(member(room_id(room), user_id(user))),
+        Step::Read { room, user, seq } => Write::Read(vec![Read {
+            room: room_id(room),
+            user: user_id(user),
+            upto: Marker {
+                seq: seq.into(),
+                n: seq.into(),
+            },
+        }]),
         Step::Session {
             new,
             id,

@@ -8,8 +8,8 @@ use crate::{
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
         Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
-        Permissions, Purge, Redaction, RedactionDetail, Report, ReportState, Role, RoomRules, Run,
-        RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
+        Permissions, Purge, Read, Redaction, RedactionDetail, Report, ReportState, Role, RoomRules,
+        Run, RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
     },
     store::raw::{Digest, Row, Table, Value},
 };
@@ -75,7 +75,7 @@ const SUMS: [(Table, u64, &str); 17] = [
     (
         Table::Members,
         4,
-        "cfffb22cbe65007fa46942f2b4a479b2957e5e70c6ad1b826a12656cda28890b",
+        "8c6cc271f9f4f6e5ac4b3b4f4555c087421a4ceec1f7ec281e1a798ae64d8044",
     ),
     (
         Table::Entries,
@@ -100,7 +100,7 @@ const SUMS: [(Table, u64, &str); 17] = [
     (
         Table::Users,
         3,
-        "8bf18d18dc8761cec1c3b2c066645daccc09b79229fdc5e3d6076a9f5a77ce7d",
+        "1c2580afa84ce80e627964eb259a8a102075182836c3a8789ec19d619cf2783a",
     ),
 ];
 

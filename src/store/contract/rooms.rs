@@ -3,7 +3,10 @@
 use std::{cell::Cell, collections::BTreeSet};
 
 use super::*;
-use crate::store::{RoomRow, Scope};
+use crate::{
+    model::Read,
+    store::{RoomRow, Scope},
+};
 
 pub(in crate::store) async fn keeps_public_names_unique(place: &impl Place) {
     let store = place.open().await;
@@ -238,4 +241,62 @@ pub(in crate::store) async fn lists_members_by_name(place: &impl Place) {
         store.list_members(RoomId::new(NOW), None, 9).await.unwrap(),
         []
     );
+}
+
+pub(in crate::store) async fn keeps_how_far_members_have_read(place: &impl Place) {
+    let marker = |seq| Marker { seq, n: seq - 1 };
+    let store = place.open().await;
+    let room = room("general", RoomKind::Private);
+    let (ana, ben, cat) = (UserId::new(NOW), UserId::new(NOW), UserId::new(NOW));
+    let new = |user| Member {
+        read: marker(3),
+        ..member(room.id, user)
+    };
+    let mut all = vec![Write::InsertRoom(room.clone())];
+    all.extend([ana, ben].map(|user| Write::PutMember(new(user))));
+    put(&*store, all).await;
+    let read = |user, seq| Read {
+        room: room.id,
+        user,
+        upto: marker(seq),
+    };
+    // One who is not there makes no difference to the others, and does not come in by it.
+    put(
+        &*store,
+        [Write::Read(vec![read(cat, 9), read(ben, 7), read(ana, 5)])],
+    )
+    .await;
+    put(&*store, [Write::Read(Vec::new())]).await;
+    // It can go back, and is none of a role's business.
+    let promoted = Member {
+        role: RoomRole::Owner,
+        ..new(ana)
+    };
+    put(
+        &*store,
+        [Write::Read(vec![read(ben, 1)]), Write::PutMember(promoted)],
+    )
+    .await;
+    store.close().await;
+    drop(store);
+
+    let store = place.open().await;
+    let with = |member: Member, seq| Member {
+        read: marker(seq),
+        ..member
+    };
+    let mut members = [with(promoted, 5), with(new(ben), 1)];
+    members.sort_by_key(|m| m.user);
+    let state = store.load_room(room.id).await.unwrap().unwrap();
+    assert_eq!(state.members, members);
+    let mine = store.list_rooms(Scope::Of(ana), None, 9).await.unwrap();
+    assert_eq!(mine[0].member, Some(with(promoted, 5)));
+    // Whoever comes again begins anew.
+    let again = [
+        Write::DeleteMember(room.id, ana),
+        Write::PutMember(new(ana)),
+    ];
+    put(&*store, again).await;
+    let state = store.load_room(room.id).await.unwrap().unwrap();
+    assert!(state.members.contains(&new(ana)), "{:?}", state.members);
 }

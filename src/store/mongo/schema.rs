@@ -25,6 +25,7 @@ use super::{
         UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
+    members,
     presence::Presence,
 };
 use crate::{
@@ -38,13 +39,14 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
     |db, _| Box::pin(async move { take_back(db).await.map_err(store_error) }),
     |db, _| Box::pin(archive(db)),
     |db, _| Box::pin(validators::add(db, validators::OVERLAY)),
+    |db, _| Box::pin(members::have_read(db)),
 ];
 
 /// The newest schema: how many steps there are.

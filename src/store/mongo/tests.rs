@@ -3,6 +3,7 @@
 
 mod archive;
 mod faults;
+mod members;
 mod plans;
 mod starts;
 

@@ -13,13 +13,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     archive,
     documents::{
-        AddressBanDoc, CodeDoc, HoldDoc, KeyDoc, MemberDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc,
-        SanctionDoc, SessionDoc, SettingDoc, UserDoc, binary, date, hold_uuid, int, log_key,
-        room_uuid, session_uuid, user_uuid,
+        AddressBanDoc, CodeDoc, HoldDoc, KeyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc,
+        SessionDoc, SettingDoc, UserDoc, binary, date, hold_uuid, int, log_key, room_uuid,
+        session_uuid, user_uuid,
     },
     fault::{is_duplicate, within},
     logs::by,
-    overlay,
+    members, overlay,
     schema::{Collections, index},
     transact::Halt,
 };
@@ -42,10 +42,8 @@ pub(super) async fn apply(
         Write::UpdateUser(user) => put_user(db, session, &user.into(), false).await,
         Write::InsertRoom(room) => put_room(db, session, &room.into(), true).await,
         Write::UpdateRoom(room) => put_room(db, session, &room.into(), false).await,
-        Write::PutMember(member) => {
-            let of = doc! { "room": room_uuid(member.room), "user": user_uuid(member.user) };
-            put(&db.members, session, of, &MemberDoc::from(member)).await
-        }
+        Write::PutMember(member) => members::put(db, session, member).await,
+        Write::Read(reads) => members::read(db, session, reads).await,
         Write::DeleteMember(room, user) => {
             let of = doc! { "room": room_uuid(*room), "user": user_uuid(*user) };
             within(db.members.delete_one(of).session(session)).await?;

@@ -39,13 +39,12 @@ pub(super) const ROOM_IDS_OF: &str =
     "SELECT m.room FROM member m CROSS JOIN room r ON r.id = m.room
      WHERE m.user = ?1 AND r.deleted_at IS NULL ORDER BY m.room";
 
-pub(super) const MEMBER: &str =
-    "SELECT room, user, role, since, at FROM member WHERE room = ?1 AND user = ?2";
-pub(super) const MEMBERS: &str =
-    "SELECT room, user, role, since, at FROM member WHERE room = ?1 ORDER BY user";
+pub(super) const MEMBER: &str = "SELECT room, user, role, since, at, read_seq, read_n FROM member WHERE room = ?1 AND user = ?2";
+pub(super) const MEMBERS: &str = "SELECT room, user, role, since, at, read_seq, read_n FROM member WHERE room = ?1 ORDER BY user";
 pub(super) const MEMBER_COUNT: &str = "SELECT count(*) FROM member WHERE room = ?1";
 /// The member's columns come first; `role` of both is told apart by position.
-pub(super) const MEMBERS_BY_NAME: &str = "SELECT m.room, m.user, m.role, m.since, m.at
+pub(super) const MEMBERS_BY_NAME: &str =
+    "SELECT m.room, m.user, m.role, m.since, m.at, m.read_seq, m.read_n
      FROM member m CROSS JOIN user u ON u.id = m.user
      WHERE m.room = ?1 AND u.name > ?2 ORDER BY u.name LIMIT ?3";
 

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     clock::Millis,
     id::{EntryId, LogId, RoomId, SessionId, UserId},
-    model::{Code, Entry, Head, Key, Member, Room, Session, Txn, User},
+    model::{Code, Entry, Head, Key, Marker, Member, Room, Session, Txn, User},
     store::{Error, payload},
 };
 
@@ -124,6 +124,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         role: named(row, "role")?,
         status: named(row, "status")?,
         bot: row.get("bot")?,
+        presence: row.get("presence")?,
         password: row.get("password")?,
         created_at: Millis(row.get("created_at")?),
     })
@@ -144,7 +145,7 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<Room> {
     })
 }
 
-/// A member, from `room, user, role, since, at` as the first columns.
+/// A member, from `room, user, role, since, at, read_seq, read_n` as the first columns.
 pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     Ok(Member {
         room: RoomId::from_bytes(row.get(0)?),
@@ -152,6 +153,10 @@ pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
         role: parsed(row, 2, FromStr::from_str)?,
         since: number(row, 3)?,
         at: Millis(row.get(4)?),
+        read: Marker {
+            seq: number(row, 5)?,
+            n: number(row, 6)?,
+        },
     })
 }
 

@@ -31,6 +31,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/overlay.sql"),
     include_str!("schema/archive.sql"),
     include_str!("schema/edits.sql"),
+    include_str!("schema/read.sql"),
+    include_str!("schema/presence.sql"),
 ];
 
 /// What a connection is for.

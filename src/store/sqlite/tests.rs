@@ -1,5 +1,7 @@
 //! What is particular to SQLite; the rest is the contract's.
 
+mod members;
+
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;

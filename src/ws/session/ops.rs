@@ -75,6 +75,9 @@ impl Session {
             Request::Delete(delete) => self.delete(id, delete),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
+            Request::Read(read) => self.read(id, read),
+            Request::Typing(typing) => self.typing(id, typing),
+            Request::Presence(presence) => self.presence(id, presence),
             Request::Refresh(refresh) => self.refresh(id, refresh.token),
             Request::Ping => self.outbox.push(reply::ok(id, serde_json::json!({}))),
         }
@@ -265,7 +268,7 @@ impl Session {
 
     /// The room that is meant, as far as it can be told without asking the store: by id, or by a name that
     /// meant this room before and that it, being one's own, still has.
-    fn named(&self, room: &str) -> Option<RoomId> {
+    pub(super) fn named(&self, room: &str) -> Option<RoomId> {
         if let Ok(id) = room.parse() {
             return Some(id);
         }

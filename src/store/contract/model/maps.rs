@@ -102,7 +102,16 @@ impl Model {
                 self.rooms.insert(room.id, room);
             }
             Write::PutMember(member) => {
-                self.members.insert((member.room, member.user), member);
+                let key = (member.room, member.user);
+                let read = self.members.get(&key).map_or(member.read, |m| m.read);
+                self.members.insert(key, Member { read, ..member });
+            }
+            Write::Read(reads) => {
+                for read in reads {
+                    if let Some(member) = self.members.get_mut(&(read.room, read.user)) {
+                        member.read = read.upto;
+                    }
+                }
             }
             Write::DeleteMember(room, user) => {
                 self.members.remove(&(room, user));

@@ -170,6 +170,7 @@ pub(super) fn people() -> Vec<Write> {
     let eve = User {
         id: user_id(9),
         bot: true,
+        presence: false,
         ..user("eve")
     };
     let rules = RoomRules {
@@ -197,6 +198,12 @@ pub(super) fn people() -> Vec<Write> {
     let members = [(3, 1), (3, 200), (2, 200), (3, 9)];
     let members = members.map(|(room, user)| member(room_id(room), user_id(user)));
     all.extend(members.map(Write::PutMember));
+    let upto = Marker { seq: 7, n: 5 };
+    all.push(Write::Read(vec![Read {
+        room: room_id(3),
+        user: user_id(9),
+        upto,
+    }]));
     all
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{date, int, millis, number, parsed, parsed_optional, room_uuid, user_uuid};
 use crate::{
     id::{RoomId, UserId},
-    model::{Member, Room, RoomKind, RoomRules, User},
+    model::{Marker, Member, Room, RoomKind, RoomRules, User},
     store::Error,
 };
 
@@ -30,6 +30,13 @@ pub(in super::super) struct UserDoc {
     email_login: bool,
     #[serde(default)]
     bot: bool,
+    #[serde(default = "yes")]
+    presence: bool,
+}
+
+/// What people did not say otherwise.
+fn yes() -> bool {
+    true
 }
 
 impl From<&User> for UserDoc {
@@ -47,6 +54,7 @@ impl From<&User> for UserDoc {
             created_at: date(user.created_at),
             email_login: user.email_login,
             bot: user.bot,
+            presence: user.presence,
         }
     }
 }
@@ -65,6 +73,7 @@ impl TryFrom<UserDoc> for User {
             status: parsed(&doc.status)?,
             password: doc.password,
             bot: doc.bot,
+            presence: doc.presence,
             created_at: millis(doc.created_at),
         })
     }
@@ -140,6 +149,10 @@ pub(in super::super) struct MemberDoc {
     role: String,
     since: i64,
     at: DateTime,
+    #[serde(default)]
+    read_seq: i64,
+    #[serde(default)]
+    read_n: i64,
 }
 
 impl From<&Member> for MemberDoc {
@@ -150,6 +163,8 @@ impl From<&Member> for MemberDoc {
             role: member.role.as_str().to_owned(),
             since: int(member.since),
             at: date(member.at),
+            read_seq: int(member.read.seq),
+            read_n: int(member.read.n),
         }
     }
 }
@@ -164,6 +179,10 @@ impl TryFrom<MemberDoc> for Member {
             role: parsed(&doc.role)?,
             since: number(doc.since)?,
             at: millis(doc.at),
+            read: Marker {
+                seq: number(doc.read_seq)?,
+                n: number(doc.read_n)?,
+            },
         })
     }
 }

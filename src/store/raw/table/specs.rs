@@ -219,6 +219,8 @@ pub(super) const MEMBERS: Spec = Spec {
         text::<RoomRole>("role"),
         field("since", Kind::Int),
         time("at"),
+        field("read_seq", Kind::Int).or(Absent::Int(0)),
+        field("read_n", Kind::Int).or(Absent::Int(0)),
     ],
     derived: &[],
 };
@@ -332,6 +334,7 @@ pub(super) const USERS: Spec = Spec {
         free("password"),
         time("created_at"),
         field("bot", Kind::Bool).or(Absent::Int(0)),
+        field("presence", Kind::Bool).or(Absent::Int(1)),
     ],
     derived: &[Derived {
         mongo: "login_email",

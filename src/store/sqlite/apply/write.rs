@@ -12,17 +12,17 @@ use super::{
 use crate::{
     id::{LogId, RoomId, SessionId, UserId},
     model::{
-        Code, DeviceName, DisplayName, Email, Key, Member, Report, Room, RoomKind, Session, Title,
-        Topic, User,
+        Code, DeviceName, DisplayName, Email, Key, Member, Read, Report, Room, RoomKind, Session,
+        Title, Topic, User,
     },
     store::{Outcome, Write, payload},
 };
 
 const INSERT_USER: &str = "INSERT INTO user (id, name, display_name, email, email_login, role, status, password, created_at,
-             bot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+             bot, presence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const UPDATE_USER: &str =
     "UPDATE user SET name = ?2, display_name = ?3, email = ?4, email_login = ?5, role = ?6,
-             status = ?7, password = ?8, created_at = ?9, bot = ?10 WHERE id = ?1";
+             status = ?7, password = ?8, created_at = ?9, bot = ?10, presence = ?11 WHERE id = ?1";
 const INSERT_ROOM: &str =
     "INSERT INTO room (id, name, kind, title, topic, history, owner, created_at, deleted_at, rules)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -56,6 +56,7 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::InsertRoom(room) => put_room(conn, room, INSERT_ROOM),
         Write::UpdateRoom(room) => put_room(conn, room, UPDATE_ROOM),
         Write::PutMember(member) => put_member(conn, member),
+        Write::Read(reads) => read(conn, reads),
         Write::DeleteMember(room, user) => {
             conn.prepare_cached("DELETE FROM member WHERE room = ?1 AND user = ?2")?
                 .execute(params![room.as_bytes(), user.as_bytes()])?;
@@ -178,6 +179,7 @@ fn put_user(conn: &Connection, user: &User, sql: &str) -> Result<(), Halt> {
         user.password,
         user.created_at.0,
         user.bot,
+        user.presence,
     ]);
     match done {
         Err(e) if is_constraint(&e) => {
@@ -231,7 +233,8 @@ fn put_room(conn: &Connection, room: &Room, sql: &str) -> Result<(), Halt> {
 
 fn put_member(conn: &Connection, member: &Member) -> Result<(), Halt> {
     conn.prepare_cached(
-        "INSERT INTO member (room, user, role, since, at) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO member (room, user, role, since, at, read_seq, read_n)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (room, user)
          DO UPDATE SET role = excluded.role, since = excluded.since, at = excluded.at",
     )?
@@ -241,7 +244,24 @@ fn put_member(conn: &Connection, member: &Member) -> Result<(), Halt> {
         member.role.as_str(),
         int(member.since),
         member.at.0,
+        int(member.read.seq),
+        int(member.read.n),
     ])?;
+    Ok(())
+}
+
+fn read(conn: &Connection, reads: &[Read]) -> Result<(), Halt> {
+    let mut update = conn.prepare_cached(
+        "UPDATE member SET read_seq = ?3, read_n = ?4 WHERE room = ?1 AND user = ?2",
+    )?;
+    for Read { room, user, upto } in reads {
+        update.execute(params![
+            room.as_bytes(),
+            user.as_bytes(),
+            int(upto.seq),
+            int(upto.n)
+        ])?;
+    }
     Ok(())
 }
 

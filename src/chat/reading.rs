@@ -1,0 +1,444 @@
+//! Reading: up to where somebody has read a room, on whichever of their devices.
+//!
+//! A reader says so often, and only the last of it matters. So what somebody says about a room within a second
+//! after it was written down is kept until that second is over, and the last of it is written down then, for
+//! everyone together; all of it is answered with what came of it. What was answered is durable.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::Chat;
+use crate::{
+    id::{LogId, RoomId, UserId},
+    log::{Draft, LiveRoom, refuse},
+    model::{Caller, Head, Marker, Pass, Read, Refusal},
+    rights::{self, InRoom},
+    store::{self, Write},
+};
+
+/// How long what somebody says about a room waits after it was written down, at most once in so long.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many are written down together: other requests wait for that, so not too many.
+const TOGETHER: usize = 256;
+/// How many people, in so many rooms, may be waiting or have been written down just now (about 200 bytes
+/// each); one more is told to come back.
+const MOST: usize = 65_536;
+/// How many places in logs are looked up at a time.
+const LOOKS: usize = 8;
+
+/// Somebody has read a room.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRead {
+    /// Which.
+    pub room: RoomId,
+    /// Up to and with this `seq`.
+    pub seq: u64,
+    /// Whether it may go back to there, so that what comes after it is unread again.
+    pub back: bool,
+}
+
+/// Up to where somebody has read a room, and where that stands.
+#[derive(Clone, Copy, Debug)]
+pub struct HasRead {
+    /// Which.
+    pub room: RoomId,
+    /// Up to where.
+    pub read: Marker,
+    /// Where its log stands.
+    pub head: Head,
+}
+
+/// Takes the answer. It must not wait.
+pub type Answer = Box<dyn FnOnce(Result<HasRead, Refusal>) + Send>;
+
+/// Where somebody wants to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// Here, or where they are, if that is further.
+    AtLeast(u64),
+    /// Here.
+    Just(u64),
+}
+
+impl Want {
+    /// First this, then that.
+    fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (_, Self::Just(_)) => next,
+            (Self::AtLeast(a), Self::AtLeast(b)) => Self::AtLeast(a.max(b)),
+            (Self::Just(a), Self::AtLeast(b)) => Self::Just(a.max(b)),
+        }
+    }
+
+    fn seq(self) -> u64 {
+        match self {
+            Self::AtLeast(seq) | Self::Just(seq) => seq,
+        }
+    }
+
+    /// The same, for where that really is.
+    fn at(self, seq: u64) -> Self {
+        match self {
+            Self::AtLeast(_) => Self::AtLeast(seq),
+            Self::Just(_) => Self::Just(seq),
+        }
+    }
+
+    /// Whether somebody who is here has to go elsewhere.
+    fn moves(self, from: u64) -> bool {
+        match self {
+            Self::AtLeast(seq) => seq > from,
+            Self::Just(seq) => seq != from,
+        }
+    }
+}
+
+type Key = (RoomId, UserId);
+
+/// What somebody says about a room.
+struct Asked {
+    pass: Pass,
+    want: Want,
+    answers: Vec<Answer>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Who waits; none is asked of those who were written down just now and have said nothing since.
+    asked: HashMap<Key, Option<Asked>>,
+    /// Those who can be written down.
+    ready: VecDeque<Key>,
+    /// Those who have to wait, and until when, the first first.
+    held: VecDeque<(Instant, Key)>,
+    /// Whether somebody sees to them.
+    tended: bool,
+}
+
+/// Who says that they have read.
+pub struct Reading {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").finish_non_exhaustive()
+    }
+}
+
+impl Reading {
+    /// Nobody says anything yet. What there is to do is done on `tasks`, and without waiting once the server
+    /// is `stopping`.
+    pub fn new(tasks: TaskTracker, stopping: CancellationToken) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            news: Notify::new(),
+            tasks,
+            stopping,
+        }
+    }
+
+    /// Takes note; true when somebody has to begin to see to it.
+    fn add(&self, key: Key, pass: Pass, want: Want, answer: Answer) -> bool {
+        let mut guard = self.waiting.lock();
+        let waiting = &mut *guard;
+        if waiting.asked.len() >= MOST && !waiting.asked.contains_key(&key) {
+            drop(guard);
+            answer(Err(Refusal::Busy));
+            return false;
+        }
+        let ready = &mut waiting.ready;
+        let slot = waiting.asked.entry(key).or_insert_with(|| {
+            ready.push_back(key);
+            None
+        });
+        if let Some(asked) = slot {
+            asked.pass = pass;
+            asked.want = asked.want.then(want);
+            asked.answers.push(answer);
+        } else {
+            let answers = vec![answer];
+            *slot = Some(Asked {
+                pass,
+                want,
+                answers,
+            });
+        }
+        let begin = !std::mem::replace(&mut waiting.tended, true);
+        drop(guard);
+        self.news.notify_one();
+        begin
+    }
+
+    /// Those who can be written down now; or until when there is nobody; or that there is nobody left.
+    fn next(&self) -> Next {
+        let (now, stopping) = (Instant::now(), self.stopping.is_cancelled());
+        let mut guard = self.waiting.lock();
+        let waiting = &mut *guard;
+        while let Some((due, key)) = waiting.held.front().copied() {
+            if due > now && !stopping {
+                break;
+            }
+            waiting.held.pop_front();
+            if waiting.asked.get(&key).is_some_and(Option::is_some) {
+                waiting.ready.push_back(key);
+            } else {
+                waiting.asked.remove(&key);
+            }
+        }
+        let mut batch = Vec::new();
+        while batch.len() < TOGETHER
+            && let Some(key) = waiting.ready.pop_front()
+        {
+            let asked = waiting.asked.get_mut(&key).and_then(Option::take);
+            batch.extend(asked.map(|asked| (key, asked)));
+        }
+        if !batch.is_empty() {
+            let due = now + EVERY;
+            let held = batch.iter().map(|(key, _)| (due, *key));
+            waiting.held.extend(held);
+            return Next::Write(batch);
+        }
+        if let Some((due, _)) = waiting.held.front() {
+            return Next::Wait(*due);
+        }
+        waiting.tended = false;
+        Next::Nobody
+    }
+}
+
+enum Next {
+    Write(Vec<(Key, Asked)>),
+    Wait(Instant),
+    Nobody,
+}
+
+/// Somebody on their way to where they want to be.
+struct Step {
+    key: Key,
+    pass: Pass,
+    want: Want,
+    /// Where that is; the same as they are, when they need not go.
+    to: Result<Marker, Refusal>,
+    answers: Vec<Answer>,
+}
+
+impl Chat {
+    /// Notes that somebody has read a room up to somewhere; answers when that is durable.
+    pub async fn read(&self, caller: &Caller, new: NewRead) -> Result<HasRead, Refusal> {
+        let (tx, rx) = oneshot::channel();
+        let answer = Box::new(move |done| drop(tx.send(done)));
+        let (room, _) = self.seen(caller, new.room).await?;
+        self.note_read(caller, &room, new, answer);
+        rx.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    /// The same for a room in memory, without waiting.
+    pub fn note_read(&self, caller: &Caller, room: &LiveRoom, new: NewRead, answer: Answer) {
+        if let Err(refusal) = self.may_note(caller, room, new) {
+            return answer(Err(refusal));
+        }
+        let want = if new.back {
+            Want::Just(new.seq)
+        } else {
+            Want::AtLeast(new.seq)
+        };
+        let key = (new.room, caller.user);
+        if self.reading.add(key, caller.pass(), want, answer) {
+            let chat = self.clone();
+            self.reading.tasks.spawn(chat.tend_reading());
+        }
+    }
+
+    fn may_note(&self, caller: &Caller, room: &LiveRoom, new: NewRead) -> Result<(), Refusal> {
+        let user = self.log.user_in_memory(caller.user);
+        let user = user.ok_or(Refusal::Unavailable)?;
+        let now = self.clock.now();
+        user.with(|person| {
+            rights::may_in_room(&person.who(caller.scopes, now), &room.facts(), InRoom::Read)
+        })?;
+        if new.seq > room.head().seq {
+            let why = "this room has no such entry yet";
+            return Err(Refusal::field("seq", why));
+        }
+        Ok(())
+    }
+
+    /// Writes down what readers say until nobody says anything any more.
+    async fn tend_reading(self) {
+        let reading = Arc::clone(&self.reading);
+        loop {
+            match reading.next() {
+                Next::Write(batch) => self.write_down(batch).await,
+                Next::Wait(until) => {
+                    tokio::select! {
+                        biased;
+                        () = reading.stopping.cancelled() => {}
+                        () = reading.news.notified() => {}
+                        () = sleep_until(until) => {}
+                    }
+                }
+                Next::Nobody => return,
+            }
+        }
+    }
+
+    async fn write_down(&self, batch: Vec<(Key, Asked)>) {
+        let steps = batch.into_iter().map(|(key, asked)| async move {
+            let to = self.look_up(key, asked.want).await;
+            let Asked {
+                pass,
+                want,
+                answers,
+            } = asked;
+            Step {
+                key,
+                pass,
+                want,
+                to,
+                answers,
+            }
+        });
+        let mut steps: Vec<Step> = stream::iter(steps).buffered(LOOKS).collect().await;
+        let plan: Vec<_> = steps
+            .iter()
+            .map(|s| (s.key, s.pass, s.want, s.to.clone()))
+            .collect();
+        let outcome = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&outcome);
+        let done = self.log.append(&[], None, move |draft| {
+            let mut reads = Vec::new();
+            let come_to = plan.iter().map(|(key, pass, want, to)| {
+                let to = to.clone()?;
+                let (from, floor) = may_move(draft, *key, *pass)?;
+                // They may have come anew since it was looked up where that is.
+                if !want.at(to.seq).moves(from.seq) || to.seq < floor {
+                    return Ok((from, false));
+                }
+                let (room, user) = *key;
+                reads.push(Read {
+                    room,
+                    user,
+                    upto: to,
+                });
+                Ok((to, true))
+            });
+            *told.lock() = come_to.collect();
+            if !reads.is_empty() {
+                draft.write(Write::Read(reads));
+            }
+            Ok(())
+        });
+        let done = done.await;
+        let outcome: Vec<Result<(Marker, bool), Refusal>> = std::mem::take(&mut *outcome.lock());
+        let mut outcome = outcome.into_iter();
+        for step in steps.drain(..) {
+            // Without a turn there is no outcome.
+            let came = outcome.next().unwrap_or(Err(Refusal::Unavailable));
+            let came = came.and_then(|(read, moved)| match &done {
+                Err(e) if moved => Err(e.clone().into()),
+                _ => Ok(read),
+            });
+            let room = step.key.0;
+            let head = self.log.room_in_memory(room).map(|live| live.head());
+            let came = came.map(|read| HasRead {
+                room,
+                read,
+                head: head.unwrap_or_default(),
+            });
+            for answer in step.answers {
+                answer(came.clone());
+            }
+        }
+    }
+
+    /// The place that somebody wants to be at.
+    async fn look_up(&self, (id, user): Key, want: Want) -> Result<Marker, Refusal> {
+        // Who decides needs them in memory.
+        self.user(user).await?;
+        let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+        let (from, floor) = {
+            let facts = room.facts();
+            let member = facts.members.get(&user).copied();
+            let member = member.ok_or(Refusal::NotFound("room"))?;
+            (member.read, rights::floor(&facts.room, member))
+        };
+        // What lies before one's time is not there to be unread.
+        let seq = want.seq().max(floor);
+        let head = room.head();
+        if !want.moves(from.seq) {
+            return Ok(from);
+        }
+        let n = if seq >= head.seq {
+            head.n
+        } else if seq == 0 {
+            0
+        } else {
+            self.n_at(id.into(), seq, head).await?
+        };
+        let seq = seq.min(head.seq);
+        Ok(Marker { seq, n })
+    }
+
+    /// The number of messages of a log up to a place in it. Where that cannot be read any more, what lies from
+    /// there to the next that can counts as well: nobody is to be told of what they cannot read.
+    async fn n_at(&self, log: LogId, seq: u64, head: Head) -> Result<u64, Refusal> {
+        match self.store.entry(log, seq).await {
+            Ok(Some(entry)) => return Ok(entry.n),
+            Ok(None) | Err(store::Error::Damaged(_)) => {}
+            Err(e) => return Err(refuse(&e)),
+        }
+        let next = self.store.entries(log, seq, head.seq, 1, usize::MAX).await;
+        let next = next.map_err(|e| refuse(&e))?;
+        let next = next.first();
+        Ok(next.map_or(head.n, |e| e.n - u64::from(e.payload.is_message())))
+    }
+}
+
+/// Whether somebody may still read a room, as of this turn.
+/// Answers where they are, and before what they cannot go.
+fn may_move(draft: &Draft<'_>, (id, user): Key, pass: Pass) -> Result<(Marker, u64), Refusal> {
+    let room = draft.room(id)?;
+    let facts = room.facts();
+    draft.authorise_pass(pass, |who| {
+        rights::may_in_room(who, &facts, InRoom::Read).map(drop)
+    })?;
+    let member = facts.members.get(&user).copied();
+    let member = member.ok_or(Refusal::NotFound("room"))?;
+    Ok((member.read, rights::floor(&facts.room, member)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Want::{AtLeast, Just};
+
+    #[test]
+    fn the_last_of_what_is_said_counts_and_never_goes_back_unasked() {
+        for (first, next, both) in [
+            (AtLeast(5), AtLeast(3), AtLeast(5)),
+            (AtLeast(3), AtLeast(5), AtLeast(5)),
+            (AtLeast(5), Just(3), Just(3)),
+            (Just(3), AtLeast(5), Just(5)),
+            (Just(5), AtLeast(3), Just(5)),
+            (Just(3), Just(4), Just(4)),
+        ] {
+            assert_eq!(first.then(next), both, "{first:?}, {next:?}");
+        }
+        assert!(AtLeast(5).moves(4) && !AtLeast(5).moves(5) && !AtLeast(5).moves(6));
+        assert!(Just(5).moves(4) && !Just(5).moves(5) && Just(5).moves(6));
+    }
+}

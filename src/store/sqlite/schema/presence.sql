@@ -1,0 +1,3 @@
+-- Whether others may be told that somebody is there.
+
+ALTER TABLE user ADD COLUMN presence INTEGER NOT NULL DEFAULT 1;
