@@ -33,7 +33,8 @@ async fn who_was_there_before_has_read_all() {
         "ALTER TABLE member DROP COLUMN read_seq; ALTER TABLE member DROP COLUMN read_n;",
     )
     .unwrap();
-    db.execute_batch(include_str!("../schema/read.sql")).unwrap();
+    db.execute_batch(include_str!("../schema/read.sql"))
+        .unwrap();
     let read = |room: RoomId| {
         let of = "SELECT read_seq, read_n FROM member WHERE room = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
