@@ -40,29 +40,13 @@ impl Memory {
                     live.facts.write().room = room;
                 }
             }
-            Write::PutMember(member) => {
-                if let Some(live) = self.room(member.room) {
-                    let members = &mut live.facts.write().members;
-                    // How far they have read may have moved since this was decided.
-                    let read = members.get(&member.user).map_or(member.read, |m| m.read);
-                    members.insert(member.user, Member { read, ..member });
-                }
-            }
+            Write::PutMember(member) => self.put_member(member),
             Write::DeleteMember(room, user) => {
                 if let Some(live) = self.room(room) {
                     live.facts.write().members.remove(&user);
                 }
             }
-            Write::Read(reads) => {
-                for Read { room, user, upto } in reads {
-                    // Not there: read again from the store when somebody needs it.
-                    if let Some(live) = self.room(room)
-                        && let Some(member) = live.facts.write().members.get_mut(&user)
-                    {
-                        member.read = upto;
-                    }
-                }
-            }
+            Write::Read(reads) => self.read(reads),
             Write::InsertSession(session) => {
                 if let Some(live) = self.user(session.user) {
                     live.facts.write().1.push((&session).into());
@@ -118,6 +102,26 @@ impl Memory {
             | Write::PutRun(_)
             | Write::PutKey(_)
             | Write::SetEpoch(_) => {}
+        }
+    }
+
+    fn put_member(&self, member: Member) {
+        if let Some(live) = self.room(member.room) {
+            let members = &mut live.facts.write().members;
+            // How far they have read may have moved since this was decided.
+            let read = members.get(&member.user).map_or(member.read, |m| m.read);
+            members.insert(member.user, Member { read, ..member });
+        }
+    }
+
+    fn read(&self, reads: Vec<Read>) {
+        for Read { room, user, upto } in reads {
+            // Not there: read again from the store when somebody needs it.
+            if let Some(live) = self.room(room)
+                && let Some(member) = live.facts.write().members.get_mut(&user)
+            {
+                member.read = upto;
+            }
         }
     }
 

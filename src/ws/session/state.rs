@@ -59,13 +59,11 @@ impl Session {
             }
         }
         let Some(room) = presence.room else {
-            return match presence.state {
-                Some(_) => self.outbox.push(reply::ok(id, json!({}))),
-                None => {
-                    let why = "name the room you share with them, or your own `state`";
-                    self.refuse(id, &Refusal::field("room", why));
-                }
-            };
+            if presence.state.is_some() {
+                return self.outbox.push(reply::ok(id, json!({})));
+            }
+            let why = "name the room you share with them, or your own `state`";
+            return self.refuse(id, &Refusal::field("room", why));
         };
         let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
         let connection = Arc::clone(&known.connection);
