@@ -213,6 +213,8 @@ async fn open_doors(
     let router = http::router(app, core.desk(Some(address)), upgrades);
     app.tasks
         .spawn(listen::run(Arc::clone(app), socket, router));
+    let reach = admin::reach::warn(config.admin.clone(), path.clone());
+    app.tasks.spawn(reach);
     app.tasks.spawn(upkeep(core.app.clone()));
     app.tasks.spawn(told::watch_store(Arc::clone(app)));
     app.tasks.spawn(erase::run(app.redact.clone()));

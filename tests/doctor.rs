@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
 
 use serde_json::Value;
 
-use crate::support::{Output, Server, run};
+use crate::support::{Output, Server, mongodb_uri, on_mongodb, run};
 
 /// What a check found, of `--json`.
 #[track_caller]
@@ -131,4 +131,75 @@ async fn settings_that_do_not_read_are_a_problem_each() {
     ] {
         assert!(told.contains(place), "{report:#}");
     }
+}
+
+#[tokio::test]
+async fn who_has_a_level_and_cannot_get_to_the_socket_is_told() {
+    // The directory of the socket is for its owner alone, as every directory of a test.
+    let server = Server::builder()
+        .set("admin.view", "[\"gid:3999999998\"]")
+        .set("admin.operate", "[\"uid:0\"]")
+        .start()
+        .await;
+    server
+        .process()
+        .logged("admin.view names gid:3999999998")
+        .await;
+    let report = server.cli_set(&["doctor", "--json"]).await.json();
+    let levels = check(&report, "levels")["what"].as_str().expect("words");
+    assert!(levels.starts_with("own: root"), "{levels}");
+    assert!(
+        levels.ends_with("operate: uid:0; view: gid:3999999998"),
+        "{levels}"
+    );
+    let checks = report["checks"].as_array().expect("checks");
+    let stopped = checks
+        .iter()
+        .find(|it| it["check"] == "socket" && it["verdict"] == "warning");
+    let stopped = stopped.unwrap_or_else(|| panic!("{report:#}"));
+    let (what, mend) = (&stopped["what"], &stopped["mend"]);
+    assert!(what.as_str().is_some_and(|it| it.contains("cannot enter")));
+    assert!(mend.as_str().is_some_and(|it| it.contains("chmod g+x")));
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_is_a_problem() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let args = [
+        "doctor",
+        "--json",
+        "--set",
+        "admin.operate=[\"group:no-such-x\"]",
+    ];
+    let report = problems(&run(dir.path(), &args, "").await);
+    let told = report.to_string();
+    assert!(
+        told.contains("sudo groupadd --system no-such-x"),
+        "{report:#}"
+    );
+}
+
+#[tokio::test]
+async fn the_members_of_a_mongodb_are_told_or_why_not() {
+    if mongodb_uri().is_none() {
+        return;
+    }
+    on_mongodb(async {
+        let server = Server::start().await;
+        let whole = server.cli_set(&["doctor", "--json"]).await;
+        let report: Value = serde_json::from_str(&whole.stdout).expect("a report");
+        let members = check(&report, "members");
+        assert_eq!(members["verdict"], "ok", "{report:#}");
+        let what = members["what"].as_str().expect("words");
+        assert!(what.contains("is primary"), "{what}");
+    })
+    .await;
+    // Nobody there.
+    let dir = tempfile::tempdir().expect("a directory");
+    let url = "store.url=mongodb://ana:s3cret@127.0.0.1:1/chat";
+    let args = ["doctor", "--json", "--set", url];
+    let report = problems(&run(dir.path(), &args, "").await);
+    let members = check(&report, "members");
+    assert_eq!(members["verdict"], "problem", "{report:#}");
+    assert!(!report.to_string().contains("s3cret"), "{report:#}");
 }

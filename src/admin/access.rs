@@ -5,6 +5,8 @@
 //! by the process's number is a race, and hidden from a service with `ProtectProc=`. So they are those of the
 //! user's account. To reach a socket with a group, the kernel wants that group of the process itself.
 
+pub mod reach;
+
 use std::{
     collections::HashMap,
     ffi::CString,

@@ -16,7 +16,10 @@ use crate::{
         self, Store,
         copy::{self, Mark, Report, Tell},
         lock::{Lock, lock_holder},
-        mongo::Mongo,
+        mongo::{
+            Mongo,
+            set::{self, ReplicaSet},
+        },
         raw::{Glance, Load, Table, Use},
         sqlite::{Options, Sqlite},
     },
@@ -184,6 +187,15 @@ impl Plan {
         destination.store().close().await;
         source.store().close().await;
         Ok(done?)
+    }
+}
+
+/// How the members of the MongoDB of the settings stand, as they tell it; none where the store is no MongoDB. Opens
+/// no store.
+pub async fn replica_set(config: &Config) -> Result<Option<ReplicaSet>, Error> {
+    match Location::of(config)? {
+        Location::Sqlite(_) => Ok(None),
+        Location::Mongo(url, _) => Ok(Some(set::look(url.expose()).await?)),
     }
 }
 

@@ -22,6 +22,7 @@ mod raw;
 mod records;
 mod schema;
 mod secret;
+pub mod set;
 mod settle;
 mod transact;
 mod writes;

@@ -1,8 +1,10 @@
 //! `chatd doctor`: whether everything around the server is as it should be, and what mends what is not.
 
+mod access;
 mod directory;
 mod finding;
 mod machine;
+mod members;
 mod network;
 mod page;
 mod seen;
@@ -23,8 +25,8 @@ use crate::{
 
 /// Check that everything around the server is as it should be
 ///
-/// Looks at settings, secrets, directories, disk, store, sockets, ports, proxies, limits, memory, clock and
-/// service, with or without a running server, and says for what is not right which command mends it.
+/// Looks at settings, secrets, directories, disk, store, the members of a MongoDB, sockets and who may use
+/// them, ports, proxies, limits, memory, clock and service, with or without a running server, and says for what is not right which command mends it.
 /// Changes nothing. Ends with 0 when all is well or there are only warnings, with 10 when there is a problem.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -89,12 +91,15 @@ fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
         seen.server(),
     ]);
     found.extend(seen.version());
-    found.push(seen.socket(&chatd::server::admin_socket(config)));
+    let socket = chatd::server::admin_socket(config);
+    found.push(seen.socket(&socket));
+    found.extend(access::access(config, &seen, &socket));
     found.extend(store::store(config, &seen));
+    found.extend(members::members(config));
     found.extend(network::ports(config, &seen));
     found.extend([
         network::exposure(config),
-        network::proxies(config),
+        network::proxies(config, &seen),
         network::registration(config, &seen),
         machine::files(config, &seen),
         machine::memory(config, &seen),

@@ -87,7 +87,7 @@ pub(super) async fn reach(url: &str, wait: Duration) -> Result<Reached, Error> {
 
 /// The URL's options. What it is wrong about is said without what is secret in it. That the names of servers
 /// cannot be looked up yet is nothing wrong.
-async fn parse(url: &str, patience: &mut Patience) -> Result<ClientOptions, Error> {
+pub(super) async fn parse(url: &str, patience: &mut Patience) -> Result<ClientOptions, Error> {
     let secrets = Secrets::of(url);
     loop {
         let fault = match ClientOptions::parse(url).await {
@@ -134,14 +134,14 @@ fn prepare(options: &mut ClientOptions) {
 }
 
 /// How long a start still waits, and whether it has said so.
-struct Patience {
+pub(super) struct Patience {
     wait: Duration,
     until: Instant,
     said: bool,
 }
 
 impl Patience {
-    fn new(wait: Duration) -> Self {
+    pub(super) fn new(wait: Duration) -> Self {
         Self {
             wait,
             until: Instant::now() + wait,

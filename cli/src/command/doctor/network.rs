@@ -9,8 +9,11 @@ use chatd::config::{Config, Registration};
 
 use super::{
     finding::Finding,
-    seen::{Seen, Server},
+    seen::{Crowd, Seen, Server},
 };
+
+/// From how many connections on it is worth a thought that nearly all come from one address.
+const CROWD: usize = 20;
 
 /// The ports: free for a server that is to start, or held by the one that runs.
 pub(super) fn ports(config: &Config, seen: &Seen) -> Vec<Finding> {
@@ -118,7 +121,7 @@ pub(super) fn exposure(config: &Config) -> Finding {
 }
 
 /// Whose word it takes for an address.
-pub(super) fn proxies(config: &Config) -> Finding {
+pub(super) fn proxies(config: &Config, seen: &Seen) -> Finding {
     const CHECK: &str = "proxies";
     let trusted = &config.http.trusted_proxies;
     if let Some(all) = trusted.iter().find(|it| it.prefix_len() == 0) {
@@ -141,8 +144,45 @@ pub(super) fn proxies(config: &Config) -> Finding {
             "set http.trusted_proxies to the addresses of your proxies",
         );
     }
+    if let Some(found) = seen.crowd.and_then(|it| hidden(config, it)) {
+        return found;
+    }
     let list: Vec<_> = trusted.iter().map(ToString::to_string).collect();
     Finding::ok(CHECK, format!("believed: {}", list.join(", ")))
+}
+
+/// Nearly everybody comes from one address: a proxy that is not believed, or one that does not say for whom it asks.
+fn hidden(config: &Config, crowd: Crowd) -> Option<Finding> {
+    const CHECK: &str = "proxies";
+    let Crowd { address, count, of } = crowd;
+    // A machine of one's own, or a load test.
+    let alone = config.server.public_url.is_empty() && config.server.listen.ip().is_loopback();
+    if alone || of < CROWD || count * 10 < of * 9 {
+        return None;
+    }
+    let crowd = format!("{count} of {of} connections come from {address}");
+    Some(
+        if config
+            .http
+            .trusted_proxies
+            .iter()
+            .any(|it| it.contains(&address))
+        {
+            let what =
+                format!("{crowd}, a proxy of http.trusted_proxies, which does not say for whom");
+            let mend = "let the proxy add the client's address to X-Forwarded-For (docs/operating.md, \"Behind a proxy\")";
+            Finding::warning(CHECK, what, mend)
+        } else {
+            let what = format!(
+                "{crowd}: if that is your proxy, all clients share its limits, and a ban of that address is one of all"
+            );
+            Finding::warning(
+                CHECK,
+                what,
+                format!("add \"{address}\" to http.trusted_proxies"),
+            )
+        },
+    )
 }
 
 /// Whether everybody in the world may make an account.
@@ -233,11 +273,41 @@ mod tests {
                 it.http.trusted_proxies = networks.collect();
                 url.clone_into(&mut it.server.public_url);
             });
-            proxies(&config).verdict
+            proxies(&config, &Seen::default()).verdict
         };
         assert_eq!(of(&["127.0.0.0/8"], ""), Verdict::Ok);
         assert_eq!(of(&["127.0.0.0/8", "::/0"], ""), Verdict::Problem);
         assert_eq!(of(&[], "https://chat.example.org"), Verdict::Warning);
+    }
+
+    #[test]
+    fn everybody_from_one_address_is_a_proxy_that_is_not_believed() {
+        let of = |count, address: &str| {
+            let config = config(|it| {
+                it.http.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+                it.server.public_url = "https://chat.example.org".into();
+            });
+            let address = address.parse().expect("an address");
+            let crowd = Some(Crowd {
+                address,
+                count,
+                of: 40,
+            });
+            let found = proxies(
+                &config,
+                &Seen {
+                    crowd,
+                    ..Seen::default()
+                },
+            );
+            found.mend.unwrap_or_default()
+        };
+        assert_eq!(of(20, "10.0.0.9"), "");
+        assert_eq!(
+            of(40, "10.0.0.9"),
+            "add \"10.0.0.9\" to http.trusted_proxies"
+        );
+        assert!(of(40, "127.0.0.1").contains("X-Forwarded-For"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What answers: the server, if one runs, and what it says of itself.
 
 use std::{
+    collections::BTreeMap,
     fs,
+    net::IpAddr,
     os::unix::{
         fs::{FileTypeExt as _, PermissionsExt as _},
         net::UnixStream,
@@ -11,7 +13,10 @@ use std::{
 };
 
 use chatd::{
-    admin::{Client, api::Status},
+    admin::{
+        Client,
+        api::{Rows, Status, WatchedConn},
+    },
     clock::{Clock, Millis},
     config::Config,
     server,
@@ -30,6 +35,32 @@ pub(super) struct Seen {
     pub(super) server: Server,
     /// When the newest act of the audit log was done.
     pub(super) newest: Option<Millis>,
+    /// The address that most connections come from.
+    pub(super) crowd: Option<Crowd>,
+}
+
+/// An address, and how many of the connections come from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Crowd {
+    pub(super) address: IpAddr,
+    pub(super) count: usize,
+    /// How many connections were looked at.
+    pub(super) of: usize,
+}
+
+impl Crowd {
+    fn of(conns: &[WatchedConn]) -> Option<Self> {
+        let mut counts = BTreeMap::new();
+        for address in conns.iter().filter_map(|it| it.address.parse().ok()) {
+            *counts.entry(address).or_insert(0) += 1;
+        }
+        let (address, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        Some(Self {
+            address,
+            count,
+            of: conns.len(),
+        })
+    }
 }
 
 /// The server, if one runs.
@@ -54,7 +85,7 @@ pub(super) async fn look(config: &Config) -> Seen {
     let pid = server::holder(config).ok().flatten().map(|it| it.pid);
     let silent = |why: String| Seen {
         server: Server::Silent { pid, why },
-        newest: None,
+        ..Seen::default()
     };
     let asked = timeout(PATIENCE, async {
         let Some(client) = server::find(config).await.map_err(|e| e.to_string())? else {
@@ -79,9 +110,11 @@ impl Seen {
         let acts = client.get::<serde_json::Value>("/v1/audit?limit=1").await;
         // A store that does not answer has a finding of its own.
         let newest = acts.ok().and_then(|it| it["items"][0]["at"].as_i64());
+        let conns = client.get::<Rows<WatchedConn>>("/v1/conns?limit=200").await;
         Ok(Self {
             server: Server::Answers(Box::new(status)),
             newest: newest.map(Millis),
+            crowd: conns.ok().and_then(|it| Crowd::of(&it.rows)),
         })
     }
 
@@ -219,7 +252,7 @@ mod tests {
                 pid: Some(7),
                 why: "no".into(),
             },
-            newest: None,
+            ..Seen::default()
         };
         let found = seen.server();
         assert_eq!(found.verdict, Verdict::Problem);

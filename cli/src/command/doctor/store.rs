@@ -167,6 +167,8 @@ mod tests {
             bytes: None,
             users: None,
             rooms: None,
+            free: None,
+            min_free: None,
             ready: false,
             trouble: Some("no primary".into()),
         };
