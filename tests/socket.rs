@@ -85,6 +85,54 @@ async fn nobody_who_holds_connections_keeps_the_next_out() {
 }
 
 #[tokio::test]
+async fn who_sends_a_byte_now_and_then_is_cut_off_and_others_are_served() {
+    // What takes a minute takes a second and a half here.
+    let server = Server::builder()
+        .env("TEST_ADMIN_LIMIT_MS", "1500")
+        .start()
+        .await;
+    let path = server.data_dir().with_file_name("admin.sock");
+    let head = "POST /v1/users HTTP/1.1\r\nhost: chatd\r\ncontent-type: application/json\r\n\
+                content-length: 4096\r\n\r\n";
+    // One is as slow with its head, the other with its body; each always has one byte more to say.
+    for (at_once, drips) in [("GET /v1/status HTTP/1.1\r\nx-slow: ", "x"), (head, " ")] {
+        let socket = UnixStream::connect(&path).await.expect("it listens");
+        let (mut reading, mut writing) = socket.into_split();
+        writing.write_all(at_once.as_bytes()).await.expect("taken");
+        let dripping = tokio::spawn(async move {
+            let mut pause = tokio::time::interval(std::time::Duration::from_millis(100));
+            loop {
+                pause.tick().await;
+                if writing.write_all(drips.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut answer = Vec::new();
+        let ending = reading.read_to_end(&mut answer);
+        tokio::pin!(ending);
+        // Meanwhile somebody else comes, as often as they like.
+        loop {
+            tokio::select! {
+                biased;
+                _its_end_may_be_a_reset = &mut ending => break,
+                status = server.admin().get("/v1/status") => assert_eq!(status["running"], true),
+            }
+        }
+        within("it to notice", dripping).await.expect("no panic");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        server.admin().get("/v1/users").await["items"],
+        serde_json::json!([])
+    );
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_refused() {
     const MOST: usize = 2 * 1024 * 1024;
     let server = Server::start().await;

@@ -11,12 +11,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
+    body::{Body, to_bytes},
     extract::{DefaultBodyLimit, MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -39,6 +40,9 @@ use crate::{
 
 /// How long a connection may say nothing before its place is given to another.
 const IDLE: Duration = Duration::from_mins(1);
+/// How long the body of a request may take to come. It comes from this machine: what takes longer is sent by somebody
+/// who holds a place, and not by a client.
+const SENDING: Duration = Duration::from_secs(20);
 /// How large the body of a request may be: five hundred accounts to import fit many times over.
 const BODY: usize = 2 * 1024 * 1024;
 /// How large its head may be.
@@ -74,6 +78,7 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             take_over(chat.clone(), request, next)
         }))
+        .layer(middleware::from_fn(take_in))
         .layer(middleware::from_fn(admit))
         .layer(middleware::from_fn(|request: Request, next: Next| {
             attach_context(&[], request, next)
@@ -91,7 +96,7 @@ where
     // A broken connection is the client's loss, and the client says so.
     let _ended = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
+        .header_read_timeout(at_most(IDLE))
         .max_buf_size(HEAD)
         .serve_connection(io, service)
         .await;
@@ -115,6 +120,34 @@ async fn admit(mut request: Request, next: Next) -> Response {
     let by = Authority::Operator(operator(peer, name, &request));
     request.extensions_mut().insert(by);
     next.run(request).await
+}
+
+/// Takes the whole body in before anything is done by it, and gives up on one that does not come.
+async fn take_in(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(at_most(SENDING), to_bytes(body, BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            let why = "the body of this request is too large, or broke off";
+            return Problem::from(Refusal::TooLarge(why.into())).into_response();
+        }
+        Err(_) => {
+            let why = Refusal::field("body", "it did not come in time");
+            return Problem::with_status(StatusCode::REQUEST_TIMEOUT, why).into_response();
+        }
+    };
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+/// A limit, which tests make shorter with `TEST_ADMIN_LIMIT_MS`. Only in debug builds.
+fn at_most(limit: Duration) -> Duration {
+    #[cfg(debug_assertions)]
+    if let Ok(ms) = std::env::var("TEST_ADMIN_LIMIT_MS")
+        && let Ok(ms) = ms.parse()
+    {
+        return limit.min(Duration::from_millis(ms));
+    }
+    limit
 }
 
 /// Has the chat side do what needs it, and says so when it does not answer.

@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A variable, or a line on standard error; not by `eprintln`, which a test that passes does not show.
@@ -71,6 +72,21 @@ impl Database {
             process.kill().expect("it runs");
             process.wait().expect("it was started");
         }
+    }
+
+    /// Holds it still: its connections stay open, and nothing is answered.
+    pub(crate) fn hold(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn release(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        kill_process(Pid::from_child(process), signal).expect("it runs");
     }
 
     /// From the next start on it asks who one is.
