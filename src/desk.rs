@@ -27,7 +27,10 @@ mod users;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::{conns::conn_body, jobs::jobs};
+pub(crate) use self::{
+    conns::conn_body,
+    jobs::{ended, jobs},
+};
 
 use axum::{
     extract::FromRequestParts,

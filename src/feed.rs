@@ -232,6 +232,8 @@ pub struct Feeds {
     pub events: Feed<Happening>,
     /// What the server logged.
     pub log: std::sync::Arc<Feed<LogLine>>,
+    /// How many events of work in the background there were.
+    jobs: AtomicU64,
     /// What comes in floods, and is told only so often.
     floods: [Flood; Kind::ALL.len()],
 }
@@ -243,6 +245,7 @@ impl Feeds {
             boot: boot.to_string(),
             events: Feed::new(EVENTS),
             log: std::sync::Arc::new(Feed::new(LOG_LINES)),
+            jobs: AtomicU64::new(0),
             floods: Default::default(),
         }
     }
@@ -263,7 +266,15 @@ impl Feeds {
                 }
             }
         }
+        if what.kind == Kind::Job {
+            self.jobs.fetch_add(1, Ordering::Release);
+        }
         self.events.push(what);
+    }
+
+    /// How many events of work in the background there were: another number says that some began or ended.
+    pub fn jobs(&self) -> u64 {
+        self.jobs.load(Ordering::Acquire)
     }
 }
 

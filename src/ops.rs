@@ -34,7 +34,7 @@ pub use self::{
     log_level::LevelSet,
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
-    status::{Holds, Report},
+    status::{Disk, Holds, Report},
     store::Holdings,
     tokens::{NewToken, Token, runs_out},
     users::{Access, NewAccount, UserPeople},

@@ -246,3 +246,68 @@ async fn frames_go_on_while_the_store_is_away_and_say_so() {
         .await;
     assert_eq!(next(&mut events).await["what"], "store.back");
 }
+
+#[tokio::test]
+async fn frames_go_on_while_the_store_is_stuck_and_say_so() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let server = Server::builder()
+        .set("store.url", &database.url())
+        .start()
+        .await;
+    server.user("ana").await;
+    let admin = server.admin();
+    let ready = |frame: &Value| frame["status"]["store"]["ready"].clone();
+    let mut frames = admin.lines("/v1/watch?every_ms=100").await;
+    frames.until(|frame| ready(frame) == true).await;
+    // Nothing of it ends, and nothing of it answers: no error tells that it is away.
+    database.hold();
+    let stuck = frames.until(|frame| ready(frame) == false).await;
+    let why = stuck["status"]["store"]["trouble"].as_str().expect("why");
+    assert!(!why.is_empty());
+    let frame = stuck["frame"].as_u64().expect("a number");
+    let on = frames
+        .until(|it| it["frame"].as_u64() >= Some(frame + 10))
+        .await;
+    assert!(on["load"]["cpu_us"].as_u64() >= stuck["load"]["cpu_us"].as_u64());
+    // Somebody new is told at once, and so is the command line.
+    let mut other = admin.lines("/v1/watch?every_ms=100").await;
+    assert_eq!(ready(&next(&mut other).await), false);
+    server.cli(&["status"]).await.ok();
+    database.release();
+    frames.until(|frame| ready(frame) == true).await;
+}
+
+#[tokio::test]
+async fn work_that_ended_is_told_with_the_disk() {
+    let server = Server::archiving().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    for i in 0..5 {
+        ana.send(&room, &format!("{i}")).await;
+    }
+    let admin = server.admin();
+    let mut frames = admin.lines("/v1/watch?every_ms=100").await;
+    let first = next(&mut frames).await;
+    assert_eq!(first["ended"], json!([]));
+    let store = &first["status"]["store"];
+    assert!(store["free"].as_u64() > Some(0), "{store:#}");
+    assert!(store["min_free"].is_u64(), "{store:#}");
+    let path = "/v1/archive/runs";
+    let run = admin.post(path, json!({"before": "1ms"})).await;
+    let told = frames
+        .until(|frame| frame["ended"][0]["state"] == "done")
+        .await;
+    let ended = &told["ended"][0];
+    assert_eq!(
+        (&ended["kind"], &ended["id"]),
+        (&json!("archive"), &run["id"])
+    );
+    assert_eq!(ended["unit"], "entries");
+    assert!(ended["done"].as_u64() > Some(0), "{ended:#}");
+    assert!(
+        ended["ended_at"].as_i64() >= ended["since"].as_i64(),
+        "{ended:#}"
+    );
+}

@@ -76,6 +76,12 @@ pub struct StoreStatus {
     pub users: Option<u64>,
     /// How many rooms there are; none while it does not answer.
     pub rooms: Option<u64>,
+    /// How many bytes are free on the disk it lies on; none for a database that is a server of its own.
+    #[serde(default)]
+    pub free: Option<u64>,
+    /// Below how many messages are refused.
+    #[serde(default)]
+    pub min_free: Option<u64>,
     /// Whether it answers.
     pub ready: bool,
     /// Why it does not answer.

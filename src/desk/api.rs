@@ -15,7 +15,7 @@ mod rooms;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::jobs::Job;
+pub use self::jobs::{EndedJob, Job};
 pub use self::live::{ConnDetail, Kick, Kicked, Notice, Noticed, Rows, WatchedConn};
 pub use self::log_level::{LogLevel, NewLogLevel};
 pub use self::moderation::{AddressBan, NewAddressBan, NewSanction, Report, Resolve, Sanction};

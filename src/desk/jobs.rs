@@ -10,7 +10,7 @@ use crate::{
     archive::totals,
     door::{MaybeJson, PathOf, Problem},
     id::RoomId,
-    model::{Refusal, Run},
+    model::{Redaction, Refusal, Run, RunState},
     redact::UnderWay,
 };
 
@@ -26,6 +26,48 @@ pub(crate) fn jobs(desk: &Desk) -> Vec<api::Job> {
         .collect();
     jobs.sort_by_key(|job| job.since);
     jobs
+}
+
+/// What ended lately, the newest first.
+pub(crate) async fn ended(desk: &Desk, limit: usize) -> Result<Vec<api::EndedJob>, Refusal> {
+    let runs = desk.archive.runs(None, limit).await?;
+    let redactions = desk.redact.ended(limit).await?;
+    let runs = runs.iter().filter(|run| run.state != RunState::Running);
+    let mut ended: Vec<_> = runs
+        .map(ended_run)
+        .chain(redactions.iter().map(ended_redaction))
+        .collect();
+    ended.sort_by_key(|job| std::cmp::Reverse(job.ended_at.unwrap_or(job.since)));
+    ended.truncate(limit);
+    Ok(ended)
+}
+
+fn ended_run(run: &Run) -> api::EndedJob {
+    let of_room = || run.detail.rooms.iter().find_map(|room| room.error.clone());
+    api::EndedJob {
+        kind: run.kind.to_string(),
+        id: run.id.to_string(),
+        since: run.at,
+        ended_at: run.finished_at,
+        state: run.state.to_string(),
+        done: totals(&run.detail).0,
+        unit: "entries".into(),
+        trouble: run.detail.error.clone().or_else(of_room),
+    }
+}
+
+fn ended_redaction(redaction: &Redaction) -> api::EndedJob {
+    let undone = redaction.undone_at.is_some();
+    api::EndedJob {
+        kind: "redaction".into(),
+        id: redaction.id.to_string(),
+        since: redaction.at,
+        ended_at: redaction.undone_at.or(redaction.finished_at),
+        state: if undone { "undone" } else { "done" }.into(),
+        done: redaction.messages(),
+        unit: "messages".into(),
+        trouble: None,
+    }
 }
 
 fn of_run(desk: &Desk, run: &Run) -> api::Job {

@@ -1,6 +1,6 @@
 //! How the server is.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::time::timeout;
 
@@ -34,7 +34,32 @@ pub struct Holds {
     pub rooms: u64,
 }
 
+/// The disk that the store lies on.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    /// How many bytes are free.
+    pub free: u64,
+    /// Below how many messages are refused.
+    pub least: u64,
+}
+
 impl Ops {
+    /// The disk of the store; none for a store that is a server of its own, or when the system does not say.
+    pub async fn disk(&self) -> Option<Disk> {
+        let about = self.store.about();
+        if about.backend != "sqlite" {
+            return None;
+        }
+        let path = PathBuf::from(about.location);
+        // A disk that hangs holds up a thread that may wait.
+        let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path));
+        let stat = timeout(PATIENCE, asked).await.ok()?.ok()?.ok()?;
+        Some(Disk {
+            free: stat.f_bavail.saturating_mul(stat.f_frsize),
+            least: self.config.store.min_free.0,
+        })
+    }
+
     /// How the server is, without asking anybody.
     pub fn report(&self) -> Report {
         Report {

@@ -49,6 +49,14 @@ impl Redact {
         Ok((list, next))
     }
 
+    /// Those of the newest that have ended, for whoever watches the server: no more than that is told of them.
+    pub async fn ended(&self, limit: usize) -> Result<Vec<Redaction>, Refusal> {
+        let found = self.store.redactions(None, limit).await;
+        let mut found = found.map_err(|e| refuse(&e))?;
+        found.retain(|it| it.finished_at.is_some() || it.undone_at.is_some());
+        Ok(found)
+    }
+
     /// One redaction.
     pub async fn show(&self, by: &Authority, id: RedactionId) -> Result<Listed, Refusal> {
         self.check_permission(by).await?;

@@ -2,8 +2,8 @@
 
 use chatd::{
     admin::api::{
-        ArchiveStatus, Batch, Counts, Frame, Happening, Job, Kind, Load, LogLine, Numbered, Rows,
-        Status, StoreStatus, Timings, WatchedConn, WatchedRoom,
+        ArchiveStatus, Batch, Counts, EndedJob, Frame, Happening, Job, Kind, Load, LogLine,
+        Numbered, Rows, Status, StoreStatus, Timings, WatchedConn, WatchedRoom,
     },
     clock::Millis,
     stats::Durations,
@@ -37,6 +37,7 @@ pub(crate) fn frame(seconds: u64) -> Frame {
         },
         timings: Timings::default(),
         jobs: Vec::new(),
+        ended: Vec::new(),
         rooms: None,
         conns: None,
         events: None,
@@ -63,6 +64,8 @@ fn status(seconds: u64) -> Status {
             bytes: Some(13_002_342),
             users: Some(1204),
             rooms: Some(88),
+            free: Some(41 << 30),
+            min_free: Some(256 << 20),
             ready: true,
             trouble: None,
         },
@@ -194,6 +197,37 @@ pub(crate) fn jobs() -> Vec<Job> {
     vec![
         job("archive", Some("run-1"), 12_000, Some(28_000)),
         job("erasure", None, 40, None),
+    ]
+}
+
+/// Work that ended.
+pub(crate) fn ended() -> Vec<EndedJob> {
+    let job =
+        |kind: &str, ago: i64, took: Option<i64>, state: &str, done, trouble: Option<&str>| {
+            let since = Millis(STARTED.0 + 300_000 - ago * 60_000);
+            EndedJob {
+                kind: kind.into(),
+                id: format!("run-{ago}"),
+                since,
+                ended_at: took.map(|took| Millis(since.0 + took)),
+                state: state.into(),
+                done,
+                unit: if kind == "redaction" {
+                    "messages"
+                } else {
+                    "entries"
+                }
+                .into(),
+                trouble: trouble.map(ToOwned::to_owned),
+            }
+        };
+    vec![
+        job("redaction", 2, Some(850), "done", 17, None),
+        job("archive", 60, Some(95_000), "failed", 8_000, Some(HOSTILE)),
+        job("prune", 1500, Some(12), "done", 40_000, None),
+        job("archive", 2880, None, "interrupted", 12_000, None),
+        job("restore", 4320, Some(60_000), "stopped", 1_000, None),
+        job("archive", 5760, Some(180_000), "done", 1_204_000, None),
     ]
 }
 

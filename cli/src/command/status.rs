@@ -77,6 +77,7 @@ fn store(facts: Facts, store: &api::StoreStatus) -> Facts {
         .maybe("trouble", store.trouble.as_deref().map(escape))
         .with("location", escape(&store.location))
         .maybe("size", store.bytes.map(bytes))
+        .maybe("free", store.free.map(bytes))
         .maybe("users", store.users.map(number))
         .maybe("rooms", store.rooms.map(number))
 }

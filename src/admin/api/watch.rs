@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, Rows, Status, WatchedConn};
+use super::{EndedJob, Job, Rows, Status, WatchedConn};
 use crate::{
     clock::Millis,
     feed::{Batch, Happening, LogLine},
@@ -55,6 +55,9 @@ pub struct Frame {
     pub timings: Timings,
     /// What goes on in the background.
     pub jobs: Vec<Job>,
+    /// What of that ended, the newest first; some seconds old at most.
+    #[serde(default)]
+    pub ended: Vec<EndedJob>,
     /// Rooms, if asked for.
     #[serde(default)]
     pub rooms: Option<Rows<WatchedRoom>>,

@@ -15,8 +15,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::status::{self, Known};
-use crate::{desk::Desk, stats::Process};
+use super::{
+    api,
+    status::{self, Known},
+};
+use crate::{
+    desk::{self, Desk},
+    stats::Process,
+};
 
 /// How many may watch at once.
 const WATCHERS: usize = 16;
@@ -24,6 +30,8 @@ const WATCHERS: usize = 16;
 const FRESH: Duration = Duration::from_secs(5);
 /// How long the store may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many that ended are told.
+const ENDED: usize = 20;
 /// How long a first frame waits for an answer that is on its way.
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -41,7 +49,19 @@ struct Answered {
     known: Known,
     open_files: u64,
     at: Instant,
+    ended: Ended,
 }
+
+/// Work that ended, and by what is noticed that there is more of it. Runs may have a long record, which is not read
+/// every few seconds for nothing.
+#[derive(Clone, Debug, Default)]
+struct Ended {
+    mark: Option<Mark>,
+    jobs: Arc<[api::EndedJob]>,
+}
+
+/// How many events of such work there were, and what is under way.
+type Mark = (u64, Vec<Option<String>>);
 
 impl Default for Facts {
     fn default() -> Self {
@@ -77,10 +97,13 @@ impl Facts {
                 known = asked => known,
             };
             let known = known.unwrap_or_else(|_| silent(PATIENCE));
+            let ended = facts.last.lock().as_ref().map(|it| it.ended.clone());
+            let ended = look_again(&desk, &known, ended.unwrap_or_default()).await;
             *facts.last.lock() = Some(Answered {
                 known,
                 open_files: Process::read().open_files,
                 at: Instant::now(),
+                ended,
             });
             facts.asking.store(false, Ordering::Release);
             facts.answered.notify_waiters();
@@ -98,6 +121,13 @@ impl Facts {
         }
     }
 
+    /// Work that ended lately.
+    pub(super) fn ended(&self) -> Vec<api::EndedJob> {
+        let last = self.last.lock();
+        last.as_ref()
+            .map_or_else(Vec::new, |it| it.ended.jobs.to_vec())
+    }
+
     /// What is known, and how many files are open; no older than a store may take to answer.
     pub(super) fn known(&self) -> (Known, u64) {
         match &*self.last.lock() {
@@ -110,6 +140,29 @@ impl Facts {
     }
 }
 
+/// What ended, read again if something did.
+async fn look_again(desk: &Desk, known: &Known, before: Ended) -> Ended {
+    if known.holds.is_err() {
+        return before;
+    }
+    let events = desk.ops.feeds.jobs();
+    let mark: Mark = (
+        events,
+        desk::jobs(desk).into_iter().map(|job| job.id).collect(),
+    );
+    if before.mark.as_ref() == Some(&mark) {
+        return before;
+    }
+    match timeout(PATIENCE, desk::ended(desk, ENDED)).await {
+        Ok(Ok(jobs)) => Ended {
+            mark: Some(mark),
+            jobs: jobs.into(),
+        },
+        // It is asked again with what is asked next.
+        _ => before,
+    }
+}
+
 /// What is known of a store that has said nothing for so long.
 fn silent(since: Duration) -> Known {
     let why = match since.as_secs() {
@@ -119,5 +172,6 @@ fn silent(since: Duration) -> Known {
     Known {
         holds: Err(why),
         standing: None,
+        disk: None,
     }
 }

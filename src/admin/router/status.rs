@@ -5,7 +5,11 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 
 use super::{Answer, api};
-use crate::{archive::Standing, desk::Desk, ops::Holds};
+use crate::{
+    archive::Standing,
+    desk::Desk,
+    ops::{Disk, Holds},
+};
 
 /// What is asked of the store.
 #[derive(Clone, Debug)]
@@ -14,6 +18,8 @@ pub(super) struct Known {
     pub(super) holds: Result<Holds, String>,
     /// How the schedule of the archive stands; none while the store does not answer.
     pub(super) standing: Option<Standing>,
+    /// The disk it lies on, if that is one of this machine.
+    pub(super) disk: Option<Disk>,
 }
 
 /// Asks the store.
@@ -24,7 +30,11 @@ pub(super) async fn ask(desk: &Desk) -> Known {
         Ok(_) => desk.archive.standing().await.ok(),
         Err(_) => None,
     };
-    Known { holds, standing }
+    Known {
+        holds,
+        standing,
+        disk: desk.ops.disk().await,
+    }
 }
 
 pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Answer<api::Status> {
@@ -59,6 +69,8 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
             bytes: holds.map(|it| it.bytes),
             users: holds.map(|it| it.users),
             rooms: holds.map(|it| it.rooms),
+            free: known.disk.map(|it| it.free),
+            min_free: known.disk.map(|it| it.least),
             ready: holds.is_some(),
             trouble: known.holds.err(),
         },

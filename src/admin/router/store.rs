@@ -22,6 +22,7 @@ use crate::{
 
 pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
     let found = desk.ops.holdings().await?;
+    let room = desk.ops.disk().await;
     let (store, holds) = (found.info.about.clone(), found.info);
     let tables = found.counts.into_iter().map(|(table, records)| TableCount {
         table: table.to_string(),
@@ -40,6 +41,8 @@ pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
             bytes: Some(holds.bytes),
             users: Some(holds.users),
             rooms: Some(holds.rooms),
+            free: room.map(|it| it.free),
+            min_free: room.map(|it| it.least),
             ready: true,
             trouble: None,
         },

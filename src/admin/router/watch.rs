@@ -141,6 +141,7 @@ impl Watcher {
                 delivery: stats.delivery_time.read(),
             },
             jobs: desk::jobs(desk),
+            ended: self.facts.ended(),
             rooms,
             conns,
             events,

@@ -27,3 +27,24 @@ pub struct Job {
     /// Whether `chatd job stop ID` stops it.
     pub stoppable: bool,
 }
+
+/// Work that was done in the background, and has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedJob {
+    /// As of a job.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// When it began.
+    pub since: Millis,
+    /// When it ended; none when it was cut off.
+    pub ended_at: Option<Millis>,
+    /// How it ended: `done`, `stopped`, `failed`, `interrupted`; `undone` of a redaction that was taken back.
+    pub state: String,
+    /// How much was done.
+    pub done: u64,
+    /// What was counted.
+    pub unit: String,
+    /// What went wrong.
+    pub trouble: Option<String>,
+}

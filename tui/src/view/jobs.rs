@@ -1,7 +1,7 @@
 //! Store and jobs: what the store is and how long its commits take, the archive, and work in the background.
 
 use chatd::{
-    admin::api::{Frame, Job},
+    admin::api::{EndedJob, Frame, Job},
     clock::Millis,
     stats::Durations,
 };
@@ -20,21 +20,38 @@ use super::{
 use crate::state::{Metric, State};
 
 /// The bars of the histogram: up to how long, in microseconds.
-const STEPS: [u64; 8] = [250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, u64::MAX];
+const STEPS: &[u64] = &[250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, u64::MAX];
+/// The same where there are few lines.
+const FEW_STEPS: &[u64] = &[1_000, 5_000, 50_000, u64::MAX];
+/// How high the body of a window is that has room for all of them.
+const TALL: u16 = 28;
 
 /// Draws the screen.
 pub(super) fn render(state: &State, area: Rect, buffer: &mut Buffer) {
-    let [store, _, commits, _, jobs] = Layout::vertical([
-        Constraint::Length(4),
+    let steps = if area.height < TALL { FEW_STEPS } else { STEPS };
+    let many = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let frame = &state.picture().frame;
+    // What ended has the room that is left, and at least a line and its title.
+    let jobs = many(frame.jobs.len()).saturating_add(1);
+    let least = if frame.ended.is_empty() { 0 } else { 2 };
+    let [store, _, commits, _, below] = Layout::vertical([
+        Constraint::Length(5),
         Constraint::Length(1),
-        Constraint::Length(9),
+        Constraint::Length(many(steps.len()) + 1),
         Constraint::Length(1),
         Constraint::Fill(1),
     ])
     .areas(area);
+    let [jobs, _, past] = Layout::vertical([
+        Constraint::Length(jobs.min(below.height.saturating_sub(least))),
+        Constraint::Length(u16::from(area.height >= TALL)),
+        Constraint::Fill(1),
+    ])
+    .areas(below);
     Paragraph::new(facts(state)).render(store, buffer);
-    histogram(state, commits, buffer);
+    histogram(state, steps, commits, buffer);
     list(state, jobs, buffer);
+    ended(frame, past, buffer);
 }
 
 fn known(figure: Option<String>) -> String {
@@ -108,6 +125,7 @@ fn facts(state: &State) -> Vec<Line<'static>> {
             "where",
             format!("{}, schema {}", clean(&store.location), store.schema),
         ),
+        disk(state),
         archive_line(state),
         pair(
             "commits",
@@ -122,15 +140,43 @@ fn facts(state: &State) -> Vec<Line<'static>> {
     ]
 }
 
+/// How much room there is, and how near the end of it is.
+fn disk(state: &State) -> Line<'static> {
+    let store = &state.picture().frame.status.store;
+    let name = Span::from(format!(" {:<10}", "disk")).dim();
+    let (Some(free), Some(least)) = (store.free, store.min_free) else {
+        let why = if store.backend == "sqlite" {
+            UNKNOWN
+        } else {
+            "of the database's own machine"
+        };
+        return Line::from_iter([name, Span::from(why)]);
+    };
+    let text = format!("{} free", bytes(free));
+    let (text, word) = if free < least {
+        (Span::from(text).red().bold(), ", less than")
+    } else if free < least.saturating_mul(2) {
+        (Span::from(text).magenta().bold(), ", not much above")
+    } else {
+        (Span::from(text), "; refused are messages below")
+    };
+    let limit = if free < least.saturating_mul(2) {
+        format!("{word} {}, where messages are refused", bytes(least))
+    } else {
+        format!("{word} {}", bytes(least))
+    };
+    Line::from_iter([name, text, Span::from(limit)])
+}
+
 /// How many commits took how long.
 #[expect(clippy::cast_precision_loss, reason = "a bar to look at")]
-fn histogram(state: &State, area: Rect, buffer: &mut Buffer) {
+fn histogram(state: &State, steps: &[u64], area: Rect, buffer: &mut Buffer) {
     let spread = state.picture().history.spread(|t| &t.commit);
     let all = spread.count();
     let title = format!(" Commits of the last seconds: {}", count(all));
     let mut lines = vec![Line::from(title).bold()];
     let columns = usize::from(area.width).saturating_sub(34);
-    for (text, many) in steps(&spread) {
+    for (text, many) in shares(&spread, steps) {
         let share = if all == 0 {
             0.0
         } else {
@@ -145,10 +191,10 @@ fn histogram(state: &State, area: Rect, buffer: &mut Buffer) {
     Paragraph::new(lines).render(area, buffer);
 }
 
-fn steps(spread: &Durations) -> Vec<(String, u64)> {
+fn shares(spread: &Durations, steps: &[u64]) -> Vec<(String, u64)> {
     let mut least = 0;
-    let mut steps = Vec::new();
-    for most in STEPS {
+    let mut shares = Vec::new();
+    for &most in steps {
         let within = spread
             .buckets
             .iter()
@@ -158,10 +204,10 @@ fn steps(spread: &Durations) -> Vec<(String, u64)> {
             u64::MAX => format!("≥ {}", took(least)),
             most => format!("< {}", took(most)),
         };
-        steps.push((text, many));
+        shares.push((text, many));
         least = most;
     }
-    steps
+    shares
 }
 
 fn list(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -203,6 +249,54 @@ fn list(state: &State, area: Rect, buffer: &mut Buffer) {
             buffer.set_style(line, Style::new().add_modifier(Modifier::REVERSED));
         }
     }
+}
+
+/// What ended lately, the newest first.
+fn ended(frame: &Frame, area: Rect, buffer: &mut Buffer) {
+    if frame.ended.is_empty() {
+        return;
+    }
+    let lines = frame.ended.iter().map(|job| past(job, frame.status.at));
+    let lines: Vec<_> = [Line::from(" Ended").bold()]
+        .into_iter()
+        .chain(lines)
+        .collect();
+    Paragraph::new(lines).render(area, buffer);
+}
+
+fn past(job: &EndedJob, now: Millis) -> Line<'static> {
+    let state = format!("{:<12}", fit(&clean(&job.state), 11, false));
+    let state = match job.state.as_str() {
+        "done" => Span::from(state).green(),
+        "failed" => Span::from(state).red().bold(),
+        _ => Span::from(state).magenta(),
+    };
+    let lasted = job.ended_at.map(|at| at.since(job.since));
+    let lasted = lasted.map_or_else(String::new, |lasted| {
+        let us = u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX);
+        match lasted.as_secs() {
+            0..60 => format!(" in {}", took(us)),
+            _ => format!(" in {}", period(lasted)),
+        }
+    });
+    let why = job
+        .trouble
+        .as_deref()
+        .map_or_else(String::new, |why| format!(": {}", clean(why)));
+    Line::from_iter([
+        Span::from(format!(" {}", fit(&clean(&job.kind), 10, false))),
+        Span::from(format!(
+            "{:>4}  ",
+            ago(job.ended_at.unwrap_or(job.since), now)
+        ))
+        .dim(),
+        state,
+        Span::from(format!(
+            "{} {}{lasted}{why}",
+            count(job.done),
+            clean(&job.unit)
+        )),
+    ])
 }
 
 /// How far a job is.

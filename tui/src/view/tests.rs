@@ -9,7 +9,9 @@ use crate::{
     look::Look,
     plain,
     state::{Event, Screen},
-    testing::{HOSTILE, STARTED, busy, conn, frame, jobs, press, room, rows, tails, take, type_in},
+    testing::{
+        HOSTILE, STARTED, busy, conn, ended, frame, jobs, press, room, rows, tails, take, type_in,
+    },
 };
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
@@ -20,6 +22,7 @@ fn full(second: u64) -> Frame {
     now.rooms = Some(rows(room, 40, 40, 88));
     now.conns = Some(rows(conn, 50, 812, 3021));
     now.jobs = jobs();
+    now.ended = ended();
     now
 }
 
