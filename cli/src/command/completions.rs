@@ -115,6 +115,14 @@ impl Shell {
     }
 }
 
+/// From a directory of `fpath` zsh reads the script as a function, and calls it for the first Tab: the script as it
+/// is would only define what completes, and that Tab would do nothing.
+const ZSH_FIRST: &str = "
+if [[ $funcstack[1] == _chatd ]]; then
+    _clap_dynamic_completer_chatd
+fi
+";
+
 /// The script that has the shell ask this binary.
 fn script(shell: Shell) -> Result<String, Failure> {
     let shells = Shells::builtins();
@@ -125,5 +133,8 @@ fn script(shell: Shell) -> Result<String, Failure> {
     completer
         .write_registration(complete::VARIABLE, "chatd", "chatd", "chatd", &mut script)
         .map_err(anyhow::Error::from)?;
+    if shell == Shell::Zsh {
+        script.extend_from_slice(ZSH_FIRST.as_bytes());
+    }
     Ok(String::from_utf8(script).map_err(anyhow::Error::from)?)
 }
