@@ -190,8 +190,11 @@ async fn what_is_held_is_told_and_kept() {
     let erase = ["user", "erase", "ana", "--messages", "keep", "--yes"];
     let refused = server.cli_set(&erase).await;
     assert!(refused.failed(CONFLICT).contains("case 8"), "{refused}");
-    server.cli_set(&["hold", "release", &id]).await.ok();
-    let gone = server.cli_set(&["hold", "release", &id]).await;
+    server
+        .cli_set(&["hold", "release", &id, "--yes"])
+        .await
+        .ok();
+    let gone = server.cli_set(&["hold", "release", &id, "--yes"]).await;
     assert!(gone.failed(NOT_FOUND).contains("chatd hold list"), "{gone}");
 }
 

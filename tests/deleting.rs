@@ -176,7 +176,9 @@ async fn who_may_delete_what() {
     // An operator, who is nobody in the room.
     let mut ears = t.ana.listen(&closed).await;
     let seq = private["seq"].to_string();
-    let args = ["message", "delete", &closed.id, &seq, "--reason", "law"];
+    let args = [
+        "message", "delete", &closed.id, &seq, "--reason", "law", "--yes",
+    ];
     let dry = t.server.cli(&[&args[..], &["--dry-run"]].concat()).await;
     assert!(dry.ok().contains("Nothing was changed"), "{dry}");
     let one = t.ana.get(&closed.message(&private["seq"])).await.ok();
@@ -192,7 +194,7 @@ async fn who_may_delete_what() {
     assert!(again.ok().contains("deleted before"), "{again}");
     let nothing = t
         .server
-        .cli(&["message", "delete", &closed.id, "9999"])
+        .cli(&["message", "delete", &closed.id, "9999", "--yes"])
         .await;
     nothing.failed(3);
 }

@@ -26,6 +26,7 @@ mod cli_moderation;
 mod cli_output;
 mod cli_rooms;
 mod completion;
+mod confirming;
 mod conns;
 mod conversation;
 mod credentials;

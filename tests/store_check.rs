@@ -93,7 +93,7 @@ async fn a_new_epoch_makes_clients_reload() {
     let (mut server, ana, room) = chat().await;
     let mut ws = ana.connect().await;
     let (epoch, head) = (ws.epoch(), ws.subscribe(&room, None).await.head);
-    let refused = store(&server, &["new-epoch"]).await;
+    let refused = store(&server, &["new-epoch", "--yes"]).await;
     assert!(
         refused.failed(UNREACHABLE).contains("(process "),
         "{refused}"
@@ -107,7 +107,9 @@ async fn a_new_epoch_makes_clients_reload() {
         (&dry["before"], &dry["epoch"]),
         (&json!(epoch), &Value::Null)
     );
-    let set = store(&server, &["new-epoch", "--json"]).await.json();
+    let set = store(&server, &["new-epoch", "--yes", "--json"])
+        .await
+        .json();
     assert_eq!(set["before"], epoch);
     assert_ne!(set["epoch"], epoch);
     let info = store(&server, &["info", "--json"]).await.json();
@@ -132,7 +134,7 @@ async fn a_new_epoch_makes_clients_reload() {
 async fn a_new_epoch_is_an_act() {
     let (mut server, ..) = chat().await;
     server.stop().await;
-    store(&server, &["new-epoch"]).await.ok();
+    store(&server, &["new-epoch", "--yes"]).await.ok();
     let conn = Connection::open(server.data_dir().join("chatd.db")).expect("a database");
     let last = "SELECT data FROM entry WHERE log = x'63' AND data LIKE '%store.new_epoch%'";
     let data: String = conn.query_row(last, [], |row| row.get(0)).expect("an act");

@@ -1,6 +1,7 @@
 //! Values that several commands take, read where they are typed: words to choose from, lengths of time.
 
 mod age;
+mod sure;
 mod when;
 
 use chatd::{config::Period, model::Permission};
@@ -11,6 +12,7 @@ use clap::{
 
 pub(crate) use self::{
     age::{age, age_or_word},
+    sure::Sure,
     when::When,
 };
 use crate::cli::DryRun;

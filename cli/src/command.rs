@@ -33,7 +33,7 @@ pub(crate) mod top;
 pub(crate) mod user;
 pub(crate) mod version;
 
-use std::{cell::Cell, ffi::OsString};
+use std::{cell::Cell, ffi::OsString, thread, time::Duration};
 
 use crate::{
     asking::Asking,
@@ -53,6 +53,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         told: Cell::default(),
         timeout: cli.global.timeout,
     };
+    limit(&cli.command, asking.timeout, console)?;
     match cli.command {
         Command::Serve(serve) => serve.run(asking.sources, console),
         Command::Init(init) => init.run(&asking.sources, &cli.global, console),
@@ -85,5 +86,35 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Version(version) => version.run(console),
         Command::Man(man) => man.run(console),
         Command::Completions(completions) => completions.run(console),
+    }
+}
+
+/// Holds `--timeout` over the commands that do all of their work in this process, where no request could carry it: at
+/// its end the process ends, as Ctrl-C would end it. The others keep to it themselves.
+fn limit(command: &Command, timeout: Option<Duration>, console: &Console) -> Result<(), Failure> {
+    let Some(most) = timeout else {
+        return Ok(());
+    };
+    match command {
+        Command::Serve(_) => Err(Failure::Usage(
+            "`serve` runs until it is stopped; leave --timeout out".into(),
+        )),
+        Command::Init(_)
+        | Command::Config(_)
+        | Command::Systemd(_)
+        | Command::Openapi(_)
+        | Command::Doctor(_)
+        | Command::Version(_)
+        | Command::Man(_)
+        | Command::Completions(_) => {
+            let console = console.clone();
+            thread::spawn(move || {
+                thread::sleep(most);
+                let exit = console.failed(&Failure::TimedOut(most));
+                std::process::exit(exit as i32);
+            });
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }

@@ -66,6 +66,17 @@ pub(crate) fn command() -> Command {
         .valid(AnsiColor::Green.on_default())
         .invalid(AnsiColor::Yellow.on_default());
     let command = Cli::command().styles(styles).max_term_width(100);
+    // It is refused there: a server runs until it is stopped.
+    let command = command.mut_subcommand("serve", |serve| {
+        let timeout = Cli::command()
+            .get_arguments()
+            .find(|it| it.get_id() == "timeout")
+            .cloned();
+        match timeout {
+            Some(timeout) => serve.arg(timeout.hide(true).global(false)),
+            None => serve,
+        }
+    });
     let groups = groups(&command);
     let mut after = String::from(FIRST_STEPS);
     for exit in Exit::ALL {
@@ -207,6 +218,17 @@ mod tests {
         "log-level reset",
     ];
 
+    /// Those of them that destroy something which no command brings back.
+    const DESTROYERS: &[&str] = &[
+        "archive policy set",
+        "archive prune",
+        "hold release",
+        "message delete",
+        "room delete",
+        "store new-epoch",
+        "user erase",
+    ];
+
     /// Commands that only look, or that are a process of their own.
     const OTHERS: &[&str] = &[
         "serve",
@@ -304,6 +326,21 @@ mod tests {
             let changes = MUTATORS.contains(&path.as_str());
             assert_eq!(takes(leaf, "dry-run"), changes, "{path} and --dry-run");
             assert!(takes(leaf, "json"), "{path} and --json");
+        }
+    }
+
+    #[test]
+    fn what_destroys_something_takes_confirming_and_nothing_else_does() {
+        for (path, mut leaf) in all_leaves() {
+            let destroys = DESTROYERS.contains(&path.as_str());
+            assert_eq!(takes(&leaf, "yes"), destroys, "{path} and --yes");
+            let help = leaf.render_long_help().to_string();
+            let told = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(!destroys || told.contains("takes --yes"), "{path}: {help}");
+            assert!(
+                !destroys || MUTATORS.contains(&path.as_str()),
+                "{path} can be tried"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use chatd::{
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::{
-    args::{Noted, name},
+    args::{Noted, Sure, name},
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
@@ -74,16 +74,20 @@ pub(crate) struct Add {
 
 /// End a legal hold
 ///
-/// What it kept is treated as all else from then on: what is due is pruned and erased the next time.
+/// What it kept is treated as all else from then on: what is due is pruned and erased the next time, for good. On
+/// a terminal it asks to type a word; elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  chatd hold release 0197c0de-7b1c-7000-8000-000000000001 --reason 'case 17 is closed'
+  chatd hold release 0197c0de-7b1c-7000-8000-000000000001 --reason 'case 17 is closed' --yes
   chatd hold release 0197c0de-7b1c-7000-8000-000000000001 --dry-run")]
 pub(crate) struct Release {
     /// The hold's id
     #[arg(value_parser = name)]
     id: String,
+
+    #[command(flatten)]
+    sure: Sure,
 
     #[command(flatten)]
     noted: Noted,
@@ -167,6 +171,9 @@ impl Add {
 impl Release {
     fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.noted.dry.dry_run;
+        self.sure.begin(dry_run)?;
+        let text = "What is due of what this hold kept is deleted for good from then on.";
+        self.sure.confirm(dry_run, "release", text)?;
         let mut path = format!("/v1/holds/{}?dry_run={dry_run}", quote(&self.id));
         if let Some(reason) = self.noted.reason() {
             path = format!("{path}&reason={}", quote(&reason));

@@ -75,7 +75,8 @@ impl Migrate {
     fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let config = settings::load(&asking.sources)?.config;
         let dry_run = self.dry.dry_run;
-        let done = one_thread()?.block_on(stores::migrate(&config, dry_run))?;
+        let migrating = async { Ok(stores::migrate(&config, dry_run).await?) };
+        let done = one_thread()?.block_on(asking.within(migrating))?;
         asking.console.answer(&done, |_| {
             let store = escape(&done.store);
             let (from, to) = (done.from, done.to);

@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Subcommand};
 
 use super::schedule;
 use crate::{
-    args::{Noted, age_or_word},
+    args::{Noted, Sure, age_or_word},
     asking::Asking,
     failure::Failure,
     output::{Facts, escape, table},
@@ -33,7 +33,8 @@ Examples:
 ///
 /// Holds at once and stays, over what `archive.older_than` and `archive.prune_older_than` say in the
 /// settings. An AGE is a time such as 30d, or never, or default, which gives it back to the settings; a
-/// room's default is the age of all. What is not named stays as it is.
+/// room's default is the age of all. What is not named stays as it is. An age from which on is pruned asks to
+/// type a word on a terminal; elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("ages").required(true).multiple(true)
@@ -44,7 +45,7 @@ chatd archive policy set [--older-than AGE] [--prune-older-than AGE]
     after_help = "\
 Examples:
   chatd archive policy set --older-than 90d
-  chatd archive policy set --prune-older-than 730d --reason 'two years, as decided'
+  chatd archive policy set --prune-older-than 730d --reason 'two years, as decided' --yes
   chatd archive policy set --room plans=never --room random=7d --dry-run
   chatd archive policy set --older-than default --room random=default"
 )]
@@ -60,6 +61,9 @@ pub(super) struct Set {
     /// A room's own age for archiving; may be repeated
     #[arg(long = "room", value_name = "ROOM=AGE", value_parser = parse_room)]
     rooms: Vec<RoomAge>,
+
+    #[command(flatten)]
+    sure: Sure,
 
     #[command(flatten)]
     noted: Noted,
@@ -81,6 +85,13 @@ impl Policy {
 impl Set {
     fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.noted.dry.dry_run;
+        if let Some(age) = self.prunes() {
+            self.sure.begin(dry_run)?;
+            let text = format!(
+                "What is archived and older than {age} is deleted for good by the schedule."
+            );
+            self.sure.confirm(dry_run, "prune", &text)?;
+        }
         let new = NewSchedule {
             older_than: self.older_than.clone(),
             prune_older_than: self.prune_older_than.clone(),
@@ -96,6 +107,14 @@ impl Set {
             }
             page(&standing)
         })
+    }
+}
+
+impl Set {
+    /// From which age on it would have the schedule delete for good.
+    fn prunes(&self) -> Option<&str> {
+        let age = self.prune_older_than.as_deref()?;
+        (age != "never" && age != "default").then_some(age)
     }
 }
 

@@ -15,10 +15,10 @@ use super::{
     follow, ids, page,
 };
 use crate::{
-    args::name,
+    args::{Sure, name},
     asking::Asking,
     cli::DryRun,
-    console::{Console, confirm},
+    console::Console,
     failure::{Exit, Explain as _, Failure},
     output::{Facts, bytes, count, count_entries, moment, span},
 };
@@ -50,9 +50,8 @@ pub(super) struct Prune {
     #[arg(long, value_name = "D", value_parser = parse_grace, allow_hyphen_values = true)]
     grace: Option<u64>,
 
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
+    #[command(flatten)]
+    sure: Sure,
 
     #[command(flatten)]
     dry: DryRun,
@@ -66,6 +65,7 @@ impl Prune {
             ));
         };
         let (console, dry_run) = (asking.console, self.dry.dry_run);
+        self.sure.begin(dry_run)?;
         // What is asked about is looked at beforehand, so that nothing waits while somebody thinks.
         let planned: Result<_, Failure> = asking.look(async |client| {
             let body = self.body(before, ids(client, &self.rooms).await?, true);
@@ -76,9 +76,8 @@ impl Prune {
         if dry_run || plan.entries == 0 {
             return follow::tell_plan(console, &plan, |now| self::plan(&plan, dry_run, now));
         }
-        if !self.yes {
-            confirm("prune", &question(&plan, Clock::system().now()))?;
-        }
+        let text = question(&plan, Clock::system().now());
+        self.sure.confirm(dry_run, "prune", &text)?;
         body.dry_run = false;
         // Exactly what was asked about: an age would take in more by now.
         if let Some(at) = plan.before {

@@ -4,6 +4,7 @@ use chatd::admin::api::DeletedMessage;
 use clap::Args;
 
 use crate::{
+    args::Sure,
     asking::{Asking, quote},
     cli::DryRun,
     failure::{Exit, Explain as _, Failure},
@@ -13,12 +14,12 @@ use crate::{
 /// Delete one message
 ///
 /// Its text is in no answer any more from this moment on. It leaves the store after `messages.erase_within`;
-/// a single deletion cannot be undone.
+/// a single deletion cannot be undone. On a terminal it asks to type the number; elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   chatd message delete general 4711
-  chatd message delete general 4711 --reason 'a phone number'")]
+  chatd message delete general 4711 --reason 'a phone number' --yes")]
 pub(crate) struct Delete {
     /// The room's name or id
     room: String,
@@ -31,6 +32,9 @@ pub(crate) struct Delete {
     reason: Option<String>,
 
     #[command(flatten)]
+    sure: Sure,
+
+    #[command(flatten)]
     dry: DryRun,
 }
 
@@ -38,6 +42,9 @@ impl Delete {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.dry.dry_run;
         let (room, seq) = (&self.room, self.seq);
+        self.sure.begin(dry_run)?;
+        let text = format!("This deletes message {seq} of {}, for good.", escape(room));
+        self.sure.confirm(dry_run, &seq.to_string(), &text)?;
         let mut path = format!("/v1/rooms/{}/messages/{seq}?dry_run={dry_run}", quote(room));
         if let Some(reason) = &self.reason {
             path = format!("{path}&reason={}", quote(reason));

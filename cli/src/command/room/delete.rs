@@ -5,16 +5,16 @@ use clap::Args;
 
 use super::{path, which};
 use crate::{
+    args::Sure,
     asking::Asking,
     cli::DryRun,
-    console::confirm,
     failure::{Explain as _, Failure},
     output::{count, escape},
 };
 
 /// Delete a room, for everyone and for good
 ///
-/// On a terminal it asks to type the room's name. Elsewhere it takes --yes.
+/// It cannot be undone. On a terminal it asks to type the room's name. Elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,9 +25,8 @@ pub(crate) struct Delete {
     /// Its name or id
     room: String,
 
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
+    #[command(flatten)]
+    sure: Sure,
 
     #[command(flatten)]
     dry: DryRun,
@@ -36,12 +35,11 @@ pub(crate) struct Delete {
 impl Delete {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.dry.dry_run;
+        self.sure.begin(dry_run)?;
         let deleted = asking.act(dry_run, async |client| {
             let found: RoomDetail = client.get(&path(&self.room, "")).await?;
-            if !self.yes && !dry_run {
-                let text = format!("This deletes {}, for good.", what(&found));
-                confirm(&found.room.name, &text)?;
-            }
+            let text = format!("This deletes {}, for good.", what(&found));
+            self.sure.confirm(dry_run, &found.room.name, &text)?;
             // By its id: the name may mean another room by the time somebody has typed it.
             let query = format!("?dry_run={dry_run}");
             let done: Done = client.delete(&path(&found.room.id, &query)).await?;

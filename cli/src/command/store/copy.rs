@@ -74,7 +74,7 @@ impl Copy {
             to,
             verify,
         };
-        one_thread()?.block_on(async {
+        let done = asking.within(async {
             let plan = stores::plan(&config, &what).await?;
             let (from, to) = (plan.from.clone(), plan.to.clone());
             if self.dry.dry_run {
@@ -91,7 +91,8 @@ impl Copy {
             };
             drop(watch);
             finish(console, &from, &to, &report)
-        })
+        });
+        one_thread()?.block_on(done)
     }
 }
 

@@ -7,6 +7,7 @@ use chatd::{
 use clap::Args;
 
 use crate::{
+    args::Sure,
     asking::{Asking, one_thread},
     cli::DryRun,
     failure::Failure,
@@ -18,13 +19,17 @@ use crate::{
 ///
 /// Clients remember how far they have read. After a backup was put back, the same numbers are given out
 /// again for other messages; a new epoch tells clients so, and they reload. Access tokens of the old epoch are
-/// refused and refresh tokens get new ones, so nobody has to log in again. No server may run on the store.
+/// refused and refresh tokens get new ones, so nobody has to log in again. No server may run on the
+/// store. On a terminal it asks to type a word; elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   chatd store new-epoch --dry-run
-  chatd store new-epoch")]
+  chatd store new-epoch --yes")]
 pub(crate) struct NewEpoch {
+    #[command(flatten)]
+    sure: Sure,
+
     #[command(flatten)]
     dry: DryRun,
 }
@@ -32,6 +37,9 @@ pub(crate) struct NewEpoch {
 impl NewEpoch {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.dry.dry_run;
+        self.sure.begin(dry_run)?;
+        let text = "Clients give up what they remember and reload; the epoch of before does not come back.";
+        self.sure.confirm(dry_run, "new-epoch", text)?;
         let config = settings::load(&asking.sources)?.config;
         one_thread()?.block_on(async {
             let Some(client) = server::find(&config).await? else {

@@ -5,9 +5,9 @@ use clap::{Args, ValueEnum};
 
 use super::{path, who};
 use crate::{
+    args::Sure,
     asking::Asking,
     cli::DryRun,
-    console::confirm,
     failure::{Explain as _, Failure},
     output::{count, count_entries, escape},
 };
@@ -16,7 +16,8 @@ use crate::{
 ///
 /// For requests under data-protection laws. It cannot be undone. The account loses its name and everything
 /// that says who it was, the audit log keeps what was done, but not by whom by name. Rooms the person owned
-/// pass to the next in rank, or are deleted when nobody is left. Broken off, the same command goes on.
+/// pass to the next in rank, or are deleted when nobody is left. Broken off, the same command goes on. On a
+/// terminal it asks to type the name; elsewhere it takes --yes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,9 +35,8 @@ pub(crate) struct Erase {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
+    #[command(flatten)]
+    sure: Sure,
 
     #[command(flatten)]
     dry: DryRun,
@@ -54,9 +54,16 @@ enum Messages {
 impl Erase {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let dry_run = self.dry.dry_run;
-        if !dry_run && !self.yes {
-            confirm(&self.user, "This cannot be undone.")?;
-        }
+        self.sure.begin(dry_run)?;
+        let said = match self.messages {
+            Messages::Keep => "keeps",
+            Messages::Delete => "deletes",
+        };
+        let text = format!(
+            "This forgets {} for good, and {said} what they said.",
+            escape(&self.user)
+        );
+        self.sure.confirm(dry_run, &self.user, &text)?;
         let messages = match self.messages {
             Messages::Keep => EraseMessages::Keep,
             Messages::Delete => EraseMessages::Delete,
