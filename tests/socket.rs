@@ -111,12 +111,13 @@ async fn who_sends_a_byte_now_and_then_is_cut_off_and_others_are_served() {
         let mut answer = Vec::new();
         let ending = reading.read_to_end(&mut answer);
         tokio::pin!(ending);
+        let others = server.admin();
         // Meanwhile somebody else comes, as often as they like.
         loop {
             tokio::select! {
                 biased;
                 _its_end_may_be_a_reset = &mut ending => break,
-                status = server.admin().get("/v1/status") => assert_eq!(status["running"], true),
+                status = others.get("/v1/status") => assert_eq!(status["running"], true),
             }
         }
         within("it to notice", dripping).await.expect("no panic");

@@ -69,7 +69,7 @@ impl Doctor {
             return Ok(());
         }
         Err(Failure::Found {
-            what: format!("there is {}", count(report.problems, "problem")),
+            what: format!("found {}", count(report.problems, "problem")),
             hint: "the line below each says what mends it",
         })
     }

@@ -58,6 +58,12 @@ fn known(figure: Option<String>) -> String {
     figure.unwrap_or_else(|| UNKNOWN.into())
 }
 
+/// A count with its noun: `1 user`, `2 users`.
+fn many(figure: Option<u64>, noun: &str) -> String {
+    let end = if figure == Some(1) { "" } else { "s" };
+    format!("{} {noun}{end}", known(figure.map(count)))
+}
+
 /// What the store holds, in one line.
 pub(super) fn store_line(state: &State) -> Line<'static> {
     let store = &state.picture().frame.status.store;
@@ -70,12 +76,12 @@ pub(super) fn store_line(state: &State) -> Line<'static> {
         Span::from(" store     "),
         ready,
         Span::from(format!(
-            "  {} {}, {}, {} users, {} rooms",
+            "  {} {}, {}, {}, {}",
             clean(&store.backend),
             clean(&store.version),
             known(store.bytes.map(bytes)),
-            known(store.users.map(count)),
-            known(store.rooms.map(count))
+            many(store.users, "user"),
+            many(store.rooms, "room")
         )),
     ])
 }
@@ -158,13 +164,9 @@ fn disk(state: &State) -> Line<'static> {
     } else if free < least.saturating_mul(2) {
         (Span::from(text).magenta().bold(), ", not much above")
     } else {
-        (Span::from(text), "; refused are messages below")
+        (Span::from(text), "; not near")
     };
-    let limit = if free < least.saturating_mul(2) {
-        format!("{word} {}, where messages are refused", bytes(least))
-    } else {
-        format!("{word} {}", bytes(least))
-    };
+    let limit = format!("{word} {}, where messages are refused", bytes(least));
     Line::from_iter([name, text, Span::from(limit)])
 }
 
