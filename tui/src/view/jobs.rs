@@ -158,16 +158,18 @@ fn disk(state: &State) -> Line<'static> {
         };
         return Line::from_iter([name, Span::from(why)]);
     };
-    let text = format!("{} free", bytes(free));
-    let (text, word) = if free < least {
-        (Span::from(text).red().bold(), ", less than")
+    let (text, below) = (format!("{} free", bytes(free)), bytes(least));
+    let (text, why) = if free < least {
+        let why = format!(": messages are refused, as below {below}");
+        (Span::from(text).red().bold(), why)
     } else if free < least.saturating_mul(2) {
-        (Span::from(text).magenta().bold(), ", not much above")
+        let why = format!(": soon messages are refused, as below {below}");
+        (Span::from(text).magenta().bold(), why)
     } else {
-        (Span::from(text), "; not near")
+        let why = format!("; below {below} messages are refused");
+        (Span::from(text), why)
     };
-    let limit = format!("{word} {}, where messages are refused", bytes(least));
-    Line::from_iter([name, text, Span::from(limit)])
+    Line::from_iter([name, text, Span::from(why)])
 }
 
 /// How many commits took how long.
