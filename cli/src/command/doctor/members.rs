@@ -44,7 +44,7 @@ fn silent(why: &str) -> Finding {
     Finding::problem(
         CHECK,
         what,
-        "look at mongod and its log on the hosts of store.url",
+        "systemctl status mongod   # on the hosts of store.url",
     )
 }
 
