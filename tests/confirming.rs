@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, process::Command};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 
 use crate::support::{Kind, Server, Terminal, chatd, run, run_with};
@@ -106,20 +107,23 @@ async fn every_command_gives_up_when_its_time_is_over() {
     // What was begun is gone on with.
     server.cli(&copy).await.ok();
 
-    // A program of systemd's that does not end.
+    // Settings that never come, and a program of the system that does not end.
+    let settings = dir.join("tree/etc/chatd");
+    fs::create_dir_all(&settings).expect("directories");
+    let never = settings.join("chatd.toml");
+    mkfifoat(CWD, &never, Mode::RUSR | Mode::WUSR).expect("a pipe");
     let bin = dir.join("bin");
     fs::create_dir(&bin).expect("a directory");
-    for name in ["systemctl", "systemd-analyze", "timedatectl"] {
+    let script = format!("#!/bin/sh\nread never < '{}'\n", never.display());
+    for name in ["systemctl", "timedatectl"] {
         let path = bin.join(name);
-        fs::write(&path, "#!/bin/sh\nread never < fifo\n").expect("a script");
+        fs::write(&path, &script).expect("a script");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
     }
-    rustix::fs::mkfifoat(rustix::fs::CWD, dir.join("fifo"), rustix::fs::Mode::RUSR)
-        .expect("a pipe");
     let path = std::env::var("PATH").unwrap_or_default();
     let env = [("PATH".to_owned(), format!("{}:{path}", bin.display()))];
     for args in [
-        &["systemd", "check", "--timeout", "100ms"][..],
+        &["systemd", "print", "--root", "tree", "--timeout", "100ms"][..],
         &["doctor", "--timeout", "100ms"],
     ] {
         let ended = run_with(&dir, &env, args, "").await;
