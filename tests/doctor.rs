@@ -135,7 +135,6 @@ async fn settings_that_do_not_read_are_a_problem_each() {
 
 #[tokio::test]
 async fn who_has_a_level_and_cannot_get_to_the_socket_is_told() {
-    // The directory of the socket is for its owner alone, as every directory of a test.
     let server = Server::builder()
         .set("admin.view", "[\"gid:3999999998\"]")
         .set("admin.operate", "[\"uid:0\"]")
@@ -145,6 +144,7 @@ async fn who_has_a_level_and_cannot_get_to_the_socket_is_told() {
         .process()
         .logged("admin.view names gid:3999999998")
         .await;
+    set_mode(server.data_dir().parent().expect("a parent"), 0o700);
     let report = server.cli_set(&["doctor", "--json"]).await.json();
     let levels = check(&report, "levels")["what"].as_str().expect("words");
     assert!(levels.starts_with("own: root"), "{levels}");

@@ -259,10 +259,17 @@ impl Step {
         let path = self.path.display();
         if self.mode >> 3 & self.asks() != 0 {
             let group = group_name(self.gid);
+            let theirs = theirs.map(group_name).unwrap_or_default();
+            // Into root's group nobody is put for this.
+            if self.gid == 0 && self.is_socket {
+                return format!("set admin.group = \"{theirs}\"");
+            }
+            if self.gid == 0 {
+                return format!("sudo chgrp {theirs} '{path}'");
+            }
             return match who {
                 [] => format!(
-                    "set admin.group = \"{}\", or put its members into the group {group} (sudo usermod -aG {group} NAME)",
-                    theirs.map(group_name).unwrap_or_default()
+                    "set admin.group = \"{theirs}\", or put its members into the group {group} (sudo usermod -aG {group} NAME)"
                 ),
                 who => format!(
                     "sudo usermod -aG {group} {}   # in force at their next login",
