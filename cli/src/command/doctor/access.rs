@@ -133,11 +133,15 @@ fn stopped(invited: &Invited) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::command::doctor::finding::Verdict;
 
     fn of(change: impl FnOnce(&mut chatd::config::Admin)) -> Vec<Finding> {
         let dir = tempfile::tempdir().expect("a directory");
+        let shut = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(dir.path(), shut).expect("its mode");
         let mut config = Config::default();
         config.server.data_dir = dir.path().to_owned();
         change(&mut config.admin);
@@ -186,7 +190,6 @@ mod tests {
 
     #[test]
     fn who_cannot_get_there_is_told() {
-        // A directory of tempfile's is for its owner alone.
         let found = of(|admin| admin.view = vec!["gid:3999999998".into()]);
         let stopped = found.iter().find(|it| it.check == "socket").expect("one");
         assert_eq!(stopped.verdict, Verdict::Warning);
