@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn who_is_far_behind_is_told_and_what_was_not_answered() {
         let mut behind = set(&["PRIMARY", "SECONDARY"]);
-        behind.members[1].lag = Some(Duration::from_secs(600));
+        behind.members[1].lag = Some(Duration::from_mins(10));
         behind.untold = Some("not authorized".into());
         let found = judge(&behind);
         assert!(
