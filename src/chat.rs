@@ -8,6 +8,7 @@ mod joining;
 mod members;
 mod messages;
 mod presence;
+mod reactions;
 mod reading;
 mod rooms;
 mod subscribe;
@@ -22,6 +23,7 @@ pub use self::{
     members::MemberView,
     messages::{HistoryPage, MessageView, NewMessage, Sent},
     presence::{FOLLOWS, Presence, State},
+    reactions::{NewReaction, Reacted, Reactor, TallyView},
     reading::{Answer, HasRead, NewRead, Reading},
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
     subscribe::{Resume, Subscribed},

@@ -5,6 +5,7 @@ mod deletions;
 mod edits;
 mod members;
 mod messages;
+mod reactions;
 mod reading;
 mod rooms;
 mod server;
@@ -90,6 +91,8 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::show, edits::edit, deletions::delete))
         .routes(routes!(messages::report))
+        .routes(routes!(reactions::list))
+        .routes(routes!(reactions::put, reactions::remove))
 }
 
 /// the `OpenAPI` document, made from the table.

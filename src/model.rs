@@ -8,11 +8,13 @@
 pub mod archive;
 pub mod caller;
 pub mod deletion;
+mod emoji;
 pub mod entry;
 pub mod level;
 pub mod over;
 pub mod permission;
 pub mod person;
+pub mod reaction;
 pub mod record;
 pub mod refusal;
 pub mod report;
@@ -30,6 +32,7 @@ pub use level::Level;
 pub use over::{Edit, Edited, Laid, Over};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};
+pub use reaction::{Reaction, Tally};
 pub use record::{
     Code, CodeHash, CodeKind, Facts, History, Key, Marker, Member, Read, Registration, Room,
     RoomKind, RoomRole, RoomRules, Session, Status, User,
@@ -39,6 +42,6 @@ pub use report::{Report, ReportState};
 pub use role::{Builtin, Role};
 pub use sanction::{AddressBan, Sanction, SanctionKind};
 pub use text::{
-    Body, DeviceName, DisplayName, Email, Invalid, NoticeText, Reason, RoleName, RoomName, Title,
-    Topic, Txn, Username,
+    Body, DeviceName, DisplayName, Email, Emoji, Invalid, NoticeText, Reason, RoleName, RoomName,
+    Title, Topic, Txn, Username,
 };

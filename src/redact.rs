@@ -13,6 +13,7 @@ mod find;
 mod forget;
 mod list;
 mod moment;
+mod reactions;
 mod restore;
 mod run;
 mod under_way;

@@ -27,6 +27,8 @@ pub enum InRoom {
     Send,
     /// Change what one has said.
     Edit,
+    /// React to what anybody said.
+    React,
     /// Change title and topic.
     Describe,
     /// Add members, and make codes with which they come in.
@@ -50,6 +52,7 @@ impl InRoom {
         Self::Report,
         Self::Send,
         Self::Edit,
+        Self::React,
         Self::Describe,
         Self::Invite,
         Self::Moderate,
@@ -63,8 +66,10 @@ impl InRoom {
     const fn lowest(self, rules: RoomRules) -> RoomRole {
         match self {
             Self::Read | Self::Report => RoomRole::Viewer,
-            Self::Send | Self::Edit if rules.locked => RoomRole::Moderator,
+            Self::Send | Self::Edit | Self::React if rules.locked => RoomRole::Moderator,
             Self::Send | Self::Edit => rules.post,
+            // Also where only moderators post: an announcement may be liked.
+            Self::React => RoomRole::Member,
             Self::Describe => rules.topic,
             Self::Invite => rules.invite,
             Self::Moderate | Self::DeleteAny | Self::Lock => RoomRole::Moderator,
@@ -79,6 +84,7 @@ impl InRoom {
             Self::Report => Permission::MessageReport,
             Self::Send => Permission::MessageSend,
             Self::Edit => Permission::MessageEdit,
+            Self::React => Permission::MessageReact,
             Self::Describe
             | Self::Invite
             | Self::Moderate
@@ -92,7 +98,7 @@ impl InRoom {
     /// The permission with which one may in any public room, whatever one is there.
     pub const fn anywhere(self) -> Option<Permission> {
         match self {
-            Self::Read | Self::Report | Self::Send | Self::Edit => None,
+            Self::Read | Self::Report | Self::Send | Self::Edit | Self::React => None,
             Self::DeleteAny => Some(Permission::MessageDeleteAny),
             Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
                 Some(Permission::RoomManage)
@@ -107,6 +113,7 @@ impl InRoom {
             Self::Report => "report messages",
             Self::Send => "write here",
             Self::Edit => "edit one's messages",
+            Self::React => "react to messages",
             Self::Describe => "change the title or topic",
             Self::Invite => "add members",
             Self::Moderate => "remove, mute or ban members",
@@ -203,14 +210,18 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
         return Err(Refusal::Forbidden("join this room first".into()));
     };
     may(who, what.needs())?;
-    let speaks = matches!(what, InRoom::Send | InRoom::Edit);
+    let speaks = matches!(what, InRoom::Send | InRoom::Edit | InRoom::React);
     if speaks {
         may_speak(who, facts)?;
     }
     if m.role >= what.lowest(facts.room.rules) {
         return Ok(member);
     }
-    if speaks && facts.room.rules.locked && m.role >= facts.room.rules.post {
+    let unlocked = RoomRules {
+        locked: false,
+        ..facts.room.rules
+    };
+    if speaks && facts.room.rules.locked && m.role >= what.lowest(unlocked) {
         let why = "this room is locked: only its moderators may write";
         return Err(Refusal::Forbidden(why.into()));
     }

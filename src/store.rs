@@ -44,9 +44,9 @@ use crate::{
     clock::Millis,
     id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Entry, Head, Hold, Key, Laid,
-        Member, Read, Redaction, Report, ReportState, Role, RoleName, Room, RoomName, Run,
-        Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
+        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, Head, Hold, Key,
+        Laid, Member, Reaction, Read, Redaction, Report, ReportState, Role, RoleName, Room,
+        RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -215,8 +215,22 @@ pub enum Write {
     /// A message says something else: the newest text lies over it. [`Outcome::Stale`] when it is deleted, or
     /// was edited [`Edit::MOST`] times.
     Edit(Edit),
+    /// Somebody reacts to a message. [`Outcome::Stale`] when it is deleted, they do already, they do with
+    /// [`Reaction::EACH`] others, or the message has [`Reaction::KINDS`] others.
+    React(Reaction),
+    /// Somebody no longer reacts to a message. [`Outcome::Stale`] when they did not.
+    Unreact {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+        /// Who.
+        user: UserId,
+        /// What with; none for all of theirs.
+        emoji: Option<Emoji>,
+    },
     /// The text of a deleted message, and the digest made of it, leave the store for good, and so does the
-    /// text that lies over it. Nothing happens to a message that is not deleted (any more), or was erased
+    /// text that lies over it, with the reactions to it. Nothing happens to a message that is not deleted (any more), or was erased
     /// before. [`Outcome::Stale`] when a segment has the message, and is not of this generation: its text would
     /// stay there; or when none has it, and a generation is given; or when it was edited more or less often.
     Erase {
@@ -246,6 +260,22 @@ pub enum Write {
         /// The generation of the segment that has that entry; none when it is live only.
         generation: Option<u32>,
     },
+    /// What somebody reacted with, by an entry that says so, leaves the store for good. [`Outcome::Stale`] as for
+    /// the text of a message.
+    EraseReaction {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+        /// What the entry says: whether they reacted from there on.
+        on: bool,
+        /// The `seq` of that entry.
+        seq: u64,
+        /// When.
+        at: Millis,
+        /// The generation of the segment that has that entry; none when it is live only.
+        generation: Option<u32>,
+    },
     /// A mass redaction as it is from now on, new or not.
     PutRedaction(Redaction),
     /// A new segment, with its bytes. [`Outcome::Stale`] when it does not follow the room's last one, or when
@@ -255,7 +285,7 @@ pub enum Write {
     /// generation before.
     RewriteSegment(Segment, Bytes),
     /// A segment as it is from now on, with the bytes it has; when it is purged, with none, and without the
-    /// texts that lie over its messages.
+    /// texts and reactions that lie over its messages.
     /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
     UpdateSegment(Segment),
     /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
@@ -565,6 +595,22 @@ pub trait Store: Scan {
         first: u64,
         last: u64,
     ) -> Result<BTreeMap<u64, Laid>, Error>;
+    /// Reactions to a message by emoji and `seq`, from the first after `after`; with `emoji`, those with it alone.
+    async fn reactions(
+        &self,
+        room: RoomId,
+        target: u64,
+        emoji: Option<&Emoji>,
+        after: Option<(&Emoji, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Reaction>, Error>;
+    /// How somebody reacts to these messages of a room.
+    async fn reactions_of(
+        &self,
+        room: RoomId,
+        user: UserId,
+        targets: &[u64],
+    ) -> Result<Vec<Reaction>, Error>;
     /// A run of the archive.
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
     /// Runs, the newest first, from the first that is older than `before`.

@@ -433,6 +433,11 @@ async fn rooms(server: &Server, tour: &mut Tour) {
     let path = at(&format!("/messages/{}", said["seq"]));
     tour.rest(&bob, route, &path, json!({"body": "hi, all"}), &[])
         .await;
+    for method in ["PUT", "DELETE"] {
+        let route = format!("{method} /v1/rooms/{{room}}/messages/{{seq}}/reactions/{{emoji}}");
+        let path = format!("{path}/reactions/:ok:");
+        tour.rest(&bob, &route, &path, Value::Null, &[]).await;
+    }
     tour.rest(
         &bob,
         "POST /v1/rooms/{room}/leave",
@@ -493,6 +498,10 @@ async fn sockets(server: &Server, tour: &mut Tour) {
         (
             "edit",
             json!({"room": room.id, "target": 3, "body": "hi, all"}),
+        ),
+        (
+            "react",
+            json!({"room": room.id, "target": 3, "emoji": ":ok:"}),
         ),
         ("delete", json!({"room": room.id, "target": 3})),
         ("unsubscribe", json!({"room": room.id})),

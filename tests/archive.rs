@@ -1,14 +1,17 @@
 //! Archiving moves old messages out of the way and loses none: whoever reads notices nothing, before, while and
 //! after it runs; it can be undone; what was deleted stays so; what is damaged is named.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Room, Server, Shell, User, assert_consecutive, on_both, told};
+use crate::support::{Kind, Room, Server, Shell, User, assert_consecutive, on_both, told, within};
 
 on_both!(
     who_reads_notices_nothing,
@@ -336,38 +339,99 @@ async fn any_sequence_of_acts_reads_as_a_list_in_memory() {
     }
 }
 
+/// What a message should read as: its text while it is not deleted, and who reacts with which emoji.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Meant {
+    seq: u64,
+    body: Option<String>,
+    reactions: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Meant {
+    fn of(message: &Value) -> Self {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let sums = list(&message["reactions"]).into_iter().map(|sum| {
+            let names = list(&sum["first"])
+                .iter()
+                .map(|one| text(&one["name"]))
+                .collect();
+            let names: BTreeSet<_> = names;
+            assert_eq!(sum["count"], names.len(), "there are two of them: {sum:#}");
+            assert_eq!(sum["mine"], names.contains("ana"), "{sum:#}");
+            (text(&sum["emoji"]), names)
+        });
+        Self {
+            seq: message["seq"].as_u64().expect("a seq"),
+            body: (message["deleted"] != true).then(|| text(&message["body"])),
+            reactions: sums.collect(),
+        }
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "an arm for each act")]
 async fn sequence(mut dice: Dice) {
     let mut server = Server::archiving().await;
-    let ana = server.user("ana").await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
     let room = ana.room("general", Kind::Public).await;
-    // Each message that was said: its seq, and its text while it is not deleted.
-    let mut model: Vec<(u64, Option<String>)> = Vec::new();
+    bob.join(&room).await;
+    // Each message that was said and is not purged.
+    let mut model: Vec<Meant> = Vec::new();
     let mut runs: Vec<Value> = Vec::new();
-    for step in 0..60 {
-        match dice.roll(12) {
+    for step in 0..90 {
+        match dice.roll(16) {
             0..=4 => {
                 for i in 0..=dice.roll(4) {
                     let body = format!("{step}.{i}");
                     let said = ana.send(&room, &body).await;
-                    model.push((said["seq"].as_u64().expect("a seq"), Some(body)));
+                    model.push(Meant {
+                        seq: said["seq"].as_u64().expect("a seq"),
+                        body: Some(body),
+                        ..Meant::default()
+                    });
                 }
             }
             5 if !model.is_empty() => {
                 let at = dice.among(&model);
-                let path = room.path(&format!("/messages/{}", model[at].0));
+                let path = room.path(&format!("/messages/{}", model[at].seq));
                 ana.delete(&path).await.ok();
-                model[at].1 = None;
+                model[at].body = None;
+                model[at].reactions.clear();
             }
             10 | 11 if !model.is_empty() => {
                 let at = dice.among(&model);
-                let path = room.path(&format!("/messages/{}", model[at].0));
+                let path = room.path(&format!("/messages/{}", model[at].seq));
                 let body = format!("{step} edited");
                 let edit = ana.request("PATCH", &path, json!({"body": body})).await;
-                if model[at].1.is_some() {
+                if model[at].body.is_some() {
                     edit.ok();
-                    model[at].1 = Some(body);
+                    model[at].body = Some(body);
                 } else {
                     edit.refused(409, "conflict");
+                }
+            }
+            12..=14 if !model.is_empty() => {
+                for _ in 0..3 {
+                    let message = dice.among(&model);
+                    let message = &mut model[message];
+                    let user = [&ana, &bob][dice.among(&[0; 2])];
+                    let emoji = [":one:", ":two:"][dice.among(&[0; 2])];
+                    let path = format!("/messages/{}/reactions/{emoji}", message.seq);
+                    let on = dice.roll(3) > 0;
+                    let method = if on { "PUT" } else { "DELETE" };
+                    let done = user.request(method, &room.path(&path), Value::Null).await;
+                    if message.body.is_none() {
+                        done.refused(409, "conflict");
+                        continue;
+                    }
+                    let who = message.reactions.entry(emoji.to_owned()).or_default();
+                    let new = if on {
+                        who.insert(user.name.clone())
+                    } else {
+                        who.remove(&user.name)
+                    };
+                    assert_eq!(done.ok()["dup"], !new, "{path}");
+                    message.reactions.retain(|_, who| !who.is_empty());
                 }
             }
             6 | 7 => {
@@ -398,20 +462,78 @@ async fn sequence(mut dice: Dice) {
                     server.boot().await;
                 }
             }
+            15 if dice.roll(3) == 0 => {
+                let upto = prune(&mut server).await;
+                model.retain(|m| m.seq > upto);
+            }
             _ => {}
         }
-        let found = told(&ana, &room).await;
-        let found: Vec<_> = found
-            .iter()
-            .map(|m| {
-                let body = m["body"].as_str().expect("a body").to_owned();
-                let body = (m["deleted"] != true).then_some(body);
-                (m["seq"].as_u64().expect("a seq"), body)
-            })
-            .collect();
+        // A page has what is left, and says what is gone.
+        let mut found = Vec::new();
+        let (mut after, mut gone) = (0, 0);
+        loop {
+            let path = room.path(&format!("/messages?after={after}&limit=200"));
+            let page = ana.get(&path).await.ok();
+            for gap in page["gaps"].as_array().expect("gaps") {
+                assert_eq!(gap["why"], "purged", "{gap:#}");
+                gone = gone.max(gap["last"].as_u64().expect("a seq"));
+            }
+            let items = page["items"].as_array().expect("items");
+            found.extend(items.iter().map(Meant::of));
+            match items.last() {
+                Some(last) => after = last["seq"].as_u64().expect("a seq"),
+                None => break,
+            }
+        }
         assert_eq!(found, model, "after step {step}");
+        assert!(
+            model.first().is_none_or(|m| m.seq > gone),
+            "{gone}: {model:#?}"
+        );
+        for message in model.iter().rev().take(3) {
+            let path = room.path(&format!("/messages/{}/reactions", message.seq));
+            let page = ana.get(&path).await.ok();
+            let mut listed = BTreeMap::<String, BTreeSet<String>>::new();
+            for one in page["items"].as_array().expect("items") {
+                let text = |value: &Value| value.as_str().expect("a text").to_owned();
+                let who = listed.entry(text(&one["emoji"])).or_default();
+                who.insert(text(&one["user"]["name"]));
+            }
+            assert_eq!(listed, message.reactions, "after step {step}");
+        }
     }
     assert_eq!(server.admin().verify().await, [] as [Value; 0]);
+    server.cli(&["store", "check"]).await.ok();
+}
+
+/// Prunes all that is archived, for good: the last `seq` that is gone.
+async fn prune(server: &mut Server) -> u64 {
+    let body = json!({"before": "1ms", "grace": 0});
+    let begun = server
+        .admin()
+        .request("POST", "/v1/archive/prune", body)
+        .await;
+    if begun.status == 202 {
+        let done = server.admin().ended(&begun.body).await;
+        assert_eq!(done["state"], "done", "{done:#}");
+    } else {
+        assert_eq!(begun.status, 409, "there was nothing: {begun:#?}");
+    }
+    // What is due is looked for at the start.
+    server.restart().await;
+    let due = |s: &Value| s["purge_at"].is_number() && !s["purged_at"].is_number();
+    let segments = within("the purge", async {
+        loop {
+            let segments = server.admin().segments().await;
+            if !segments.iter().any(due) {
+                return segments;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let gone = segments.iter().filter(|s| s["purged_at"].is_number());
+    gone.filter_map(|s| s["last"].as_u64()).max().unwrap_or(0)
 }
 
 /// Words that do not compress: what is sealed takes nearly as much as what was live.

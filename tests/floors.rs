@@ -58,6 +58,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sd_listen_fds", &["server/passed"]),
     ("prometheus_client", &["metrics/text"]),
     ("tracing_subscriber", &["config/filter", "logging"]),
+    ("unicode_properties", &["model/emoji"]),
+    ("unicode_segmentation", &["model/emoji"]),
 ];
 
 struct Source {

@@ -59,6 +59,7 @@ mod peers;
 mod permissions;
 mod privacy;
 mod races;
+mod reactions;
 mod reading;
 mod redactions;
 mod registration;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Chat;
+use super::{Chat, TallyView};
 use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
@@ -64,6 +64,8 @@ pub struct MessageView {
     pub reply_to: Option<u64>,
     /// That it was edited, if it was.
     pub edited: Option<Edited>,
+    /// How people react to it, the first reaction first.
+    pub reactions: Vec<TallyView>,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
@@ -179,7 +181,7 @@ impl Chat {
             .messages(id, page, floor, limit.min(PAGE_MOST))
             .await;
         let Messages { entries, gaps } = read.map_err(|e| refuse(&e))?;
-        let items = self.views(caller, entries).await?;
+        let items = self.views(caller, id, entries).await?;
         // Whoever was taken out meanwhile does not get to see it.
         let floor_now = self.may_read(caller, id).await?;
         let items = items.into_iter().filter(|m| m.seq >= floor_now).collect();
@@ -209,7 +211,8 @@ impl Chat {
         let floor = self.may_read(caller, id).await?;
         let entry = self.store.message(id, seq).await;
         let entry = entry.map_err(|e| refuse(&e))?.filter(|e| e.seq >= floor);
-        let views = self.views(caller, entry.into_iter().collect()).await?;
+        let entries = entry.into_iter().collect();
+        let views = self.views(caller, id, entries).await?;
         let floor_now = self.may_read(caller, id).await?;
         let mut views = views.into_iter().filter(|m| m.seq >= floor_now);
         views.next().ok_or(Refusal::NotFound("message"))
@@ -227,13 +230,15 @@ impl Chat {
     async fn views(
         &self,
         caller: &Caller,
+        room: RoomId,
         entries: Vec<Entry>,
     ) -> Result<Vec<MessageView>, Refusal> {
+        let tallies = self.tallies(caller, room, &entries).await?;
         let names = self
             .log
             .names(entries.iter().filter_map(|e| e.from))
             .await?;
-        let view = |entry: Entry| {
+        let view = |(entry, reactions): (Entry, _)| {
             let (body, reply_to, deleted) = match entry.payload {
                 Payload::Message { body, reply_to } => (body, reply_to, false),
                 Payload::Tombstone => (String::new(), None, true),
@@ -249,11 +254,12 @@ impl Chat {
                 deleted,
                 reply_to,
                 edited: entry.over.and_then(|over| over.edited),
+                reactions,
                 at: entry.at,
                 txn: entry.txn.filter(|_| entry.from == Some(caller.user)),
             })
         };
-        Ok(entries.into_iter().filter_map(view).collect())
+        Ok(entries.into_iter().zip(tallies).filter_map(view).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    chat::{Listed, MemberView, MessageView, RoomView},
+    chat::{Listed, MemberView, MessageView, RoomView, TallyView},
     clock::Millis,
     model::{Edited, Refusal, RoomKind, RoomRole, Session, User},
 };
@@ -158,6 +158,9 @@ pub(super) struct MessageBody {
     /// Only there when it was edited.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<EditedBody>,
+    /// Only there when people react to it: for each emoji how many, the first one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<TallyBody>,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     at: Millis,
@@ -178,6 +181,7 @@ impl From<MessageView> for MessageBody {
             deleted: m.deleted,
             reply_to: m.reply_to,
             edited: m.edited.map(Into::into),
+            reactions: m.reactions.into_iter().map(Into::into).collect(),
             at: m.at,
             txn: m.txn.map(Into::into),
         }
@@ -204,6 +208,40 @@ impl From<Edited> for EditedBody {
             count: e.count,
         }
     }
+}
+
+/// How many people react to a message with one emoji.
+#[derive(Debug, Serialize, ToSchema)]
+struct TallyBody {
+    #[schema(example = "\u{1f44d}")]
+    emoji: String,
+    count: u64,
+    /// The first of them, at most three.
+    first: Vec<NamedBody>,
+    /// Whether I am one of them.
+    mine: bool,
+}
+
+impl From<TallyView> for TallyBody {
+    fn from(t: TallyView) -> Self {
+        let named = |(id, name): (crate::id::UserId, Option<crate::model::Username>)| NamedBody {
+            id: id.to_string(),
+            name: name.map(Into::into),
+        };
+        Self {
+            emoji: t.emoji.into(),
+            count: t.count,
+            first: t.first.into_iter().map(named).collect(),
+            mine: t.mine,
+        }
+    }
+}
+
+/// Somebody, by id and name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NamedBody {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
 }
 
 /// A session.

@@ -15,10 +15,10 @@ use crate::{
     hub::{Attached, Connection, Outbox, Position},
     id::{BootId, ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Head, History, Key, Laid, Marker,
-        Member, Payload, Permissions, Redaction, Report, ReportState, RoleName, Room, RoomKind,
-        RoomName, RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        User, Username,
+        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Emoji, Head, History, Key, Laid,
+        Marker, Member, Payload, Permissions, Reaction, Redaction, Report, ReportState, RoleName,
+        Room, RoomKind, RoomName, RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment,
+        Session, Status, Txn, User, Username,
     },
     segment::Line,
     stats::Count,
@@ -118,6 +118,10 @@ pass_on! {
         room: RoomId, first: u64, last: u64, beside: &[u64]
     ) -> std::collections::HashSet<u64>;
     laid_over(room: RoomId, first: u64, last: u64) -> std::collections::BTreeMap<u64, Laid>;
+    reactions(
+        room: RoomId, target: u64, emoji: Option<&Emoji>, after: Option<(&Emoji, u64)>, limit: usize
+    ) -> Vec<Reaction>;
+    reactions_of(room: RoomId, user: UserId, targets: &[u64]) -> Vec<Reaction>;
     run(id: RunId) -> Option<Run>;
     runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;

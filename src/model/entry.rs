@@ -10,7 +10,7 @@ use super::{
     over::Over,
     record::{History, RoomRole, RoomRules},
     sanction::SanctionKind,
-    text::{Reason, RoleName, RoomName, Title, Topic, Txn},
+    text::{Emoji, Reason, RoleName, RoomName, Title, Topic, Txn},
 };
 use crate::{
     clock::Millis,
@@ -83,6 +83,16 @@ pub enum Payload {
         /// time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
+    },
+    /// Somebody reacted to a message, or no longer does.
+    Reaction {
+        /// The `seq` of the message.
+        target: u64,
+        /// What with; none where it was erased, and where all reactions of somebody to it are gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emoji: Option<Emoji>,
+        /// Whether they do from here on.
+        on: bool,
     },
     /// Somebody, or the server's operator, deleted a message of this room.
     Delete {
@@ -214,6 +224,7 @@ impl Payload {
         match self {
             Self::Message { .. } | Self::Tombstone => "message",
             Self::Edit { .. } => "edit",
+            Self::Reaction { .. } => "reaction",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
             Self::Purged { .. } => "purged",

@@ -3,6 +3,7 @@
 //! The entry of a message keeps the text that was sent. Each edit is an entry of its own, and the newest text
 //! lies in the overlay, from where a page of history takes it.
 
+use super::reaction::Tally;
 use crate::{clock::Millis, id::RoomId};
 
 /// That a message says something else from now on.
@@ -37,6 +38,8 @@ pub struct Laid {
     pub edited_at: Option<Millis>,
     /// The `seq` of each entry that edited it, in order.
     pub edits: Vec<u64>,
+    /// How people react to it, kept while it is deleted: that can be undone.
+    pub reactions: Vec<Tally>,
 }
 
 impl Laid {
@@ -66,4 +69,6 @@ pub struct Edited {
 pub struct Over {
     /// That it was edited, if it was.
     pub edited: Option<Edited>,
+    /// How people react to it, the first reaction first.
+    pub reactions: Vec<Tally>,
 }

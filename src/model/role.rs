@@ -41,6 +41,7 @@ const AUDITOR: Permissions = GUEST.or(Permissions::of(&[P::UserRead, P::AuditRea
 const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessageSend,
     P::MessageEdit,
+    P::MessageReact,
     P::RoomCreate,
     P::RoomEdit,
 ]));

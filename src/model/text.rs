@@ -125,6 +125,11 @@ text!(
     parse_txn
 );
 text!(
+    /// What one reacts with: one emoji, or the name of one as `:name:`.
+    Emoji,
+    super::emoji::parse
+);
+text!(
     /// The text of a message: not blank, no control characters but newline and tab. Its length limit is a
     /// setting (`limits.message`), checked where the setting is known.
     Body,

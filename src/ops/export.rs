@@ -226,8 +226,11 @@ impl Ops {
             .readable(log, after, u64::MAX, SCAN, SCAN_BYTES)
             .await;
         let read = read.map_err(|e| refuse(&e))?;
-        // What they said, and what they made of it since.
-        let said = |e: &Entry| e.payload.is_message() || matches!(e.payload, Payload::Edit { .. });
+        // What they said, what they made of it since, and how they reacted to what others said.
+        let said = |e: &Entry| {
+            let more = |p: &Payload| matches!(p, Payload::Edit { .. } | Payload::Reaction { .. });
+            e.payload.is_message() || more(&e.payload)
+        };
         let mine = |e: &&Entry| e.from == Some(user) && said(e);
         Ok((rows(log, &read, mine), read.next))
     }

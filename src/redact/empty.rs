@@ -17,9 +17,50 @@ use crate::{
     store::{Write, erased, has_text, is_erased, open_segment},
 };
 
-/// A message whose texts are to leave the store.
+/// What is to leave the store, by the `seq` of its entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// A message, with all that it was edited to.
+    Message(RoomId, u64),
+    /// What an entry says that somebody reacted with.
+    Reaction {
+        /// Where.
+        room: RoomId,
+        /// That entry.
+        seq: u64,
+        /// The message.
+        to: u64,
+        /// What it says: whether they did from there on.
+        on: bool,
+    },
+}
+
+impl Target {
+    fn room(self) -> RoomId {
+        match self {
+            Self::Message(room, _) | Self::Reaction { room, .. } => room,
+        }
+    }
+
+    /// Of a reaction, the message.
+    pub(super) fn message(self) -> Option<u64> {
+        match self {
+            Self::Message(..) => None,
+            Self::Reaction { to, .. } => Some(to),
+        }
+    }
+
+    fn seq(self) -> u64 {
+        match self {
+            Self::Message(_, seq) | Self::Reaction { seq, .. } => seq,
+        }
+    }
+}
+
+/// Something whose texts are to leave the store.
 #[derive(Clone, Debug)]
 struct Message {
+    what: Target,
     room: RoomId,
     target: u64,
     /// Where its own text is.
@@ -59,13 +100,15 @@ struct Text {
     generation: Option<u32>,
 }
 
-/// Whether a text is that of a message or of an edit.
+/// What a text is of.
 #[derive(Clone, Copy, Debug)]
 enum TextOf {
     /// A message that was edited so often.
     Message(usize),
     /// The edit by this entry.
     Edit(u64),
+    /// A reaction to this message, and whether it was one from there on.
+    Reaction(u64, bool),
 }
 
 impl Text {
@@ -83,6 +126,14 @@ impl Text {
                 room,
                 target,
                 seq,
+                at,
+                generation,
+            },
+            TextOf::Reaction(to, on) => Write::EraseReaction {
+                room,
+                target: to,
+                on,
+                seq: target,
                 at,
                 generation,
             },
@@ -138,7 +189,7 @@ impl Emptied {
 
 impl Redact {
     /// What taking out the texts of these messages comes to, as things stand.
-    pub(super) async fn empty(&self, targets: &[(RoomId, u64)]) -> Result<Emptied, Refusal> {
+    pub(super) async fn empty(&self, targets: &[Target]) -> Result<Emptied, Refusal> {
         let policy = self.log.policy();
         let mut emptied = Emptied {
             messages: 0,
@@ -148,8 +199,8 @@ impl Redact {
             kept: 0,
         };
         let (mut opened, mut going) = (Opened::new(), Vec::new());
-        for (room, target) in targets {
-            let message = self.locate(*room, *target).await?;
+        for target in targets {
+            let message = self.locate(*target).await?;
             self.open(&message, &mut opened).await?;
             if self.stays(&policy, &message, &opened).await? {
                 emptied.kept += 1;
@@ -170,22 +221,29 @@ impl Redact {
             let edits = message.edits.iter();
             let edits = edits.map(|(seq, place)| text(TextOf::Edit(*seq), *place));
             emptied.texts.extend(edits);
-            let own = TextOf::Message(message.edits.len());
+            let own = match message.what {
+                Target::Message(..) => TextOf::Message(message.edits.len()),
+                Target::Reaction { to, on, .. } => TextOf::Reaction(to, on),
+            };
             emptied.texts.push(text(own, message.own));
         }
         Ok(emptied)
     }
 
-    /// Where the texts of a message are.
-    async fn locate(&self, room: RoomId, target: u64) -> Result<Message, Refusal> {
-        let laid = self.store.laid_over(room, target, target).await;
-        let laid = laid.map_err(|e| refuse(&e))?.remove(&target);
+    /// Where the texts of a message, or of a reaction, are.
+    async fn locate(&self, what: Target) -> Result<Message, Refusal> {
+        let (room, target) = (what.room(), what.seq());
         let mut edits = Vec::new();
-        for seq in laid.map(|l| l.edits).unwrap_or_default() {
-            edits.push((seq, self.place(room, seq).await?));
+        if matches!(what, Target::Message(..)) {
+            let laid = self.store.laid_over(room, target, target).await;
+            let laid = laid.map_err(|e| refuse(&e))?.remove(&target);
+            for seq in laid.map(|l| l.edits).unwrap_or_default() {
+                edits.push((seq, self.place(room, seq).await?));
+            }
         }
         let own = self.place(room, target).await?;
         Ok(Message {
+            what,
             room,
             target,
             own,

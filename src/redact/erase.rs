@@ -1,6 +1,6 @@
 //! Erasing: the texts of deleted messages leave the store.
 
-use super::{Redact, SLICE, TRIES};
+use super::{Redact, SLICE, TRIES, empty::Target};
 use crate::{
     clock::Millis,
     id::{LogId, RoomId},
@@ -45,8 +45,9 @@ impl Redact {
     }
 
     async fn erase_these(&self, targets: &[(RoomId, u64)]) -> Result<u64, Refusal> {
+        let targets: Vec<_> = targets.iter().map(|t| Target::Message(t.0, t.1)).collect();
         for _ in 0..TRIES {
-            let emptied = self.empty(targets).await?;
+            let emptied = self.empty(&targets).await?;
             let count = emptied.count();
             if count == 0 {
                 return Ok(0);

@@ -6,7 +6,11 @@
 
 use std::collections::HashSet;
 
-use super::{Redact, SLICE, TRIES, is_said};
+use super::{
+    Redact, SLICE, TRIES,
+    empty::{Emptied, Target},
+    is_said,
+};
 use crate::{
     id::{LogId, RoomId, UserId},
     log::{Error, refuse},
@@ -82,7 +86,8 @@ impl Redact {
             self.check_stopping()?;
             self.forget_slice(by, user, room, slice).await?;
         }
-        step.texts = (texts.len() + edits.len()) as u64;
+        let reactions = self.forget_reactions(by, user, room, &read.entries).await?;
+        step.texts = (texts.len() + edits.len()) as u64 + reactions;
         step.next = Some(Reached {
             after: last,
             ..reached
@@ -145,15 +150,10 @@ impl Redact {
         room: RoomId,
         slice: &[(u64, bool)],
     ) -> Result<(), Refusal> {
-        let targets: Vec<_> = slice.iter().map(|(target, _)| (room, *target)).collect();
+        let targets: Vec<_> = slice.iter().map(|t| Target::Message(room, t.0)).collect();
         for _ in 0..TRIES {
             let emptied = self.empty(&targets).await?;
-            if emptied.kept > 0 {
-                self.check_forget(user, true).await?;
-                let why = "some of the texts lie in archived messages that do not read; see: \
-                           chatd archive verify";
-                return Err(Refusal::Conflict(why.into()));
-            }
+            self.check_all_go(user, &emptied).await?;
             let (by, slice) = (by.clone(), slice.to_vec());
             let touches = [LogId::Control, room.into()];
             let done = self.log.append(&touches, None, move |draft| {
@@ -187,6 +187,21 @@ impl Redact {
             }
         }
         Err(Refusal::Busy)
+    }
+
+    /// Refuses to forget only some of it.
+    pub(super) async fn check_all_go(
+        &self,
+        user: UserId,
+        emptied: &Emptied,
+    ) -> Result<(), Refusal> {
+        if emptied.kept == 0 {
+            return Ok(());
+        }
+        self.check_forget(user, true).await?;
+        let why = "some of the texts lie in archived messages that do not read; see: \
+                   chatd archive verify";
+        Err(Refusal::Conflict(why.into()))
     }
 
     /// Every room that somebody was ever in, as their own log tells, in that order; and what of that log does

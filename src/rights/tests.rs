@@ -92,6 +92,7 @@ fn every_builtin_role_and_permission() {
         (P::MessageRead, [true, true, true, true, true]),
         (P::MessageSend, [false, false, true, true, true]),
         (P::MessageEdit, [false, false, true, true, true]),
+        (P::MessageReact, [false, false, true, true, true]),
         (P::MessageReport, [true, true, true, true, true]),
         (P::MessageDeleteAny, [false, false, false, true, true]),
         (P::MessageRedact, [false, false, false, true, true]),
@@ -161,6 +162,7 @@ fn every_room_role_and_act() {
         (I::Report, [true, true, true, true]),
         (I::Send, [false, true, true, true]),
         (I::Edit, [false, true, true, true]),
+        (I::React, [false, true, true, true]),
         (I::Describe, [false, false, true, true]),
         (I::Invite, [false, false, true, true]),
         (I::Moderate, [false, false, true, true]),
@@ -207,9 +209,12 @@ fn rules_shift_what_a_role_may() {
     assert!(may_grant(&who(&member), &here, RoomRole::Moderator).is_err());
     here.room.rules.post = RoomRole::Moderator;
     assert!(!may(&here, InRoom::Send), "a room for announcements");
+    assert!(may(&here, InRoom::React), "that may be liked");
     here.room.rules.post = RoomRole::Viewer;
     here.room.rules.locked = true;
     let locked = may_in_room(&who(&member), &here, InRoom::Send).unwrap_err();
+    assert!(locked.to_string().contains("locked"), "{locked}");
+    let locked = may_in_room(&who(&member), &here, InRoom::React).unwrap_err();
     assert!(locked.to_string().contains("locked"), "{locked}");
     let moderator = active(Builtin::Member);
     let mut theirs = facts(RoomKind::Private, Some((&moderator, RoomRole::Moderator)));

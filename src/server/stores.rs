@@ -324,7 +324,7 @@ async fn find(location: &Location) -> Result<(Found, Option<String>), Error> {
 /// A store that is open for this alone.
 enum Opened {
     Sqlite(Sqlite),
-    Mongo(Mongo),
+    Mongo(Box<Mongo>),
 }
 
 impl Opened {
@@ -333,7 +333,7 @@ impl Opened {
             Location::Sqlite(path) => path.clone(),
             Location::Mongo(url, _) => {
                 let mongo = Mongo::open_for(url.expose(), PATIENCE, clock, what).await?;
-                return Ok(Self::Mongo(mongo));
+                return Ok(Self::Mongo(Box::new(mongo)));
             }
         };
         let options = Options {
@@ -350,14 +350,14 @@ impl Opened {
     fn store(&self) -> &dyn Store {
         match self {
             Self::Sqlite(store) => store,
-            Self::Mongo(store) => store,
+            Self::Mongo(store) => &**store,
         }
     }
 
     fn load(&self) -> &dyn Load {
         match self {
             Self::Sqlite(store) => store,
-            Self::Mongo(store) => store,
+            Self::Mongo(store) => &**store,
         }
     }
 }

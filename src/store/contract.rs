@@ -12,6 +12,7 @@ pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
 pub(in crate::store) mod plain;
 pub(in crate::store) mod raw;
+pub(in crate::store) mod reactions;
 pub(in crate::store) mod rooms;
 
 use async_trait::async_trait;
@@ -81,6 +82,12 @@ macro_rules! suite {
             edits::erases_what_a_message_was_edited_to,
             edits::lays_edits_over_archived_messages,
             edits::erases_archived_edits,
+            reactions::sums_what_people_react_with,
+            reactions::takes_no_more_reactions_than_there_may_be,
+            reactions::pages_those_who_react,
+            reactions::keeps_them_while_a_message_is_deleted,
+            reactions::erases_what_somebody_reacted_with,
+            reactions::purges_them_with_their_messages,
             archive::reads_across_live_and_archived,
             archive::refuses_what_would_lose_entries,
             archive::hides_and_erases_what_is_archived,

@@ -65,9 +65,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Laid, Member, Redaction,
-        Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment,
-        Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -284,6 +284,26 @@ impl Store for Mongo {
         last: u64,
     ) -> Result<BTreeMap<u64, Laid>, Error> {
         overlay::laid_over(self.db()?, room, first, last).await
+    }
+
+    async fn reactions(
+        &self,
+        room: RoomId,
+        target: u64,
+        emoji: Option<&Emoji>,
+        after: Option<(&Emoji, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Reaction>, Error> {
+        overlay::reactions(self.db()?, (room, target), emoji, after, limit).await
+    }
+
+    async fn reactions_of(
+        &self,
+        room: RoomId,
+        user: UserId,
+        targets: &[u64],
+    ) -> Result<Vec<Reaction>, Error> {
+        overlay::reactions_of(self.db()?, room, user, targets).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {

@@ -99,7 +99,11 @@ pub fn lay(messages: &mut [Entry], mut over: BTreeMap<u64, Laid>) {
         if let Some(text) = laid.body {
             *body = text;
         }
-        entry.over = edited.is_some().then(|| Box::new(Over { edited }));
+        let over = Over {
+            edited,
+            reactions: laid.reactions,
+        };
+        entry.over = (over != Over::default()).then(|| Box::new(over));
     }
 }
 

@@ -10,9 +10,10 @@ use crate::{
 };
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "message",
     "edit",
+    "reaction",
     "delete",
     "restore",
     "purged",
@@ -56,6 +57,11 @@ pub(super) fn erased_edit(target: u64) -> String {
     format!(r#"{{"target":{target}}}"#)
 }
 
+/// What is left of a reaction that was erased: to which message it was.
+pub(super) fn erased_reaction(target: u64, on: bool) -> String {
+    format!(r#"{{"target":{target},"on":{on},"erased":true}}"#)
+}
+
 /// Of an edit, what tells whether it has a text, and whose.
 #[derive(Deserialize)]
 struct EditRead {
@@ -69,19 +75,43 @@ fn edit(line: &Line) -> Option<EditRead> {
     serde_json::from_str(&line.data).ok().filter(|_| is)
 }
 
-/// Whether a line has a text that can be erased: it is a message or an edit.
-pub fn has_text(line: &Line) -> bool {
-    (line.is_message() && line.data != ERASED) || edit(line).is_some_and(|e| e.body.is_some())
+/// Of a reaction, what tells whether it says what with, and to what.
+#[derive(Deserialize)]
+struct ReactionRead {
+    target: u64,
+    #[serde(default)]
+    emoji: Option<String>,
+    on: bool,
+    #[serde(default)]
+    erased: bool,
 }
 
-/// Whether a line is a message or an edit whose text was erased.
+fn reaction(line: &Line) -> Option<ReactionRead> {
+    let is = line.kind == "reaction";
+    serde_json::from_str(&line.data).ok().filter(|_| is)
+}
+
+/// Whether a line has a text that can be erased: it is a message, an edit or a reaction.
+pub fn has_text(line: &Line) -> bool {
+    (line.is_message() && line.data != ERASED)
+        || edit(line).is_some_and(|e| e.body.is_some())
+        || reaction(line).is_some_and(|r| r.emoji.is_some())
+}
+
+/// Whether a line is a message, an edit or a reaction whose text was erased.
 pub fn is_erased(line: &Line) -> bool {
-    (line.is_message() && line.data == ERASED) || edit(line).is_some_and(|e| e.body.is_none())
+    (line.is_message() && line.data == ERASED)
+        || edit(line).is_some_and(|e| e.body.is_none())
+        || reaction(line).is_some_and(|r| r.erased)
 }
 
 /// The line with its text erased.
 pub fn erased(line: Line) -> Line {
-    let data = edit(&line).map_or_else(|| ERASED.to_owned(), |e| erased_edit(e.target));
+    let data = match (edit(&line), reaction(&line)) {
+        (Some(edit), _) => erased_edit(edit.target),
+        (_, Some(reaction)) => erased_reaction(reaction.target, reaction.on),
+        _ => ERASED.to_owned(),
+    };
     Line { data, ..line }
 }
 

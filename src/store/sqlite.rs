@@ -49,9 +49,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Entry, Head, Key, Laid, Member, Redaction,
-        Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment,
-        Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -320,6 +320,36 @@ impl Store for Sqlite {
     ) -> Result<BTreeMap<u64, Laid>, Error> {
         self.readers
             .read(move |conn| overlay::laid_over(conn, room, first, last))
+            .await
+    }
+
+    async fn reactions(
+        &self,
+        room: RoomId,
+        target: u64,
+        emoji: Option<&Emoji>,
+        after: Option<(&Emoji, u64)>,
+        limit: usize,
+    ) -> Result<Vec<Reaction>, Error> {
+        let emoji = emoji.cloned();
+        let after = after.map(|(emoji, seq)| (emoji.clone(), seq));
+        self.readers
+            .read(move |conn| {
+                let after = after.as_ref().map(|(emoji, seq)| (emoji, *seq));
+                overlay::reactions(conn, (room, target), emoji.as_ref(), after, limit)
+            })
+            .await
+    }
+
+    async fn reactions_of(
+        &self,
+        room: RoomId,
+        user: UserId,
+        targets: &[u64],
+    ) -> Result<Vec<Reaction>, Error> {
+        let targets = targets.to_vec();
+        self.readers
+            .read(move |conn| overlay::reactions_of(conn, room, user, &targets))
             .await
     }
 

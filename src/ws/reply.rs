@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    chat::{Changed, HasRead, Sent, Subscribed},
+    chat::{Changed, HasRead, Reacted, Sent, Subscribed},
     hub::{Close, Frame},
     id::{Epoch, LogId},
     model::Refusal,
@@ -122,6 +122,20 @@ pub(super) fn has_read(id: Id, done: Result<HasRead, Refusal>) -> Frame {
         ),
         Result::Err(refusal) => err(id, &refusal, None),
     }
+}
+
+/// The answer to a react.
+pub(super) fn reacted(reacted: &Reacted) -> serde_json::Value {
+    serde_json::json!({
+        "room": reacted.room,
+        "target": reacted.target,
+        "emoji": reacted.emoji,
+        "on": reacted.on,
+        "seq": reacted.seq,
+        "n": reacted.n,
+        "at": reacted.at,
+        "dup": reacted.dup,
+    })
 }
 
 /// The answer to a delete.

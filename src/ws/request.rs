@@ -7,7 +7,7 @@ use super::reply::Id;
 use crate::{
     door::parse_json,
     id::Epoch,
-    model::{Body, Reason, Refusal, Txn},
+    model::{Body, Emoji, Reason, Refusal, Txn},
 };
 
 /// One request.
@@ -19,6 +19,7 @@ pub(super) enum Request {
     Send(Send),
     Edit(Edit),
     Delete(Delete),
+    React(React),
     Join(Room),
     Leave(Room),
     Read(Read),
@@ -120,6 +121,20 @@ pub(super) enum Here {
     Away,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct React {
+    pub(super) room: String,
+    pub(super) target: u64,
+    pub(super) emoji: Emoji,
+    #[serde(default = "yes")]
+    pub(super) on: bool,
+    pub(super) txn: Option<Txn>,
+}
+
+fn yes() -> bool {
+    true
+}
+
 #[derive(Deserialize)]
 pub(super) struct Refresh {
     pub(super) token: String,
@@ -171,6 +186,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "send" => Request::Send(parse_json(text)?),
         "edit" => Request::Edit(parse_json(text)?),
         "delete" => Request::Delete(parse_json(text)?),
+        "react" => Request::React(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),
         "read" => Request::Read(parse_json(text)?),

@@ -41,6 +41,7 @@ pub(super) const READ: Right = right(0, "message.read", None);
 const REPORT: Right = right(0, "message.report", None);
 pub(super) const SEND: Right = right(1, "message.send", None);
 pub(super) const EDIT: Right = right(1, "message.edit", None);
+const REACT: Right = right(1, "message.react", None);
 const DESCRIBE: Right = right(2, "room.edit", Some("room.manage"));
 const INVITE: Right = right(2, "room.edit", Some("room.manage"));
 const MODERATE: Right = right(2, "room.edit", Some("room.manage"));
@@ -375,6 +376,27 @@ pub(super) const ROOM: &[Row] = &[
         "/v1/rooms/ROOM/messages/4711",
         r#"{"body":"hi"}"#,
         &[EDIT],
+        false,
+    ),
+    here(
+        "PUT",
+        "/v1/rooms/ROOM/messages/SEQ/reactions/:ok:",
+        "",
+        &[REACT],
+        false,
+    ),
+    here(
+        "DELETE",
+        "/v1/rooms/ROOM/messages/SEQ/reactions/:ok:",
+        "",
+        &[REACT],
+        false,
+    ),
+    here(
+        "GET",
+        "/v1/rooms/ROOM/messages/SEQ/reactions",
+        "",
+        &[READ],
         false,
     ),
     here(

@@ -206,9 +206,21 @@ pub struct Entry {
     /// That it is a message that was edited: `data` has its newest text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
+    /// How many people react to it, if it is a message, emoji by emoji.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reactions>,
     /// What it says.
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+}
+
+/// How many people react to a message with one emoji.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reactions {
+    /// What with.
+    pub emoji: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// That a message was edited.

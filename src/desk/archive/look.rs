@@ -212,6 +212,7 @@ fn damaged(room: RoomId, seq: u64) -> api::Entry {
         kind: DAMAGED.into(),
         deleted: false,
         edited: None,
+        reactions: Vec::new(),
         data: Value::Null,
     }
 }
@@ -249,6 +250,13 @@ fn entry_body(room: RoomId, name: Option<String>, entry: &model::Entry) -> api::
                 seq: e.seq,
                 count: e.count,
             }),
+        reactions: entry.over.as_ref().map_or_else(Vec::new, |over| {
+            let sums = over.reactions.iter().map(|t| api::Reactions {
+                emoji: t.emoji.to_string(),
+                count: t.count,
+            });
+            sums.collect()
+        }),
         data,
     }
 }

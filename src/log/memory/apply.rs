@@ -92,6 +92,9 @@ impl Memory {
             | Write::Restore { .. }
             | Write::Erase { .. }
             | Write::EraseEdit { .. }
+            | Write::React(_)
+            | Write::Unreact { .. }
+            | Write::EraseReaction { .. }
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
             | Write::RewriteSegment(..)
@@ -211,6 +214,9 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::Restore { .. }
         | Write::Erase { .. }
         | Write::EraseEdit { .. }
+        | Write::React(_)
+        | Write::Unreact { .. }
+        | Write::EraseReaction { .. }
         | Write::PutRedaction(_)
         | Write::InsertSegment(..)
         | Write::RewriteSegment(..)

@@ -46,7 +46,10 @@ fn edited(original: &Entry, body: &str, seq: u64, count: u64) -> Entry {
             body: body.to_owned(),
             reply_to: None,
         },
-        over: Some(Box::new(Over { edited })),
+        over: Some(Box::new(Over {
+            edited,
+            ..Over::default()
+        })),
         ..original.clone()
     }
 }

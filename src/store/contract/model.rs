@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     id::{RedactionId, ReportId, SessionId},
-    model::{Code, CodeKind, Deletion, Edit, Read, Report, Sanction, SanctionKind, Session},
+    model::{
+        Code, CodeKind, Deletion, Edit, Emoji, Reaction, Read, Report, Sanction, SanctionKind,
+        Session, Tally,
+    },
 };
 
 /// How many of each thing there are to act on: few, so that acts meet.
@@ -88,6 +91,16 @@ enum Step {
         target: u8,
         seq: u8,
     },
+    React {
+        target: u8,
+        user: u8,
+        emoji: u8,
+    },
+    Unreact {
+        target: u8,
+        user: u8,
+        emoji: Option<u8>,
+    },
     Delete {
         target: u8,
         redaction: Option<u8>,
@@ -126,6 +139,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(lift, room, user, ban)| Step::Sanction { lift, room, user, ban }),
         1 => (few(), few()).prop_map(|(id, seq)| Step::Report { id, seq }),
         2 => (few(), few()).prop_map(|(target, seq)| Step::Edit { target, seq }),
+        4 => (few(), few(), few())
+            .prop_map(|(target, user, emoji)| Step::React { target, user, emoji }),
+        2 => (few(), few(), maybe())
+            .prop_map(|(target, user, emoji)| Step::Unreact { target, user, emoji }),
         2 => (few(), maybe()).prop_map(|(target, redaction)| Step::Delete { target, redaction }),
         1 => (few(), maybe()).prop_map(|(target, redaction)| Step::Restore { target, redaction }),
         1 => (few(), few()).prop_map(|(target, edits)| Step::Erase { target, edits }),
@@ -145,12 +162,16 @@ fn the_room() -> RoomId {
     RoomId::from_bytes([1; 16])
 }
 
+fn the_emoji(i: u8) -> Emoji {
+    format!(":e{i}:").parse().unwrap()
+}
+
 fn redaction_id(i: u8) -> RedactionId {
     RedactionId::from_bytes([i; 16])
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each step")]
-fn write_of(step: &Step) -> Option<Write> {
+fn write_of(step: &Step, number: u64) -> Option<Write> {
     let user_id = |i: u8| UserId::from_bytes([i; 16]);
     let room_id = |i: u8| RoomId::from_bytes([i; 16]);
     let session_id = |i: u8| SessionId::from_bytes([i; 16]);
@@ -264,6 +285,28 @@ fn write_of(step: &Step) -> Option<Write> {
         Step::Edit { .. } | Step::Delete { .. } | Step::Restore { .. } | Step::Erase { .. } => {
             overlay_of(step)
         }
+        Step::React {
+            target,
+            user,
+            emoji,
+        } => Write::React(Reaction {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            emoji: the_emoji(emoji),
+            seq: number,
+            user: user_id(user),
+            at: NOW,
+        }),
+        Step::Unreact {
+            target,
+            user,
+            emoji,
+        } => Write::Unreact {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            user: user_id(user),
+            emoji: emoji.map(the_emoji),
+        },
         Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
         Step::Sanction {
             lift,
@@ -351,6 +394,7 @@ async fn assert_same(store: &dyn Store, model: &Model) {
         let edits = model.edits.get(&(the_room(), target));
         assert_eq!(laid.deleted, known.is_some());
         assert_eq!((laid.body, laid.edits), edits.cloned().unwrap_or_default());
+        assert_eq!(laid.reactions, model.sums((the_room(), target)));
         let of = model.deletions.values().copied();
         let of = of.filter(|d| d.redaction == Some(redaction_id(i)));
         let found = store.deletions_of(redaction_id(i), None, 10).await.unwrap();

@@ -8,15 +8,15 @@ use crate::{
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
         Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
-        Permissions, Purge, Read, Redaction, RedactionDetail, Report, ReportState, Role, RoomRules,
-        Run, RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
+        Permissions, Purge, Reaction, Read, Redaction, RedactionDetail, Report, ReportState, Role,
+        RoomRules, Run, RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
     },
     store::raw::{Digest, Row, Table, Value},
 };
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 17] = [
+const SUMS: [(Table, u64, &str); 18] = [
     (
         Table::Settings,
         2,
@@ -65,7 +65,12 @@ const SUMS: [(Table, u64, &str); 17] = [
     (
         Table::Overlay,
         3,
-        "d8b9d85fb2fe5bc8e20531a77b59ce3956da766b7e76c5f6bf92eae3ba456614",
+        "e478e9288aad1019fc10e04769eb22e386f136e484d720450828a2665ce861c9",
+    ),
+    (
+        Table::Reactions,
+        3,
+        "94a2d76742087e1db1b189d001130208439898fa8509d80ebc24ca4a8f133862",
     ),
     (
         Table::Redactions,

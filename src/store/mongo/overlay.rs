@@ -1,6 +1,7 @@
 //! What lies over messages, and redactions: the collections `overlay` and `redactions`.
 
 mod erase;
+mod react;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,8 +11,14 @@ use mongodb::{
 };
 use serde::de::DeserializeOwned;
 
-pub(super) use self::erase::purge;
-use self::erase::{erase, erase_edit};
+pub(super) use self::{
+    erase::purge,
+    react::{reactions, reactions_of},
+};
+use self::{
+    erase::{erase, erase_edit, erase_reaction},
+    react::{react, unreact},
+};
 use super::{
     archive,
     documents::{OverlayDoc, RedactionDoc, date, int, number, redaction_uuid, room_uuid},
@@ -232,6 +239,24 @@ pub(super) async fn apply(
             archive::may_erase(db, session, *room, *seq, *generation).await?;
             erase_edit(db, session, (*room, *target), *seq, *at).await
         }
+        Write::React(new) => react(db, session, new).await,
+        Write::Unreact {
+            room,
+            target,
+            user,
+            emoji,
+        } => unreact(db, session, (*room, *target), *user, emoji.as_ref()).await,
+        Write::EraseReaction {
+            room,
+            target,
+            on,
+            seq,
+            at,
+            generation,
+        } => {
+            archive::may_erase(db, session, *room, *seq, *generation).await?;
+            erase_reaction(db, session, (*room, *target, *on), *seq, *at).await
+        }
         _ => Ok(()),
     }
 }
@@ -315,8 +340,18 @@ async fn restore(
     if !doc.restore(redaction) {
         return stale;
     }
+    put_or_bare(db, session, (room, target), &doc).await
+}
+
+/// The same as [`put`], but for a document that says nothing: that one goes.
+async fn put_or_bare(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, target): (RoomId, u64),
+    doc: &OverlayDoc,
+) -> Result<(), Halt> {
     if !doc.is_empty() {
-        return put(db, session, (room, target), &doc).await;
+        return put(db, session, (room, target), doc).await;
     }
     let gone = db
         .overlay

@@ -20,9 +20,9 @@ pub(super) use self::indexes::missing;
 use self::lease::Lease;
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, OverlayDoc, RedactionDoc,
-        ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc, SessionDoc, SettingDoc,
-        UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, OverlayDoc, ReactionDoc,
+        RedactionDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc, SessionDoc,
+        SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     members,
@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -47,6 +47,7 @@ const STEPS: [Step; 7] = [
     |db, _| Box::pin(archive(db)),
     |db, _| Box::pin(validators::add(db, validators::OVERLAY)),
     |db, _| Box::pin(members::have_read(db)),
+    |db, _| Box::pin(reactions(db)),
 ];
 
 /// The newest schema: how many steps there are.
@@ -81,6 +82,8 @@ pub(super) mod index {
     pub(in super::super) const OVERLAY_TARGET: &str = "room_target";
     pub(in super::super) const OVERLAY_UNERASED: &str = "unerased";
     pub(in super::super) const OVERLAY_REDACTION: &str = "redaction_room_target";
+    pub(in super::super) const REACTION: &str = "room_target_emoji_seq";
+    pub(in super::super) const REACTION_USER: &str = "room_user_target_emoji";
     pub(in super::super) const SEGMENT: &str = "room_last";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
@@ -104,6 +107,7 @@ pub(super) struct Collections {
     pub(super) address_bans: Collection<AddressBanDoc>,
     pub(super) reports: Collection<ReportDoc>,
     pub(super) overlay: Collection<OverlayDoc>,
+    pub(super) reactions: Collection<ReactionDoc>,
     pub(super) redactions: Collection<RedactionDoc>,
     pub(super) segments: Collection<SegmentDoc>,
     pub(super) runs: Collection<RunDoc>,
@@ -129,6 +133,7 @@ impl Collections {
             address_bans: database.collection("address_bans"),
             reports: database.collection("reports"),
             overlay: database.collection("overlay"),
+            reactions: database.collection("reactions"),
             redactions: database.collection("redactions"),
             segments: database.collection("segments"),
             runs: database.collection("runs"),
@@ -264,6 +269,14 @@ async fn archive(db: &Collections) -> Result<(), Error> {
         .await
         .map_err(store_error)?;
     indexes::create(db, indexes::archive())
+        .await
+        .map_err(store_error)
+}
+
+/// The eighth step: how people react to messages.
+async fn reactions(db: &Collections) -> Result<(), Error> {
+    validators::create(db, validators::REACTIONS).await?;
+    indexes::create(db, indexes::reactions())
         .await
         .map_err(store_error)
 }

@@ -101,7 +101,10 @@ pub(super) async fn apply(
         | Write::Delete(_)
         | Write::Restore { .. }
         | Write::Erase { .. }
-        | Write::EraseEdit { .. } => overlay::apply(db, session, write).await,
+        | Write::EraseEdit { .. }
+        | Write::React(_)
+        | Write::Unreact { .. }
+        | Write::EraseReaction { .. } => overlay::apply(db, session, write).await,
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
         | Write::UpdateSegment(_)

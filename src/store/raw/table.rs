@@ -11,8 +11,8 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use self::specs::{
-    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, OVERLAY, REDACTIONS, REPORTS, ROLES, ROOMS,
-    RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
+    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, OVERLAY, REACTIONS, REDACTIONS, REPORTS,
+    ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
 };
 use super::{Row, Value};
 
@@ -37,8 +37,10 @@ pub enum Table {
     Sanctions,
     /// Reports of messages.
     Reports,
-    /// What lies over messages: that they are deleted.
+    /// What lies over messages: that they are deleted, what they say now, how many react to them.
     Overlay,
+    /// How people react to messages.
+    Reactions,
     /// Messages that were deleted together.
     Redactions,
     /// Who is in which room.
@@ -70,6 +72,7 @@ impl Table {
         Self::Sanctions,
         Self::Reports,
         Self::Overlay,
+        Self::Reactions,
         Self::Redactions,
         Self::Members,
         Self::Entries,
@@ -93,6 +96,7 @@ impl Table {
             Self::Reports => &REPORTS,
             Self::Redactions => &REDACTIONS,
             Self::Overlay => &OVERLAY,
+            Self::Reactions => &REACTIONS,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Segments => &SEGMENTS,
@@ -277,8 +281,13 @@ const fn by() -> Field {
 
 /// What else is recorded of something: JSON in a text, in both.
 const fn detail<T: DeserializeOwned>() -> Field {
+    json_text::<T>("detail")
+}
+
+/// JSON in a text, in both.
+const fn json_text<T: DeserializeOwned>(name: &'static str) -> Field {
     Field {
         kind: Kind::Text,
-        ..json::<T>("detail")
+        ..json::<T>(name)
     }
 }

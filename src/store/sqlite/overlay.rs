@@ -1,13 +1,22 @@
 //! What lies over messages, and redactions: the tables `overlay` and `redaction`.
 
 mod erase;
+mod react;
 
 use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-pub(super) use self::erase::purge;
-use self::erase::{erase, erase_edit};
+#[cfg(test)]
+pub(super) use self::react::{REACTIONS, REACTIONS_OF, REACTIONS_WITH};
+pub(super) use self::{
+    erase::purge,
+    react::{reactions, reactions_of},
+};
+use self::{
+    erase::{erase, erase_edit, erase_reaction},
+    react::{react, sums, unreact},
+};
 use super::rows::{self, int, number};
 use crate::{
     clock::Millis,
@@ -26,7 +35,8 @@ macro_rules! deletion_columns {
 pub(super) const DELETED: &str = "SELECT target FROM overlay
      WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND deleted_at IS NOT NULL";
 
-pub(super) const LAID_OVER: &str = "SELECT target, deleted_at IS NOT NULL, body, edited_at, edits
+pub(super) const LAID_OVER: &str =
+    "SELECT target, deleted_at IS NOT NULL, body, edited_at, edits, reactions
      FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3";
 
 pub(super) const DELETION: &str = concat!(
@@ -187,6 +197,21 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
             at,
             generation,
         } => erase_edit(conn, (*room, *target), *seq, *at, *generation),
+        Write::React(reaction) => react(conn, reaction),
+        Write::Unreact {
+            room,
+            target,
+            user,
+            emoji,
+        } => unreact(conn, (*room, *target), *user, emoji.as_ref()),
+        Write::EraseReaction {
+            room,
+            target,
+            on,
+            seq,
+            at,
+            generation,
+        } => erase_reaction(conn, (*room, *target, *on), *seq, *at, *generation),
         Write::PutRedaction(redaction) => put_redaction(conn, redaction).map(|()| true),
         _ => Ok(true),
     }
@@ -257,12 +282,18 @@ fn restore(
             int(target),
             redaction.as_ref().map(RedactionId::as_bytes),
         ])?;
-    conn.prepare_cached(
-        "DELETE FROM overlay WHERE room = ?1 AND target = ?2 AND deleted_at IS NULL
-         AND erased_at IS NULL AND edits IS NULL",
-    )?
-    .execute(params![room.as_bytes(), int(target)])?;
+    bare(conn, room, target, target)?;
     Ok(done > 0)
+}
+
+/// Takes out the rows of a range that lay nothing over their message any more.
+fn bare(conn: &Connection, room: RoomId, first: u64, last: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3
+         AND deleted_at IS NULL AND erased_at IS NULL AND edits IS NULL AND reactions IS NULL",
+    )?
+    .execute(params![room.as_bytes(), int(first), int(last)])?;
+    Ok(())
 }
 
 fn put_redaction(conn: &Connection, redaction: &Redaction) -> rusqlite::Result<()> {
@@ -296,6 +327,7 @@ fn laid_row(row: &Row<'_>) -> rusqlite::Result<Laid> {
         body: row.get(2)?,
         edited_at: row.get::<_, Option<_>>(3)?.map(Millis),
         edits,
+        reactions: sums(row, 5)?,
     })
 }
 

@@ -33,6 +33,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/edits.sql"),
     include_str!("schema/read.sql"),
     include_str!("schema/presence.sql"),
+    include_str!("schema/reactions.sql"),
 ];
 
 /// What a connection is for.

@@ -464,6 +464,9 @@ fn hot_queries_scan_no_table() {
         overlay::DELETIONS_OF,
         overlay::REDACTION,
         overlay::REDACTIONS,
+        overlay::REACTIONS,
+        overlay::REACTIONS_OF,
+        overlay::REACTIONS_WITH,
     ] {
         let plan = plan(&db, sql);
         assert!(

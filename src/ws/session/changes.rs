@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Session, Then, ops::locate};
 use crate::{
-    chat::NewEdit,
+    chat::{NewEdit, NewReaction},
     door::App,
     id::{LogId, RoomId},
     model::{Authority, Caller, Refusal},
@@ -43,6 +43,20 @@ impl Session {
             let by = Authority::Caller(caller);
             let done = app.redact.delete(&by, &removal).await?;
             Ok(reply::deleted(&done))
+        });
+    }
+
+    pub(super) fn react(&mut self, id: Id, react: request::React) {
+        self.change(id, react.room, move |app, caller, room| async move {
+            let new = NewReaction {
+                room,
+                target: react.target,
+                emoji: react.emoji,
+                on: react.on,
+                txn: react.txn,
+            };
+            let done = app.chat.react(&caller, &new).await?;
+            Ok(reply::reacted(&done))
         });
     }
 

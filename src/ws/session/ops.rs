@@ -73,6 +73,7 @@ impl Session {
             Request::Send(send) => self.send(id, send),
             Request::Edit(edit) => self.edit(id, edit),
             Request::Delete(delete) => self.delete(id, delete),
+            Request::React(react) => self.react(id, react),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
             Request::Read(read) => self.read(id, read),

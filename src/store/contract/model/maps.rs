@@ -2,10 +2,15 @@
 
 use super::*;
 
+/// Who reacts with an emoji, by the `seq` of it.
+pub(super) type Reacting = (Emoji, BTreeMap<u64, UserId>);
+
 /// The contract, as simply as it can be said.
 #[derive(Clone, Default)]
 pub(super) struct Model {
     pub(super) logs: BTreeMap<LogId, Vec<Entry>>,
+    /// The last number that was given to something that needs one of its own.
+    pub(super) numbers: std::rc::Rc<std::cell::Cell<u64>>,
     pub(super) users: BTreeMap<UserId, User>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
     pub(super) members: BTreeMap<(RoomId, UserId), Member>,
@@ -17,6 +22,8 @@ pub(super) struct Model {
     pub(super) deletions: BTreeMap<(RoomId, u64), Deletion>,
     /// The newest text, unless it was erased, and what edited the message.
     pub(super) edits: BTreeMap<(RoomId, u64), (Option<String>, Vec<u64>)>,
+    /// Who reacts with what, by the `seq` of it, the first emoji first.
+    pub(super) reactions: BTreeMap<(RoomId, u64), Vec<Reacting>>,
 }
 
 impl Model {
@@ -168,7 +175,9 @@ impl Model {
             Write::Edit(_) | Write::Delete(_) | Write::Restore { .. } | Write::Erase { .. } => {
                 self.overlay(write)?;
             }
+            Write::React(_) | Write::Unreact { .. } => self.react(write)?,
             Write::EraseEdit { .. }
+            | Write::EraseReaction { .. }
             | Write::PutKey(_)
             | Write::PutRole(_)
             | Write::DeleteRole(_)
@@ -234,6 +243,7 @@ impl Model {
                 let found = self.deletions.get_mut(&(room, target));
                 if let Some(deletion) = found.filter(|d| d.erased_at.is_none()) {
                     deletion.erased_at = Some(at);
+                    self.reactions.remove(&(room, target));
                     let log = self.logs.entry(room.into()).or_default();
                     if let Some(entry) = log.iter_mut().find(|e| e.seq == target) {
                         entry.payload = Payload::Tombstone;
@@ -244,6 +254,58 @@ impl Model {
             _ => unreachable!("not about the overlay"),
         }
         Ok(())
+    }
+
+    fn react(&mut self, write: &Write) -> Result<(), Outcome> {
+        match write {
+            Write::React(new) => {
+                let place = (new.room, new.target);
+                let all = self.reactions.entry(place).or_default();
+                let known = all.iter().position(|(emoji, _)| *emoji == new.emoji);
+                let at = known.unwrap_or(all.len());
+                if known.is_none() {
+                    all.push((new.emoji.clone(), BTreeMap::new()));
+                }
+                let again = all[at].1.values().any(|user| *user == new.user);
+                if again || self.deletions.contains_key(&place) {
+                    return Err(Outcome::Stale);
+                }
+                all[at].1.insert(new.seq, new.user);
+            }
+            Write::Unreact {
+                room,
+                target,
+                user,
+                emoji,
+            } => {
+                let all = self.reactions.entry((*room, *target)).or_default();
+                let count =
+                    |all: &[Reacting]| -> usize { all.iter().map(|(_, who)| who.len()).sum() };
+                let before = count(all);
+                for (with, who) in all.iter_mut() {
+                    if emoji.as_ref().is_none_or(|emoji| emoji == with) {
+                        who.retain(|_, one| one != user);
+                    }
+                }
+                all.retain(|(_, who)| !who.is_empty());
+                if count(all) == before {
+                    return Err(Outcome::Stale);
+                }
+            }
+            _ => unreachable!("not about reactions"),
+        }
+        Ok(())
+    }
+
+    /// The sums that lie over a message.
+    pub(super) fn sums(&self, place: (RoomId, u64)) -> Vec<Tally> {
+        let all = self.reactions.get(&place).into_iter().flatten();
+        let sum = |(emoji, who): &Reacting| Tally {
+            emoji: emoji.clone(),
+            count: who.len() as u64,
+            first: who.values().take(Reaction::SHOWN).copied().collect(),
+        };
+        all.map(sum).collect()
     }
 
     /// An entry as it is read.
@@ -286,7 +348,8 @@ impl Model {
                     None => message(log, seq, "anonymous"),
                 });
             } else {
-                change.writes.extend(write_of(step));
+                self.numbers.set(self.numbers.get() + 1);
+                change.writes.extend(write_of(step, self.numbers.get()));
             }
         }
         change

@@ -134,7 +134,20 @@ pub(super) fn taken_back() -> Vec<Write> {
             body: "newest 💚".into(),
         })
     };
+    let react = |user, emoji: &str, seq| {
+        Write::React(Reaction {
+            room: room_id(3),
+            target: 310,
+            emoji: emoji.parse().unwrap(),
+            seq,
+            user: user_id(user),
+            at: NOW,
+        })
+    };
     vec![
+        react(1, "👍", 303),
+        react(200, "👍", 304),
+        react(200, ":party:", 305),
         edit(300, 301),
         edit(300, 302),
         edit(310, 311),

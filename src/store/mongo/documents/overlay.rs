@@ -3,11 +3,11 @@
 use mongodb::bson::{DateTime, Uuid};
 use serde::{Deserialize, Serialize};
 
-use super::{date, int, millis, number, room_uuid, user_uuid};
+use super::{date, int, millis, number, parsed, room_uuid, user_uuid};
 use crate::{
     clock::Millis,
     id::{RedactionId, RoomId, UserId},
-    model::{Deletion, Edit, Laid, Redaction},
+    model::{Deletion, Edit, Laid, Reaction, Redaction, Tally},
     store::Error,
 };
 
@@ -39,6 +39,9 @@ pub(in super::super) struct OverlayDoc {
     edited_at: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     edits: Option<Vec<i64>>,
+    /// JSON, as in the other store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reactions: Option<String>,
 }
 
 impl OverlayDoc {
@@ -56,12 +59,16 @@ impl OverlayDoc {
             body: None,
             edited_at: None,
             edits: None,
+            reactions: None,
         }
     }
 
     /// Whether nothing lies over the message.
     pub(in super::super) fn is_empty(&self) -> bool {
-        self.deleted_at.is_none() && self.erased_at.is_none() && self.edits.is_none()
+        self.deleted_at.is_none()
+            && self.erased_at.is_none()
+            && self.edits.is_none()
+            && self.reactions.is_none()
     }
 
     /// Deletes the message.
@@ -96,26 +103,43 @@ impl OverlayDoc {
         self.edits.get_or_insert_default().push(int(edit.seq));
     }
 
+    /// Lays sums of reactions over it, in the place of those that were there.
+    pub(in super::super) fn react(&mut self, sums: &[Tally]) -> Result<(), Error> {
+        let json = (!sums.is_empty()).then(|| serde_json::to_string(sums));
+        self.reactions = json
+            .transpose()
+            .map_err(|e| Error::Unavailable(format!("reactions cannot be written: {e}")))?;
+        Ok(())
+    }
+
     /// Notes that its text is gone; false when it was before, or is not to go.
     pub(in super::super) fn erase(&mut self, at: Millis) -> bool {
         self.body = None;
+        self.reactions = None;
         self.erased_at = self.erased_at.or(Some(date(at)));
         self.unerased.take().is_some()
     }
 
-    /// Notes that the text of an edit is gone.
+    /// Notes that the text of an entry that is no message is gone.
     pub(in super::super) fn erase_edit(&mut self, at: Millis) {
         self.erased_at = Some(date(at));
     }
 
     /// What a reader of the message is told.
     pub(in super::super) fn laid(self) -> Result<Laid, Error> {
+        let reactions = match &self.reactions {
+            Some(json) => serde_json::from_str(json).map_err(|e| {
+                Error::Damaged(format!("the reactions to message {}: {e}", self.target))
+            })?,
+            None => Vec::new(),
+        };
         let edits = self.edits.unwrap_or_default().into_iter().map(number);
         Ok(Laid {
             deleted: self.deleted_at.is_some(),
             body: self.body,
             edited_at: self.edited_at.map(millis),
             edits: edits.collect::<Result<_, _>>()?,
+            reactions,
         })
     }
 }
@@ -133,6 +157,45 @@ impl TryFrom<OverlayDoc> for Deletion {
             by: doc.deleted_by.map(|id| UserId::from_bytes(id.bytes())),
             redaction: doc.redaction.map(|id| RedactionId::from_bytes(id.bytes())),
             erased_at: doc.erased_at.map(millis),
+        })
+    }
+}
+
+/// That somebody reacts to a message; its `_id` means nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in super::super) struct ReactionDoc {
+    room: Uuid,
+    target: i64,
+    emoji: String,
+    seq: i64,
+    user: Uuid,
+    at: DateTime,
+}
+
+impl From<&Reaction> for ReactionDoc {
+    fn from(reaction: &Reaction) -> Self {
+        Self {
+            room: room_uuid(reaction.room),
+            target: int(reaction.target),
+            emoji: reaction.emoji.as_str().to_owned(),
+            seq: int(reaction.seq),
+            user: user_uuid(reaction.user),
+            at: date(reaction.at),
+        }
+    }
+}
+
+impl TryFrom<ReactionDoc> for Reaction {
+    type Error = Error;
+
+    fn try_from(doc: ReactionDoc) -> Result<Self, Error> {
+        Ok(Self {
+            room: RoomId::from_bytes(doc.room.bytes()),
+            target: number(doc.target)?,
+            emoji: parsed(&doc.emoji)?,
+            seq: number(doc.seq)?,
+            user: UserId::from_bytes(doc.user.bytes()),
+            at: millis(doc.at),
         })
     }
 }

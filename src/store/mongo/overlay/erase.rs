@@ -10,14 +10,14 @@ use super::{
         schema::{Collections, index},
         transact::Halt,
     },
-    over, put,
+    over, put, react,
 };
 use crate::{
     clock::Millis,
     id::{LogId, RoomId},
     store::{
         Outcome,
-        payload::{ERASED, erased_edit},
+        payload::{ERASED, erased_edit, erased_reaction},
     },
 };
 
@@ -44,6 +44,7 @@ pub(super) async fn erase(
         return Ok(());
     }
     put(db, session, (room, target), &doc).await?;
+    react::forget(db, session, room, target, target).await?;
     empty(db, session, (room, target), "message", ERASED).await
 }
 
@@ -63,12 +64,36 @@ pub(super) async fn erase_edit(
     if !deleted {
         return Ok(());
     }
-    if over(db, session, room, seq).await?.is_none() {
-        let mut note = OverlayDoc::new(room, seq);
-        note.erase_edit(at);
-        put(db, session, (room, seq), &note).await?;
-    }
+    note(db, session, (room, seq), at).await?;
     empty(db, session, (room, seq), "edit", &erased_edit(target)).await
+}
+
+/// Takes what somebody reacted with out of an entry, for good. That it is gone is noted under its own number.
+pub(super) async fn erase_reaction(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, target, on): (RoomId, u64, bool),
+    seq: u64,
+    at: Millis,
+) -> Result<(), Halt> {
+    note(db, session, (room, seq), at).await?;
+    let left = erased_reaction(target, on);
+    empty(db, session, (room, seq), "reaction", &left).await
+}
+
+/// Notes under the number of an entry that is no message that its text is gone.
+async fn note(
+    db: &Collections,
+    session: &mut ClientSession,
+    (room, seq): (RoomId, u64),
+    at: Millis,
+) -> Result<(), Halt> {
+    if over(db, session, room, seq).await?.is_some() {
+        return Ok(());
+    }
+    let mut note = OverlayDoc::new(room, seq);
+    note.erase_edit(at);
+    put(db, session, (room, seq), &note).await
 }
 
 /// Puts what is left of an entry in its place, where it is live.
@@ -90,7 +115,7 @@ async fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to.
+/// Takes out what the messages of a range that was purged were edited to, and the reactions to them.
 pub(in super::super) async fn purge(
     db: &Collections,
     session: &mut ClientSession,
@@ -103,6 +128,30 @@ pub(in super::super) async fn purge(
     let gone = db
         .overlay
         .update_many(of, doc! { "$unset": { "body": "" } })
+        .hint(by(index::OVERLAY_TARGET))
+        .session(&mut *session);
+    within(gone).await?;
+    react::forget(db, session, room, first, last).await?;
+    bare(db, session, room, first, last).await
+}
+
+/// Takes out the documents of a range that lay nothing over their message any more.
+async fn bare(
+    db: &Collections,
+    session: &mut ClientSession,
+    room: RoomId,
+    first: u64,
+    last: u64,
+) -> Result<(), Halt> {
+    let range = doc! { "$gte": int(first), "$lte": int(last) };
+    // null is also what is not there.
+    let nothing = doc! {
+        "room": room_uuid(room), "target": range, "deleted_at": null, "erased_at": null, "edits": null,
+        "reactions": null,
+    };
+    let gone = db
+        .overlay
+        .delete_many(nothing)
         .hint(by(index::OVERLAY_TARGET))
         .session(session);
     within(gone).await?;

@@ -18,6 +18,7 @@ type Indexes = (&'static str, Vec<IndexModel>);
 /// Every index there is.
 fn all() -> impl Iterator<Item = Indexes> {
     let later = order().into_iter().chain(overlay()).chain(archive());
+    let later = later.chain(reactions());
     first().into_iter().chain(later)
 }
 
@@ -176,6 +177,19 @@ pub(super) fn archive() -> Vec<Indexes> {
     vec![(
         "segments",
         vec![unique(index::SEGMENT, doc! { "room": 1, "last": 1 }, None)],
+    )]
+}
+
+/// The indexes of reactions.
+pub(super) fn reactions() -> Vec<Indexes> {
+    let by_message = doc! { "room": 1, "target": 1, "emoji": 1, "seq": 1 };
+    let by_user = doc! { "room": 1, "user": 1, "target": 1, "emoji": 1 };
+    vec![(
+        "reactions",
+        vec![
+            unique(index::REACTION, by_message, None),
+            unique(index::REACTION_USER, by_user, None),
+        ],
     )]
 }
 

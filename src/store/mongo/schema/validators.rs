@@ -70,6 +70,19 @@ pub(super) const ARCHIVE: Fields = &[(
 /// That of what lies over messages: since they can be edited, a document need not say more than where.
 pub(super) const OVERLAY: Fields = &[("overlay", &[("room", "binData"), ("target", "long")])];
 
+/// Those of reactions.
+pub(super) const REACTIONS: Fields = &[(
+    "reactions",
+    &[
+        ("room", "binData"),
+        ("target", "long"),
+        ("emoji", "string"),
+        ("seq", "long"),
+        ("user", "binData"),
+        ("at", "date"),
+    ],
+)];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields

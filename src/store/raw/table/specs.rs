@@ -3,12 +3,13 @@
 use ipnet::IpNet;
 
 use super::{
-    Absent, Derived, Kind, Spec, Table, Value, by, bytes, detail, field, free, id, json, text, time,
+    Absent, Derived, Kind, Spec, Table, Value, by, bytes, detail, field, free, id, json, json_text,
+    text, time,
 };
 use crate::model::{
-    CodeKind, DeviceName, DisplayName, Email, History, Permissions, Reason, RedactionDetail,
+    CodeKind, DeviceName, DisplayName, Email, Emoji, History, Permissions, Reason, RedactionDetail,
     ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, RunDetail, RunKind, RunState,
-    SanctionKind, Status, Title, Topic, Txn, Username,
+    SanctionKind, Status, Tally, Title, Topic, Txn, Username,
 };
 
 /// The index every collection has.
@@ -197,6 +198,7 @@ pub(super) const OVERLAY: Spec = Spec {
         free("body"),
         time("edited_at"),
         json::<Vec<u64>>("edits"),
+        json_text::<Vec<Tally>>("reactions"),
     ],
     derived: &[Derived {
         mongo: "unerased",
@@ -206,6 +208,22 @@ pub(super) const OVERLAY: Spec = Spec {
             there.then(|| row.get(Table::Overlay, "deleted_at"))
         },
     }],
+};
+
+pub(super) const REACTIONS: Spec = Spec {
+    name: "reactions",
+    sqlite: "reaction",
+    index: "room_target_emoji_seq",
+    key: 4,
+    fields: &[
+        id("room").to(Table::Rooms),
+        field("target", Kind::Int),
+        text::<Emoji>("emoji"),
+        field("seq", Kind::Int),
+        id("user").to(Table::Users),
+        time("at"),
+    ],
+    derived: &[],
 };
 
 pub(super) const MEMBERS: Spec = Spec {

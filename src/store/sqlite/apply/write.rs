@@ -111,6 +111,9 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         | Write::Restore { .. }
         | Write::Erase { .. }
         | Write::EraseEdit { .. }
+        | Write::React(_)
+        | Write::Unreact { .. }
+        | Write::EraseReaction { .. }
         | Write::PutRedaction(_) => expect_true(overlay::write(conn, write)?),
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)

@@ -7,12 +7,12 @@ use super::{
         archive,
         rows::{int, log_key},
     },
-    deletion, laid_over,
+    bare, deletion, laid_over, react,
 };
 use crate::{
     clock::Millis,
     id::{LogId, RoomId},
-    store::payload::{ERASED, erased_edit},
+    store::payload::{ERASED, erased_edit, erased_reaction},
 };
 
 /// Takes a deleted message's text, and its digest, out of its entry, and what it was edited to. What was there
@@ -40,6 +40,7 @@ pub(super) fn erase(
         .execute(params![room.as_bytes(), int(target), at.0])?;
     if marked > 0 {
         empty(conn, room, target, "message", ERASED)?;
+        react::forget(conn, room, target, target)?;
     }
     Ok(true)
 }
@@ -56,14 +57,36 @@ pub(super) fn erase_edit(
         return Ok(false);
     }
     if deletion(conn, room, target)?.is_some() {
-        conn.prepare_cached(
-            "INSERT INTO overlay (room, target, erased_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (room, target) DO NOTHING",
-        )?
-        .execute(params![room.as_bytes(), int(seq), at.0])?;
+        note(conn, room, seq, at)?;
         empty(conn, room, seq, "edit", &erased_edit(target))?;
     }
     Ok(true)
+}
+
+/// Takes what somebody reacted with out of an entry, for good. That it is gone is noted under its own number.
+pub(super) fn erase_reaction(
+    conn: &Connection,
+    (room, target, on): (RoomId, u64, bool),
+    seq: u64,
+    at: Millis,
+    generation: Option<u32>,
+) -> rusqlite::Result<bool> {
+    if !archive::is_of(conn, room, seq, generation)? {
+        return Ok(false);
+    }
+    note(conn, room, seq, at)?;
+    empty(conn, room, seq, "reaction", &erased_reaction(target, on))?;
+    Ok(true)
+}
+
+/// Notes under the number of an entry that is no message that its text is gone.
+fn note(conn: &Connection, room: RoomId, seq: u64, at: Millis) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO overlay (room, target, erased_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (room, target) DO NOTHING",
+    )?
+    .execute(params![room.as_bytes(), int(seq), at.0])?;
+    Ok(())
 }
 
 /// Puts what is left of an entry in its place, where it is live.
@@ -82,7 +105,7 @@ fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to.
+/// Takes out what the messages of a range that was purged were edited to, and the reactions to them.
 pub(in super::super) fn purge(
     conn: &Connection,
     room: RoomId,
@@ -94,5 +117,6 @@ pub(in super::super) fn purge(
          WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND body IS NOT NULL",
     )?
     .execute(params![room.as_bytes(), int(first), int(last)])?;
-    Ok(())
+    react::forget(conn, room, first, last)?;
+    bare(conn, room, first, last)
 }

@@ -5,7 +5,7 @@ use chatd::{
         Client,
         api::{
             List, Room,
-            archive::{Edited, Entry, Range},
+            archive::{Edited, Entry, Range, Reactions},
         },
     },
     clock::Millis,
@@ -175,6 +175,9 @@ struct Line<'a> {
     /// That it was edited; what it says is the newest text then.
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<Edited>,
+    /// How many people react to it, emoji by emoji.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reactions: &'a [Reactions],
     /// What it says: its `body`, and what it answers.
     #[serde(flatten)]
     said: Option<&'a Map<String, Value>>,
@@ -192,6 +195,7 @@ fn line<'a>(room: &'a Place, entry: &'a Entry) -> Line<'a> {
         name: entry.name.as_deref(),
         deleted: entry.deleted,
         edited: entry.edited,
+        reactions: &entry.reactions,
         said: entry.data.as_object().filter(|_| !entry.deleted),
     }
 }
@@ -273,6 +277,9 @@ mod tests {
         let edited = text(json!({"edited": {"at": 2000, "seq": 9, "count": 2}}));
         let part = "\"edited\":{\"at\":2000,\"seq\":9,\"count\":2},\"body\":\"hi\"";
         assert!(edited.contains(part), "{edited}");
+        let liked = text(json!({"reactions": [{"emoji": "+", "count": 2}]}));
+        let part = "\"reactions\":[{\"emoji\":\"+\",\"count\":2}],\"body\":\"hi\"";
+        assert!(liked.contains(part), "{liked}");
         let deleted = text(json!({"deleted": true, "data": null}));
         assert!(
             deleted.ends_with("\"name\":\"eve\",\"deleted\":true}"),
