@@ -25,7 +25,7 @@ use std::{
 use chatd::{
     archive::{Archive, Wanted},
     clock::{Clock, Millis},
-    config::Config,
+    config::{Config, Live},
     feed::Feeds,
     hub::Hub,
     id::{BootId, EntryId, LogId, RoomId, UserId},
@@ -176,7 +176,7 @@ impl House {
         let archive = Archive {
             log: log.clone(),
             store: Arc::clone(&store),
-            config: Arc::new(Config::default()),
+            config: Live::new(Config::default()),
             clock,
             stats,
             feeds,
@@ -184,6 +184,7 @@ impl House {
             stopping: CancellationToken::new(),
             current: Arc::default(),
             rescheduled: Arc::default(),
+            renewed: Arc::default(),
         };
         Ok(Self {
             store,

@@ -14,7 +14,7 @@ pub use self::{
 use crate::{
     auth::{Keys, Passwords, TokenError, bot},
     clock::{Clock, Millis},
-    config::Config,
+    config::Live,
     feed::Feeds,
     id::{SessionId, UserId},
     limit::Limits,
@@ -38,8 +38,8 @@ pub struct Account {
     pub passwords: Arc<Passwords>,
     /// What signs access tokens.
     pub keys: Arc<Keys>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// What is counted.

@@ -11,7 +11,7 @@ mod router;
 mod socket;
 
 pub use self::{
-    access::{Access, Peer, reach},
+    access::{Access, Granted, Peer, reach},
     client::{Client, Error, Lines, quote},
     level::{Level, levels},
     router::{router, serve_connection},

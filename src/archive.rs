@@ -17,7 +17,10 @@ mod show;
 mod step;
 mod verify;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use parking_lot::RwLock;
 use serde_json::json;
@@ -29,13 +32,13 @@ pub use self::{
     plan::{Plan, Wanted},
     prune::{Prune, Pruned},
     restore::Restoring,
-    schedule::{Cron, NewPolicy, Standing},
+    schedule::{Cron, NewPolicy, Standing, check_settings},
     show::Shown,
     verify::{Problem, Verified},
 };
 use crate::{
     clock::Clock,
-    config::Config,
+    config::Live,
     feed::Feeds,
     id::RunId,
     log::{Error, Log},
@@ -55,8 +58,8 @@ pub struct Archive {
     pub log: Log,
     /// Where they are read.
     pub store: Arc<dyn Store>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -71,6 +74,8 @@ pub struct Archive {
     pub current: Arc<RwLock<Option<Current>>>,
     /// Told when the schedule was changed.
     pub rescheduled: Arc<tokio::sync::Notify>,
+    /// Set when the settings' schedule was changed, until it counts from then on.
+    pub renewed: Arc<AtomicBool>,
 }
 
 /// A run that is under way in this process.

@@ -31,7 +31,7 @@ pub use self::{
 };
 use crate::{
     clock::Clock,
-    config::Config,
+    config::Live,
     hub::Hub,
     id::{RoomId, UserId},
     limit::Limits,
@@ -52,8 +52,8 @@ pub struct Chat {
     pub hub: Arc<Hub>,
     /// How often.
     pub limits: Arc<Limits>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// Who says that they have read.
@@ -161,7 +161,8 @@ impl Chat {
 
     /// How many members a room may have.
     fn most_members(&self) -> usize {
-        let limits = &self.config.limits;
+        let config = self.config.get();
+        let limits = &config.limits;
         if limits.enabled {
             limits.room_members
         } else {
@@ -171,10 +172,13 @@ impl Chat {
 
     /// Refuses another room for somebody who has as many as one may have.
     async fn check_room_count(&self, user: UserId) -> Result<(), Refusal> {
-        let most = self.config.limits.rooms_per_user;
-        if !self.config.limits.enabled {
-            return Ok(());
-        }
+        let most = {
+            let limits = &self.config.get().limits;
+            if !limits.enabled {
+                return Ok(());
+            }
+            limits.rooms_per_user
+        };
         let rooms = self.store.room_ids_of(user).await.map_err(|e| refuse(&e))?;
         if rooms.len() >= most {
             return Err(Refusal::Conflict(format!(

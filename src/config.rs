@@ -1,4 +1,4 @@
-//! Settings: read once, at the start; everything else is handed values.
+//! Settings: read at the start, and anew at a reload; everything else is handed values, or looks at [`Live`].
 //!
 //! Every key is declared once, in `sections`: the structs, the environment variables, `config show`, the
 //! suggestions for a misspelt key and `docs/configuration.md` are made from that declaration. Values are
@@ -6,8 +6,10 @@
 //!
 //! It reads the one file it is given; it looks at no environment but the one passed in.
 
+mod change;
 mod filter;
 mod key;
+mod live;
 mod load;
 mod period;
 mod render;
@@ -21,14 +23,16 @@ mod tests;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use self::{
+    change::{Difference, differences, merge},
     filter::LogFilter,
-    key::Key,
+    key::{Applies, Key},
+    live::Live,
     load::load,
     period::{InvalidPeriod, Period},
     render::{example, reference, render},
     sections::{
-        Admin, Auth, Config, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS, Server, Store,
-        Ws,
+        Admin, Archive, Auth, Config, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS, Server,
+        Store, Ws,
     },
     value::{LogFormat, Registration, Url},
 };

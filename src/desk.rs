@@ -16,6 +16,7 @@ mod log_level;
 mod notices;
 mod people;
 mod redactions;
+mod reload;
 mod reports;
 mod roles;
 mod rooms;
@@ -157,6 +158,7 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(people::erase))
         .routes(routes!(import::begin))
         .routes(routes!(log_level::show, log_level::set))
+        .routes(routes!(reload::reload))
         .routes(routes!(import::accounts))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::stop))

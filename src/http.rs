@@ -122,7 +122,6 @@ pub fn router(app: &Arc<App>, desk: Desk, more: Router<Arc<App>>) -> Router {
     let openapi = axum::routing::get(move || async move {
         ([(header::CONTENT_TYPE, "application/json")], document)
     });
-    let most = usize::try_from(app.config.http.body.as_u64()).unwrap_or(usize::MAX);
     routes
         .route("/openapi.json", openapi)
         .merge(more)
@@ -131,14 +130,13 @@ pub fn router(app: &Arc<App>, desk: Desk, more: Router<Arc<App>>) -> Router {
             let why = Refusal::field("method", "this path does not take this method");
             Problem::with_status(StatusCode::METHOD_NOT_ALLOWED, why)
         })
-        .layer(DefaultBodyLimit::max(most))
         .layer(middleware::from_fn_with_state(Arc::clone(app), limits))
         .layer(cors(app))
         .layer(middleware::from_fn_with_state(Arc::clone(app), context))
         .with_state(Arc::clone(app))
 }
 
-async fn context(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn context(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     app.stats.requests.up();
     if request.method() == Method::OPTIONS {
         // Answered by the CORS layer, before the limits below.
@@ -147,7 +145,11 @@ async fn context(State(app): State<Arc<App>>, request: Request, next: Next) -> R
             return Problem::from(refusal).into_response();
         }
     }
-    attach_context(&app.config.http.trusted_proxies, request, next).await
+    // One request goes by one state of the settings.
+    let config = app.config.snapshot();
+    let most = usize::try_from(config.http.body.as_u64()).unwrap_or(usize::MAX);
+    DefaultBodyLimit::max(most).apply(&mut request);
+    attach_context(&config.http.trusted_proxies, request, next).await
 }
 
 /// Origin, rate and time.
@@ -159,7 +161,7 @@ async fn limits(
 ) -> Response {
     // A page that is not allowed here gets no answer to read, and nothing is done for it either: CORS alone
     // would only keep the answer from it, and not even that under a rebound name.
-    if !allows_origin(&app.config, request.headers()) {
+    if !allows_origin(&app.config.get(), request.headers()) {
         let why = "pages from this origin may not use this server; see http.allowed_origins";
         return Problem::from(Refusal::Forbidden(why.into())).into_response();
     }
@@ -172,7 +174,7 @@ async fn limits(
     if !watched && let Err(refusal) = app.moderation.check_address(context.address) {
         return Problem::from(refusal).into_response();
     }
-    let most: Duration = app.config.http.request_timeout.into();
+    let most: Duration = app.config.get().http.request_timeout.into();
     match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::from(Refusal::Unavailable).into_response(),
@@ -180,10 +182,10 @@ async fn limits(
 }
 
 fn cors(app: &Arc<App>) -> CorsLayer {
-    let config = Arc::clone(&app.config);
+    let config = app.config.clone();
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |_, parts: &Parts| {
-            allows_origin(&config, &parts.headers)
+            allows_origin(&config.get(), &parts.headers)
         }))
         .allow_methods([
             Method::GET,

@@ -3,9 +3,16 @@
 mod supervisor;
 mod watchdog;
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+};
 
 pub use self::{supervisor::Supervisor, watchdog::Watchdog};
 use crate::{
@@ -13,12 +20,17 @@ use crate::{
     hub::{Close, CloseCode},
 };
 
-/// The signals that stop the server. From the moment this exists they no longer kill it.
+/// The signals that stop the server, and the one that has it read its settings anew. From the moment this exists
+/// none of them kills it.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+    /// Whether it was started at a terminal. When that is gone, SIGHUP says so, and means what it always did.
+    at_terminal: bool,
+    /// Told at each SIGHUP that asks for a reload.
+    reload: Arc<Notify>,
 }
 
 impl Signals {
@@ -27,10 +39,21 @@ impl Signals {
         let term = signal(SignalKind::terminate())?;
         let int = signal(SignalKind::interrupt())?;
         let hup = signal(SignalKind::hangup())?;
-        Ok(Self { term, int, hup })
+        Ok(Self {
+            term,
+            int,
+            hup,
+            at_terminal: io::stdin().is_terminal(),
+            reload: Arc::default(),
+        })
     }
 
-    /// Waits for SIGTERM, SIGINT or SIGHUP (a terminal that is gone). From then on a second one ends the process at once.
+    /// Told when the settings are to be read anew; once, however often that was asked for meanwhile.
+    pub fn reload(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
+    }
+
+    /// Waits until one of them stops the server. From then on a second one ends the process at once.
     pub async fn stop(mut self) {
         let which = self.next().await;
         tracing::info!(signal = which, "stopping; a second signal stops at once");
@@ -41,12 +64,19 @@ impl Signals {
         });
     }
 
-    /// Waits for the next of them, and says which.
+    /// Waits for the next that stops the server, and says which.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-            _ = self.hup.recv() => "SIGHUP",
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return "SIGTERM",
+                _ = self.int.recv() => return "SIGINT",
+                _ = self.hup.recv() => {
+                    if self.at_terminal && !io::stdin().is_terminal() {
+                        return "SIGHUP";
+                    }
+                    self.reload.notify_one();
+                }
+            }
         }
     }
 }
@@ -55,11 +85,11 @@ impl Signals {
 /// be back, and waits for all of them as long as `server.drain` says.
 pub async fn drain(app: &App) {
     app.stopping.cancel();
-    let spread = app.config.server.reconnect_spread.get();
+    let spread = app.config.get().server.reconnect_spread.get();
     app.hub
         .close_all(|| Close::spread(CloseCode::ShuttingDown, spread));
     app.tasks.close();
-    let most: Duration = app.config.server.drain.into();
+    let most: Duration = app.config.get().server.drain.into();
     if tokio::time::timeout(most, app.tasks.wait()).await.is_err() {
         tracing::warn!(
             left = app.tasks.len(),

@@ -16,37 +16,48 @@ use std::{
     hash::{BuildHasher as _, Hash, RandomState},
     net::IpAddr,
     num::NonZeroU32,
+    sync::Arc,
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use governor::{
     Quota,
     clock::{Clock, DefaultClock},
 };
+use tokio::time::Instant;
 
 pub use self::{address::client_address, bucket::Bucket};
-use self::{address::network, failures::Failures, keyed::Keyed};
+use self::{address::network, bucket::Rate, failures::Failures, keyed::Keyed};
 use crate::{config, id::UserId, model::Refusal};
 
 /// How often a failed login is forgiven once they were too many.
 const FORGIVEN_EVERY: Duration = Duration::from_secs(30);
 
-/// The rate limits of a server; made anew when the settings change.
+/// The rate limits of a server. They can be changed while it runs.
 pub struct Limits<C: Clock = DefaultClock> {
+    clock: C,
+    /// Keys are hashes under this secret, so nobody can choose to share somebody else's.
+    hasher: RandomState,
+    now: ArcSwap<Now<C>>,
+}
+
+/// The limits as the settings ask for them at this time.
+struct Now<C: Clock> {
+    settings: config::Limits,
     /// None when limits are off.
     rates: Option<Rates<C>>,
-    frames: Bucket,
-    subscribes: Bucket,
+    frames: Rate,
+    subscribes: Rate,
 }
 
 struct Rates<C: Clock> {
-    hasher: RandomState,
-    requests: Keyed<C>,
-    logins: Keyed<C>,
-    registers: Keyed<C>,
-    sends: Keyed<C>,
-    rooms: Keyed<C>,
-    failures: Failures<C>,
+    requests: Arc<Keyed<C>>,
+    logins: Arc<Keyed<C>>,
+    registers: Arc<Keyed<C>>,
+    sends: Arc<Keyed<C>>,
+    rooms: Arc<Keyed<C>>,
+    failures: Arc<Failures<C>>,
 }
 
 impl Limits {
@@ -59,32 +70,20 @@ impl Limits {
 impl<C: Clock + Clone> Limits<C> {
     /// As [`Limits::new`], by another clock.
     pub fn with_clock(settings: &config::Limits, clock: &C) -> Self {
-        let s = settings;
-        if !s.enabled {
-            return Self {
-                rates: None,
-                frames: Bucket::OPEN,
-                subscribes: Bucket::OPEN,
-            };
-        }
-        let keyed = |quota: fn(NonZeroU32) -> Quota, rate, burst| {
-            Keyed::new(
-                quota(at_least_one(rate)).allow_burst(at_least_one(burst)),
-                clock,
-            )
-        };
         Self {
-            rates: Some(Rates {
-                hasher: RandomState::new(),
-                requests: keyed(Quota::per_second, s.request_rate, s.request_burst),
-                logins: keyed(Quota::per_minute, s.login_rate, s.login_burst),
-                registers: keyed(Quota::per_hour, s.register_rate, s.register_burst),
-                sends: keyed(Quota::per_second, s.send_rate, s.send_burst),
-                rooms: keyed(Quota::per_hour, s.room_rate, s.room_burst),
-                failures: Failures::new(s.login_failures, FORGIVEN_EVERY, clock.clone()),
-            }),
-            frames: Bucket::new(s.frame_rate, s.frame_burst),
-            subscribes: Bucket::new(s.subscribe_rate, s.subscribe_burst),
+            clock: clock.clone(),
+            hasher: RandomState::new(),
+            now: ArcSwap::from_pointee(Now::new(settings, clock, None)),
+        }
+    }
+
+    /// Goes by other settings from now on. What is remembered stays under every limit that is the same as
+    /// before; under one that changed everybody begins anew, but for wrong passwords, which stay counted.
+    pub fn change(&self, settings: &config::Limits) {
+        let before = self.now.load();
+        if before.settings != *settings {
+            let now = Now::new(settings, &self.clock, Some(&**before));
+            self.now.store(Arc::new(now));
         }
     }
 
@@ -116,59 +115,43 @@ impl<C: Clock + Clone> Limits<C> {
     /// Remembers that a login as `name` from this address went wrong. Only the pair is slowed: nobody can
     /// lock somebody else out from afar.
     pub fn login_failed(&self, name: &str, address: IpAddr) {
-        if let Some(rates) = &self.rates {
-            rates
-                .failures
-                .add(rates.hasher.hash_one((name, network(address))));
+        if let Some(rates) = &self.now.load().rates {
+            let key = self.hasher.hash_one((name, network(address)));
+            rates.failures.add(key);
         }
     }
 
     /// How long logins as `name` from this address have to wait, if they do; to be asked before the
     /// password is looked at.
     pub fn login_blocked(&self, name: &str, address: IpAddr) -> Option<Duration> {
-        let rates = self.rates.as_ref()?;
-        rates
-            .failures
-            .wait(rates.hasher.hash_one((name, network(address))))
+        let now = self.now.load();
+        let key = self.hasher.hash_one((name, network(address)));
+        now.rates.as_ref()?.failures.wait(key)
     }
 
-    /// A new connection's bucket for frames.
-    pub fn frames(&self) -> Bucket {
-        self.frames.clone()
+    /// One more frame of a connection.
+    pub fn check_frame(&self, bucket: &mut Bucket) -> Result<(), Refusal> {
+        bucket.take_at(self.now.load().frames, 1, Instant::now())
     }
 
-    /// A new connection's bucket for rooms it subscribes to.
-    pub fn subscribes(&self) -> Bucket {
-        self.subscribes.clone()
+    /// So many more rooms that a connection subscribes to.
+    pub fn check_subscribe(&self, bucket: &mut Bucket, rooms: u32) -> Result<(), Refusal> {
+        bucket.take_at(self.now.load().subscribes, rooms, Instant::now())
     }
 
     /// Forgets everybody who has been quiet for so long that it makes no difference. To be called every
     /// minute or so.
     pub fn sweep(&self) {
-        if let Some(rates) = &self.rates {
-            let keyed = [
-                &rates.requests,
-                &rates.logins,
-                &rates.registers,
-                &rates.sends,
-                &rates.rooms,
-            ];
-            keyed.into_iter().for_each(Keyed::sweep);
+        if let Some(rates) = &self.now.load().rates {
+            rates.keyed().into_iter().for_each(Keyed::sweep);
             rates.failures.sweep();
         }
     }
 
     /// How many addresses, users and pairs are remembered.
     pub fn remembered(&self) -> usize {
-        self.rates.as_ref().map_or(0, |rates| {
-            let keyed = [
-                &rates.requests,
-                &rates.logins,
-                &rates.registers,
-                &rates.sends,
-                &rates.rooms,
-            ];
-            keyed.into_iter().map(Keyed::len).sum::<usize>() + rates.failures.len()
+        self.now.load().rates.as_ref().map_or(0, |rates| {
+            rates.keyed().map(Keyed::len).iter().sum::<usize>() + rates.failures.len()
         })
     }
 
@@ -177,19 +160,88 @@ impl<C: Clock + Clone> Limits<C> {
         limit: impl FnOnce(&Rates<C>) -> &Keyed<C>,
         who: impl Hash,
     ) -> Result<(), Refusal> {
-        let Some(rates) = &self.rates else {
+        let now = self.now.load();
+        let Some(rates) = &now.rates else {
             return Ok(());
         };
         limit(rates)
-            .check(rates.hasher.hash_one(who))
+            .check(self.hasher.hash_one(who))
             .map_err(|retry_after| Refusal::RateLimited { retry_after })
+    }
+}
+
+impl<C: Clock + Clone> Now<C> {
+    /// Takes over from `before` what is the same.
+    fn new(settings: &config::Limits, clock: &C, before: Option<&Self>) -> Self {
+        let s = settings;
+        if !s.enabled {
+            return Self {
+                settings: s.clone(),
+                rates: None,
+                frames: Rate::OPEN,
+                subscribes: Rate::OPEN,
+            };
+        }
+        let old = before.and_then(|before| before.rates.as_ref());
+        let keyed = |quota: Quota, burst, old: Option<&Arc<Keyed<C>>>| {
+            let quota = quota.allow_burst(at_least_one(burst));
+            match old {
+                Some(old) if old.quota() == quota => Arc::clone(old),
+                _ => Arc::new(Keyed::new(quota, clock)),
+            }
+        };
+        let a_second = |rate| Quota::per_second(at_least_one(rate));
+        let a_minute = |rate| Quota::per_minute(at_least_one(rate));
+        let an_hour = |rate| Quota::per_hour(at_least_one(rate));
+        let failures = match old {
+            Some(old) => Arc::clone(&old.failures),
+            None => Arc::new(Failures::new(FORGIVEN_EVERY, clock.clone())),
+        };
+        failures.allow(s.login_failures);
+        Self {
+            rates: Some(Rates {
+                requests: keyed(
+                    a_second(s.request_rate),
+                    s.request_burst,
+                    old.map(|it| &it.requests),
+                ),
+                logins: keyed(
+                    a_minute(s.login_rate),
+                    s.login_burst,
+                    old.map(|it| &it.logins),
+                ),
+                registers: keyed(
+                    an_hour(s.register_rate),
+                    s.register_burst,
+                    old.map(|it| &it.registers),
+                ),
+                sends: keyed(a_second(s.send_rate), s.send_burst, old.map(|it| &it.sends)),
+                rooms: keyed(an_hour(s.room_rate), s.room_burst, old.map(|it| &it.rooms)),
+                failures,
+            }),
+            frames: Rate::new(s.frame_rate, s.frame_burst),
+            subscribes: Rate::new(s.subscribe_rate, s.subscribe_burst),
+            settings: s.clone(),
+        }
+    }
+}
+
+impl<C: Clock> Rates<C> {
+    fn keyed(&self) -> [&Keyed<C>; 5] {
+        [
+            &self.requests,
+            &self.logins,
+            &self.registers,
+            &self.sends,
+            &self.rooms,
+        ]
     }
 }
 
 impl<C: Clock> std::fmt::Debug for Limits<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limits")
-            .field("enabled", &self.rates.is_some())
+            .field("enabled", &self.now.load().rates.is_some())
             .finish_non_exhaustive()
     }
 }

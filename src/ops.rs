@@ -13,6 +13,7 @@ mod invites;
 mod log_level;
 mod notices;
 mod registration;
+mod reload;
 mod roles;
 mod rooms;
 mod sessions;
@@ -32,6 +33,7 @@ pub use self::{
     import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
     invites::NewInvite,
     log_level::LevelSet,
+    reload::{Changed, Plan, Reloaded, Reloads, Reread},
     roles::{NewRole, RoleRow},
     rooms::RoomPeople,
     status::{Disk, Holds, Report},
@@ -43,7 +45,7 @@ pub use self::{
 use crate::{
     auth::{OneTimeCode, Passwords},
     clock::{Clock, Millis},
-    config::Config,
+    config::Live,
     feed::Feeds,
     hub::Hub,
     id::UserId,
@@ -66,8 +68,8 @@ pub struct Ops {
     pub hub: Arc<Hub>,
     /// Where passwords are hashed.
     pub passwords: Arc<Passwords>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -82,6 +84,8 @@ pub struct Ops {
     pub listen: Option<SocketAddr>,
     /// What changes the log level; none when it is the command line itself.
     pub levels: Option<Arc<Levels>>,
+    /// What reads the settings anew; none when it is the command line itself.
+    pub reloads: Option<Arc<Reloads>>,
 }
 
 /// A code that was just made.
@@ -106,7 +110,7 @@ impl Ops {
             uses: 1,
             by: None,
             created_at,
-            expires_at: created_at.plus(self.config.auth.code.into()),
+            expires_at: created_at.plus(self.config.get().auth.code.into()),
         };
         Fresh { code, secret }
     }

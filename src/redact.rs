@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     clock::{Clock, Millis},
-    config::Config,
+    config::Live,
     feed::Feeds,
     id::{RoomId, UserId},
     limit::Limits,
@@ -64,8 +64,8 @@ pub struct Redact {
     pub store: Arc<dyn Store>,
     /// How often.
     pub limits: Arc<Limits>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -85,7 +85,7 @@ pub struct Redact {
 impl Redact {
     /// When a text that was deleted at `at` has to be gone.
     pub fn erased_from(&self, at: Millis) -> Millis {
-        at.plus(self.config.messages.erase_within.into())
+        at.plus(self.config.get().messages.erase_within.into())
     }
 
     /// Whether the asker may look at, do and undo mass redactions at all.

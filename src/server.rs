@@ -6,16 +6,13 @@ mod core;
 mod erase;
 mod listen;
 mod passed;
+mod reach;
+mod reload;
 pub mod stores;
 mod told;
 
 use std::{
-    io,
-    net::SocketAddr,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    io, net::SocketAddr, os::unix::fs::MetadataExt as _, path::PathBuf, sync::Arc, time::Duration,
 };
 
 use axum::{Router, routing::get};
@@ -24,25 +21,25 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use self::{backend::Location, core::Core, passed::Passed};
+pub use self::reach::{Closer, Mode, admin_socket, administer, find, holder, missing_store};
+use self::{core::Core, passed::Passed, reload::Rereader};
 use crate::{
-    admin::{self, Access, Client, Listener, Peer, SocketError},
-    auth,
+    admin::{self, Access, Granted, Listener, SocketError},
+    archive, auth,
     clock::Clock,
-    config::{Config, Loaded, Origin, Period},
+    config::{Config, Live, Loaded, Origin, Sources},
     feed::{Feeds, Kind},
     http,
     id::BootId,
     lifecycle::{self, Supervisor, Watchdog},
     logging,
     metrics::{self, Pulse},
+    ops::Reloads,
     store, ws,
 };
 
 /// How often rate limits forget who has not been seen.
 const SWEEP: Duration = Duration::from_mins(1);
-/// How long the command line waits for a database, at most.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How many sweeps lie between two looks at the signing keys.
 const SWEEPS_PER_KEY_CHECK: u32 = 60;
 
@@ -110,8 +107,13 @@ pub struct Listening {
     pub registration: &'static str,
 }
 
-/// Runs the server until it is told to stop. `ready` is called once it takes requests.
-pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), Error> {
+/// Runs the server until it is told to stop. `loaded` is what `sources` say; they are read again at a reload.
+/// `ready` is called once it takes requests.
+pub async fn serve(
+    sources: Sources,
+    loaded: Loaded,
+    ready: impl FnOnce(Listening),
+) -> Result<(), Error> {
     let feeds = new_feeds();
     let mut config = loaded.config;
     let levels = logging::start(&config.log, Clock::system(), Arc::clone(&feeds.log));
@@ -124,13 +126,17 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
         // Who may register, and from where, depends on it.
         config.server.listen = address;
     }
-    let config = Arc::new(config);
+    archive::check_settings(&config.archive).map_err(Error::Config)?;
+    let access = Granted::resolve(&config.admin).map_err(Error::Config)?;
+    let access = Access::new(access);
+    let (address, wait) = (passed.address(), config.store.wait.get());
     if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
         tracing::warn!(
             "the password in store.url is on the process list; put the URL into a file, and name that as \
              store.url_file"
         );
     }
+    let live = Live::new(config);
     let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
         what: "cannot listen for signals".into(),
         source,
@@ -138,15 +144,17 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     let supervisor = Supervisor::of_env();
     // Opening may wait for a database that is not up yet.
     let mut core = tokio::select! {
-        opened = Core::open(&config, &feeds) => opened?,
+        opened = Core::open(&live, &feeds) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());
         }
-        never = supervisor.opening(config.store.wait.get()) => match never {},
+        never = supervisor.opening(wait) => match never {},
     };
     core.levels = Some(levels);
-    let opened = open_doors(&core, passed, ready).await;
+    let rereader = Rereader::new(&core, sources, address, access.clone());
+    core.reloads = Some(Arc::new(Reloads::new(Arc::new(rereader))));
+    let opened = open_doors(&core, passed, access, ready).await;
     // Watches until the store has been closed.
     let _watchdog = match opened.and_then(|()| watchdog(supervisor, &core)) {
         Ok(watchdog) => watchdog,
@@ -158,8 +166,16 @@ pub async fn serve(loaded: Loaded, ready: impl FnOnce(Listening)) -> Result<(), 
     supervisor.ready(&core.app).await;
     let status = supervisor.keep_status(Arc::clone(&core.app));
     core.app.tasks.spawn(status);
+    let reloading = reload::at_signal(
+        signals.reload(),
+        core.desk(None).ops,
+        supervisor,
+        Arc::clone(&core.app),
+    );
+    core.app.tasks.spawn(reloading);
     signals.stop().await;
-    supervisor.stopping(config.server.drain.get()).await;
+    let drain = live.get().server.drain.get();
+    supervisor.stopping(drain).await;
     told::tell(&core.app, Kind::Server, "server.stopping", None);
     lifecycle::drain(&core.app).await;
     supervisor.closing().await;
@@ -183,9 +199,11 @@ fn new_feeds() -> Arc<Feeds> {
 async fn open_doors(
     core: &Core,
     passed: Passed,
+    access: Access,
     ready: impl FnOnce(Listening),
 ) -> Result<(), Error> {
-    let (app, config) = (&core.app, &core.app.config);
+    let app = &core.app;
+    let config = &*app.config.snapshot();
     let socket = listen::socket(passed.http, config.server.listen).await?;
     let address = listen::address(&socket)?;
     let metrics_socket = match config.metrics.listen {
@@ -193,7 +211,6 @@ async fn open_doors(
         None => None,
     };
     let metrics_address = metrics_socket.as_ref().map(listen::address).transpose()?;
-    let access = Access::resolve(&config.admin).map_err(Error::Config)?;
     let listener = match passed.admin {
         Some(socket) => Listener::passed(socket)?,
         None => bind(config)?,
@@ -268,133 +285,4 @@ async fn upkeep(app: Arc<crate::door::App>) {
             core::tend_keys(&app).await;
         }
     }
-}
-
-/// Whom the command line speaks to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A running server.
-    Daemon,
-    /// The store itself: no server runs.
-    Offline {
-        /// Which.
-        store: String,
-    },
-}
-
-/// Closes what [`administer`] opened.
-#[derive(Debug)]
-pub struct Closer(Option<Core>);
-
-impl Closer {
-    /// Closes the store, if it was opened here.
-    pub async fn close(self) {
-        if let Some(core) = self.0 {
-            core.close().await;
-        }
-    }
-}
-
-/// A client to the server that has the store open; none when no server runs. Makes nothing and opens no store, so
-/// that asking is never in the way of a server that starts. Who may not look at the store, or has none here, and
-/// says where the admin socket is, gets the server behind that.
-pub async fn find(config: &Config) -> Result<Option<Client>, Error> {
-    let location = Location::of(config)?;
-    let path = location.beside();
-    let holder = match backend::holder(&location) {
-        Ok(Some(holder)) => holder,
-        Ok(None) => return find_by_socket(config).await,
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && is_socket_named(config) => {
-            return find_by_socket(config).await;
-        }
-        Err(source) => {
-            return Err(Error::Io {
-                what: format!("cannot look at the store in {}", parent(path).display()),
-                source,
-            });
-        }
-    };
-    let Some(socket) = holder.socket else {
-        let path = parent(path).display().to_string();
-        return Err(store::Error::Locked {
-            path,
-            pid: holder.pid,
-            socket: None,
-        }
-        .into());
-    };
-    Ok(Some(Client::connect(&socket).await?))
-}
-
-fn is_socket_named(config: &Config) -> bool {
-    !config.admin.socket.as_os_str().is_empty()
-}
-
-/// The server at the socket that the settings name; none where nobody answers.
-async fn find_by_socket(config: &Config) -> Result<Option<Client>, Error> {
-    if !is_socket_named(config) {
-        return Ok(None);
-    }
-    match Client::connect(&config.admin.socket).await {
-        Ok(client) => Ok(Some(client)),
-        Err(admin::Error::Unreachable { .. }) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// The process that has the store of these settings; none when nobody has. Opens nothing but the lock file.
-pub fn holder(config: &Config) -> Result<Option<store::lock::Holder>, Error> {
-    let location = Location::of(config)?;
-    backend::holder(&location).map_err(|source| Error::Io {
-        what: format!(
-            "cannot look at the store in {}",
-            parent(location.beside()).display()
-        ),
-        source,
-    })
-}
-
-/// The path of the store, when there is none yet and no server runs that has another: whoever only looks need
-/// not make one.
-pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
-    let location = Location::of(config)?;
-    // What cannot be looked at is told by whoever opens it.
-    let held = backend::holder(&location).is_ok_and(|holder| holder.is_some());
-    let elsewhere = is_socket_named(config) && config.admin.socket.exists();
-    Ok(match location {
-        Location::Sqlite(path) if !held && !elsewhere && !path.exists() => Some(path),
-        _ => None,
-    })
-}
-
-/// A client for operators: to the server that has the store open, or else to the same router in this
-/// process, over the store itself.
-pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error> {
-    if let Some(client) = find(config).await? {
-        return Ok((client, Mode::Daemon, Closer(None)));
-    }
-    let store = Location::of(config)?.shown();
-    let mut config = config.clone();
-    // Somebody sits in front of it.
-    config.store.wait = config.store.wait.min(Period(PATIENCE));
-    let core = Core::open(&Arc::new(config), &new_feeds()).await?;
-    let router = admin::router(core.desk(None), Handle::current());
-    let client = Client::local(router, Peer::this()).await?;
-    Ok((client, Mode::Offline { store }, Closer(Some(core))))
-}
-
-/// The admin socket of a server with these settings: where it was said to be, where the service manager made
-/// room for it, or else beside the data, where every server of a machine has its own.
-pub fn admin_socket(config: &Config) -> PathBuf {
-    if !config.admin.socket.as_os_str().is_empty() {
-        return config.admin.socket.clone();
-    }
-    match std::env::var_os("RUNTIME_DIRECTORY") {
-        Some(dir) if !dir.is_empty() => Path::new(&dir).join("admin.sock"),
-        _ => config.server.data_dir.join("admin.sock"),
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
 }

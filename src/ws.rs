@@ -27,7 +27,7 @@ use crate::{
 /// `GET /v1/ws`: turns the connection into a WebSocket. Refusals of a person come later, as reply and close
 /// code; here only a page from a foreign origin and a request that is no upgrade are refused.
 pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Request) -> Response {
-    if !allows_origin(&app.config, request.headers()) {
+    if !allows_origin(&app.config.get(), request.headers()) {
         let why = "pages from this origin may not connect; see http.allowed_origins";
         return Problem::from(Refusal::Forbidden(why.into())).into_response();
     }

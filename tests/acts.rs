@@ -21,6 +21,7 @@ const WITHOUT_TARGET: &[&str] = &[
     "address.ban",
     "address.unban",
     "archive.policy",
+    "config.reload",
     "log_level.set",
     "notice.send",
     "registration.set",
@@ -221,8 +222,17 @@ fn text(value: &Value) -> String {
         .to_owned()
 }
 
+/// The file with the settings of a server.
+fn settings(server: &Server) -> std::path::PathBuf {
+    server.data_dir().with_file_name("chatd.toml")
+}
+
 async fn every_change_leaves_its_acts() {
-    let server = Server::archiving().await;
+    let mut server = Server::archiving_builder().prepare();
+    let file = settings(&server);
+    std::fs::write(&file, "").expect("a file");
+    server.set_env("CHATD_CONFIG", Some(file.to_str().expect("text")));
+    server.boot().await;
     let boss = admin(&server).await;
     let mut tour = Tour::begin(&server).await;
     people(&server, &mut tour).await;
@@ -770,6 +780,11 @@ async fn operators(server: &Server, tour: &mut Tour) {
     let level = json!({"level": "info,chatd::ws=debug", "for": 600});
     let route = "PUT /v1/log-level";
     tour.admin(route, "/v1/log-level", level, &["log_level.set"])
+        .await;
+
+    std::fs::write(settings(server), "[limits]\nmessage = \"17 KiB\"\n").expect("a file");
+    let route = "POST /v1/config/reload";
+    tour.admin(route, "/v1/config/reload", json!({}), &["config.reload"])
         .await;
 
     // So slow that it is under way still when it is stopped.

@@ -63,6 +63,7 @@ mod reactions;
 mod reading;
 mod redactions;
 mod registration;
+mod reload;
 mod resume;
 mod rights;
 mod rooms;

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::net::TcpStream;
 
@@ -57,6 +58,32 @@ async fn it_is_told_of_the_start_and_the_stop() {
         last.iter().all(|told| !told.contains_key("WATCHDOG")),
         "nobody asked for that"
     );
+}
+
+#[tokio::test]
+async fn it_is_told_of_a_reload() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let supervisor = Supervisor::in_dir(dir.path());
+    let file = dir.path().join("chatd.toml");
+    fs::write(&file, "").expect("a file");
+    let server = Server::builder()
+        .env("NOTIFY_SOCKET", supervisor.path())
+        .args(&["--config", file.to_str().expect("text")])
+        .start()
+        .await;
+    supervisor.until("READY", "1").await;
+    let mut last = 0;
+    for text in ["[ws]\nping = \"30s\"\n", "[ws]\npong = 1\n"] {
+        fs::write(&file, text).expect("a file");
+        server.process().signal(Signal::HUP);
+        let (reloading, _) = supervisor.until("RELOADING", "1").await;
+        let at: u64 = reloading["MONOTONIC_USEC"].parse().expect("a number");
+        assert!(at > last, "the clock goes on: {at} after {last}");
+        last = at;
+        // Also when nothing came of it: the server is as ready as it was.
+        supervisor.until("READY", "1").await;
+    }
+    server.process().logged("did you mean `ws.ping`").await;
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
     match cli.command {
         Command::Serve(serve) => serve.run(asking.sources, console),
         Command::Init(init) => init.run(&asking.sources, &cli.global, console),
-        Command::Config(config) => config.run(&asking.sources, console),
+        Command::Config(config) => config.run(&asking),
         Command::Health(health) => health.run(&asking),
         Command::Status(status) => status.run(&asking),
         Command::Top(top) => top.run(&asking),

@@ -214,6 +214,7 @@ mod tests {
         "hold add",
         "hold release",
         "completions",
+        "config reload",
         "log-level set",
         "log-level reset",
     ];

@@ -60,8 +60,9 @@ impl Account {
             Some(Registering::Closed) => return Mode::Closed,
             None => {}
         }
-        let server = &self.config.server;
-        match self.config.auth.registration {
+        let config = self.config.get();
+        let server = &config.server;
+        match config.auth.registration {
             Mode::Auto => {
                 let home = server.listen.ip().is_loopback() && server.public_url.is_empty();
                 if home && direct {

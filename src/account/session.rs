@@ -136,7 +136,7 @@ impl Account {
             address: Some(visitor.address.to_string()),
             created_at: now,
             used_at: now,
-            expires_at: now.plus(self.config.auth.refresh_token.into()),
+            expires_at: now.plus(self.config.get().auth.refresh_token.into()),
             ended_at: None,
             anchor: refresh.anchor,
             current: refresh.current,
@@ -211,7 +211,7 @@ impl Account {
                 .map_err(|e| refuse(&e))?;
             let session = found.ok_or_else(wrong)?;
             let now = self.clock.now();
-            let lifetime = self.config.auth.refresh_token.into();
+            let lifetime = self.config.get().auth.refresh_token.into();
             let verdict = refresh::present(&session, &presented, now, lifetime);
             let user = self.user(session.user).await?;
             let (id, owner) = (session.id, session.user);
@@ -255,7 +255,7 @@ impl Account {
     }
 
     fn tokens(&self, user: User, session: SessionId, refresh_token: Secret) -> Tokens {
-        let expires_in: Duration = self.config.auth.access_token.into();
+        let expires_in: Duration = self.config.get().auth.access_token.into();
         let (access_token, _) = self.keys.issue(user.id, session, expires_in);
         Tokens {
             access_token,

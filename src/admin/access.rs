@@ -15,7 +15,7 @@ use std::{
 };
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::level::Level;
 use crate::config;
@@ -79,18 +79,22 @@ enum Named {
     Gid(u32),
 }
 
+/// Whom the settings name, and what they give each.
+#[derive(Clone, Debug, Default)]
+pub struct Granted(Arc<[(Level, Named)]>);
+
 /// What the name service said of a user's groups, and when.
 type Known = (Instant, Arc<[u32]>);
 
 /// Who may how much.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    named: Arc<[(Level, Named)]>,
+    named: Arc<RwLock<Granted>>,
     /// What the name service said of users, and when.
     groups: Arc<Mutex<HashMap<u32, Known>>>,
 }
 
-impl Access {
+impl Granted {
     /// What the settings say. A name that nobody has is an error: it would silently let nobody in.
     pub fn resolve(admin: &config::Admin) -> Result<Self, String> {
         let mut named = Vec::new();
@@ -105,10 +109,22 @@ impl Access {
                 named.push((level, found));
             }
         }
-        Ok(Self {
-            named: named.into(),
+        Ok(Self(named.into()))
+    }
+}
+
+impl Access {
+    /// Gives these.
+    pub fn new(granted: Granted) -> Self {
+        Self {
+            named: Arc::new(RwLock::new(granted)),
             groups: Arc::default(),
-        })
+        }
+    }
+
+    /// Gives others from now on; whoever is at the socket keeps the level they came with.
+    pub fn replace(&self, granted: Granted) {
+        *self.named.write() = granted;
     }
 
     /// What a user with a main group may. Asks the name service, where a group decides.
@@ -119,10 +135,8 @@ impl Access {
         if uid == 0 || uid == rustix::process::geteuid().as_raw() {
             return Some(Level::Own);
         }
-        let by_group = self
-            .named
-            .iter()
-            .any(|(_, who)| matches!(who, Named::Gid(_)));
+        let named = Arc::clone(&self.named.read().0);
+        let by_group = named.iter().any(|(_, who)| matches!(who, Named::Gid(_)));
         let groups = if by_group {
             self.groups(uid).await
         } else {
@@ -132,7 +146,7 @@ impl Access {
             Named::Uid(named) => *named == uid,
             Named::Gid(named) => *named == gid || groups.contains(named),
         };
-        self.named
+        named
             .iter()
             .filter(|(_, who)| fits(who))
             .map(|(level, _)| *level)
@@ -233,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn the_highest_level_that_fits_counts() {
         let settings = admin(&["gid:4001", "uid:4002"], &["uid:4002"], &["uid:4003"]);
-        let access = Access::resolve(&settings).unwrap();
+        let access = Access::new(Granted::resolve(&settings).unwrap());
         let level = async |uid, gid| access.level(uid, gid).await;
         assert_eq!(level(4001, 4001).await, Some(Level::View));
         assert_eq!(level(4002, 4001).await, Some(Level::Operate));
@@ -244,7 +258,8 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_knows_the_overflow_user() {
-        let access = Access::resolve(&admin(&[], &[], &["uid:65534", "gid:65534"])).unwrap();
+        let nobodies = admin(&[], &[], &["uid:65534", "gid:65534"]);
+        let access = Access::new(Granted::resolve(&nobodies).unwrap());
         assert_eq!(access.level(OVERFLOW, 65534).await, None);
     }
 
@@ -256,7 +271,7 @@ mod tests {
             ("uid:many", "no number"),
             ("ana", "names nobody"),
         ] {
-            let refused = Access::resolve(&admin(&[], &[text], &[])).unwrap_err();
+            let refused = Granted::resolve(&admin(&[], &[text], &[])).unwrap_err();
             assert!(
                 refused.starts_with("admin.operate: ") && refused.contains(why),
                 "{refused}"

@@ -29,6 +29,9 @@ pub struct Status {
     pub at: Millis,
     /// Who may register: `open`, `invite`, `closed` or `auto`.
     pub registration: String,
+    /// The settings that were changed and wait for the server to start anew, as of the last reload.
+    #[serde(default)]
+    pub restart_for: Vec<String>,
     /// Resident memory of the process, in bytes.
     pub memory_bytes: u64,
     /// The store.

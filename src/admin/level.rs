@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         "/v1/log-level",
         &[(Method::GET, View), (Method::PUT, Operate)],
     ),
+    ("/v1/config/reload", &[(Method::POST, Operate)]),
     (
         "/v1/registration",
         &[(Method::GET, View), (Method::PUT, Operate)],

@@ -46,7 +46,7 @@ impl Archive {
         if before < Millis(0) {
             return Err(Refusal::field(field, "nothing is as old as that"));
         }
-        let least = self.config.archive.min_age;
+        let least = self.config.get().archive.min_age;
         if before > now.minus(least.into()) {
             let why = format!(
                 "what is younger than archive.min_age ({least}) is not archived: its txns are still needed"
@@ -87,7 +87,7 @@ impl Archive {
         if !rooms.is_empty() {
             return Ok(rooms);
         }
-        let youngest = now.minus(self.config.archive.min_age.into());
+        let youngest = now.minus(self.config.get().archive.min_age.into());
         let mut after = None;
         loop {
             let ids = self.store.room_ids(after, ROOMS).await;
@@ -184,7 +184,7 @@ impl Archive {
 
     /// The rate of a run that beside traffic does not hold it up; none for as fast as it goes.
     pub fn usual_rate(&self) -> Option<u32> {
-        let rate = self.config.archive.rate;
+        let rate = self.config.get().archive.rate;
         (rate > 0).then_some(rate)
     }
 

@@ -7,7 +7,7 @@
 mod cron;
 mod waker;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use self::waker::Waker;
 use super::{Archive, Prune, Wanted};
 use crate::{
     clock::Millis,
+    config,
     id::RoomId,
     log::ARCHIVE,
     model::{Actor, Age, ArchivePolicy, Authority, Permission, Reason, Refusal, Run},
@@ -64,12 +65,28 @@ pub struct NewPolicy {
     pub reason: Option<Reason>,
 }
 
+/// Refuses settings by which the schedule cannot go. An error is the whole sentence.
+pub fn check_settings(settings: &config::Archive) -> Result<(), String> {
+    if settings.schedule.is_empty() {
+        return Ok(());
+    }
+    let checked = Cron::parse(&settings.schedule).map(drop);
+    checked.map_err(|why| format!("archive.schedule: {:?}: {why}", settings.schedule))
+}
+
 impl Archive {
+    /// The settings say another schedule. Like one that was decided, it does not ask for what was due before.
+    pub fn reschedule(&self) {
+        self.renewed.store(true, Ordering::Release);
+        self.rescheduled.notify_one();
+    }
+
     /// The schedule that holds: what was decided at run time, or else the settings'.
     fn cron(&self) -> Option<Cron> {
         let policy = self.log.policy();
         let text = policy.archive.schedule.as_deref();
-        let text = text.unwrap_or(&self.config.archive.schedule);
+        let config = self.config.get();
+        let text = text.unwrap_or(&config.archive.schedule);
         // Both were checked when they were set.
         (!text.is_empty()).then(|| Cron::parse(text).ok()).flatten()
     }
@@ -84,7 +101,8 @@ impl Archive {
             Some(id) => self.find_run(id).await.ok(),
             None => None,
         };
-        let settings = &self.config.archive;
+        let config = self.config.snapshot();
+        let settings = &config.archive;
         let mut decided = Vec::new();
         for (name, is) in [
             ("schedule", policy.schedule.is_some()),
@@ -143,7 +161,7 @@ impl Archive {
         if let Some(Some(text)) = new.schedule.as_ref().filter(|s| s.as_deref() != Some("")) {
             Cron::parse(text).map_err(|e| Refusal::field("schedule", e))?;
         }
-        let min = self.config.archive.min_age;
+        let min = self.config.get().archive.min_age;
         let max = Duration::from_hours(36_500 * 24);
         let ages = [
             ("older_than", new.older_than.flatten()),
@@ -237,6 +255,13 @@ impl Archive {
             // The first time: what was before is not asked for.
             return self.count_from(now).await;
         };
+        if self.renewed.load(Ordering::Acquire) {
+            if policy.schedule.is_none() {
+                self.count_from(now).await?;
+            }
+            self.renewed.store(false, Ordering::Release);
+            return Ok(());
+        }
         let due = cron.after(since).is_some_and(|next| next <= now);
         if policy.paused || !due || self.running().is_some() {
             return Ok(());
@@ -253,7 +278,8 @@ impl Archive {
     /// What the schedule archives at this moment; none when that is nothing, by policy.
     pub fn scheduled(&self) -> Option<Wanted> {
         let (policy, now) = (self.log.policy().archive.clone(), self.clock.now());
-        let settings = &self.config.archive;
+        let config = self.config.get();
+        let settings = &config.archive;
         let old = self.age(settings.older_than, policy.older_than);
         let own = policy.rooms.values().any(|age| *age != Age::Never);
         // With rooms that have an age of their own only, nothing of the others is as old as this.
@@ -278,8 +304,8 @@ impl Archive {
             None => None,
         };
         let policy = self.log.policy().archive.clone();
-        let settings = &self.config.archive;
-        let age = self.age(settings.prune_older_than, policy.prune_older_than);
+        let configured = self.config.get().archive.prune_older_than;
+        let age = self.age(configured, policy.prune_older_than);
         if let Some(before) = age.before(self.clock.now()) {
             let (this, by) = (self.clone(), by.clone());
             self.tasks.spawn(async move {
@@ -287,7 +313,7 @@ impl Archive {
                 let prune = Prune {
                     before,
                     rooms: Vec::new(),
-                    grace: this.config.archive.grace.into(),
+                    grace: this.config.get().archive.grace.into(),
                 };
                 if let Err(e) = this.prune_if_any(&by, prune, scheduled).await {
                     tracing::warn!(error = %e, "the scheduled pruning did not begin");

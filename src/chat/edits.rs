@@ -133,7 +133,7 @@ impl Chat {
         let (pass, author, sent_at) = (caller.pass(), message.from, message.at);
         let once = new.txn.clone().map(|txn| (txn, digest));
         let body = new.body.as_str().to_owned();
-        let within = self.config.messages.edit_within;
+        let within = self.config.get().messages.edit_within;
         let done = self
             .log
             .append(&[room.into(), me.into()], None, move |draft| {

@@ -43,7 +43,7 @@ impl Chat {
         if !(1..=MOST_USES).contains(&uses) {
             return Err(Refusal::field("uses", format!("1 to {MOST_USES}")));
         }
-        let lifetime = lifetime.unwrap_or(self.config.auth.code.into());
+        let lifetime = lifetime.unwrap_or(self.config.get().auth.code.into());
         if lifetime > LONGEST || lifetime.is_zero() {
             return Err(Refusal::field(
                 "expires_in",

@@ -160,7 +160,7 @@ impl Chat {
 
     /// Refuses a text that is too long.
     pub(super) fn check_size(&self, body: &Body) -> Result<(), Refusal> {
-        let most = self.config.limits.message;
+        let most = self.config.get().limits.message;
         if body.as_str().len() as u64 > most.as_u64() {
             return Err(Refusal::TooLarge(format!("a message has at most {most}")));
         }

@@ -214,13 +214,13 @@ impl Chat {
         room: &LiveRoom,
         users: Option<&[UserId]>,
     ) -> Result<Vec<UserId>, Refusal> {
-        if !self.config.ws.presence {
+        if !self.config.get().ws.presence {
             let why = "this server tells nobody who is there";
             return Err(Refusal::Forbidden(why.into()));
         }
         let user = self.log.user_in_memory(caller.user);
         let user = user.ok_or(Refusal::Unavailable)?;
-        let (now, most) = (self.clock.now(), self.config.limits.presence_members);
+        let (now, most) = (self.clock.now(), self.config.get().limits.presence_members);
         let facts = room.facts();
         user.with(|person| {
             rights::may_in_room(&person.who(caller.scopes, now), &facts, InRoom::Read)

@@ -105,10 +105,10 @@ impl Chat {
         (after, floor): (u64, u64),
         answer: &mut (dyn FnMut(Subscribed) + Send),
     ) -> Result<bool, Refusal> {
-        let (most, most_bytes) = (
-            self.config.ws.replay_entries,
-            self.config.ws.replay_bytes.as_u64(),
-        );
+        let (most, most_bytes) = {
+            let ws = &self.config.get().ws;
+            (ws.replay_entries, ws.replay_bytes.as_u64())
+        };
         // Without it a busy room with no other listener would have to be overtaken by reading alone.
         let _kept = self.hub.keep(log);
         let mut reached = after;

@@ -96,7 +96,7 @@ impl Chat {
             })?;
             facts.members.len()
         };
-        let few = members <= self.config.limits.typing_members;
+        let few = members <= self.config.get().limits.typing_members;
         if few && self.typing.passes((id, caller.user), on, Instant::now()) {
             let event = Event {
                 ev: "typing",

@@ -16,6 +16,8 @@ pub struct Key {
     pub doc: &'static str,
     /// The least and the greatest value, where there are bounds.
     pub range: Option<(&'static str, &'static str)>,
+    /// When a change of it takes effect.
+    pub applies: Applies,
     /// Sets it from TOML; `false` when the value is not of its kind.
     pub(super) read: fn(&mut Config, &DeValue<'_>) -> bool,
     /// Sets it from plain text; `false` when the value is not of its kind.
@@ -24,6 +26,29 @@ pub struct Key {
     pub(super) show: fn(&Config) -> String,
     /// Whether its value is out of `range`.
     pub(super) outside: fn(&Config) -> bool,
+    /// Whether both say the same of it.
+    pub(super) same: fn(&Config, &Config) -> bool,
+    /// Makes the first say of it what the second says.
+    pub(super) copy: fn(&mut Config, &Config),
+}
+
+/// When a change of a setting takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// At a reload.
+    Live,
+    /// When the server starts.
+    Restart,
+}
+
+impl Applies {
+    /// The word for it: `live` or `restart`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Restart => "restart",
+        }
+    }
 }
 
 impl Key {
@@ -73,15 +98,15 @@ pub(super) fn read<T: Setting>(slot: &mut T, value: Option<T>) -> bool {
 
 /// Makes of one list: a struct for each section, `Config`, the table `KEYS` and the list `SECTIONS`.
 ///
-/// A key is `name: Type = default, least to greatest;`, the bounds left out where there are none. Defaults
-/// are TOML.
+/// A key is `live name: Type = default, least to greatest;`, the bounds left out where there are none, and
+/// `restart` instead of `live` where a reload does not change it. Defaults are TOML.
 macro_rules! sections {
     ($(
         $(#[doc = $about:literal])+
         $section:ident: $Section:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $key:ident: $type:ty = $default:expr $(, $min:literal to $max:literal)?;
+                $applies:ident $key:ident: $type:ty = $default:expr $(, $min:literal to $max:literal)?;
             )+
         }
     )+) => {
@@ -116,6 +141,7 @@ macro_rules! sections {
             default: stringify!($default),
             doc: concat!($($doc),+).trim_ascii(),
             range: $crate::config::key::range!($($min, $max)?),
+            applies: $crate::config::key::applies!($applies),
             read: |config, value| $crate::config::key::read(
                 &mut config.$section.$key,
                 $crate::config::value::Setting::from_toml(value),
@@ -128,6 +154,8 @@ macro_rules! sections {
             outside: |_config| false $(|| $crate::config::value::Setting::outside(
                 &_config.$section.$key, $min, $max,
             ))?,
+            same: |a, b| a.$section.$key == b.$section.$key,
+            copy: |to, from| to.$section.$key.clone_from(&from.$section.$key),
         },)+)+];
     };
 }
@@ -141,4 +169,13 @@ macro_rules! range {
     };
 }
 
-pub(super) use {range, sections};
+macro_rules! applies {
+    (live) => {
+        $crate::config::key::Applies::Live
+    };
+    (restart) => {
+        $crate::config::key::Applies::Restart
+    };
+}
+
+pub(super) use {applies, range, sections};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{KEYS, Key, Loaded, SECTIONS};
+use super::{Applies, KEYS, Key, Loaded, SECTIONS};
 
-/// The settings in force as TOML, without secrets; with `origins`, a comment at each line says where the
-/// value comes from.
+/// The settings in force as TOML, without secrets; with `origins`, a comment at each line says whether a reload
+/// changes it, and where the value comes from.
 pub fn render(loaded: &Loaded, origins: bool) -> String {
     let mut out = String::new();
     for_each_section(|section, _, keys| {
@@ -14,7 +14,13 @@ pub fn render(loaded: &Loaded, origins: bool) -> String {
         for key in keys {
             let setting = format!("{} = {}", key.split().1, key.value(&loaded.config));
             match loaded.origin.get(key.path) {
-                Some(origin) if origins => line(&mut out, format_args!("{setting:<40} # {origin}")),
+                Some(origin) if origins => {
+                    let applies = key.applies.as_str();
+                    line(
+                        &mut out,
+                        format_args!("{setting:<40} # {applies}; {origin}"),
+                    );
+                }
                 _ => line(&mut out, format_args!("{setting}")),
             }
         }
@@ -39,6 +45,9 @@ pub fn example() -> String {
             if let Some((min, max)) = key.range {
                 line(&mut out, format_args!("# From {min} to {max}."));
             }
+            if key.applies == Applies::Restart {
+                line(&mut out, format_args!("# A change takes a restart."));
+            }
             line(
                 &mut out,
                 format_args!("#{} = {}", key.split().1, key.default),
@@ -56,7 +65,12 @@ pub fn reference() -> String {
          file\nnamed by `--config` or `CHATD_CONFIG`, from environment variables `CHATD_SECTION_KEY`, and \
          from `--set\nsection.key=value`. A key that does not exist is an error.\n\n\
          `chatd config show --origin` prints what is in force and where it comes from; `chatd config check` \
-         checks\na file without starting. Settings are read once, at the start.\n",
+         checks\na file without starting.\n\nSettings are read at the start, and again at `chatd config reload` or SIGHUP. \
+         What is marked *live* holds\nfrom then on, without a connection being closed; for what is marked \
+         *restart* the server has to start anew.\nIf anything is wrong with the settings, all of the old ones \
+         stay. What was decided with a command (`chatd\nregistration`, `chatd archive schedule`, `chatd archive \
+         policy`, `chatd log-level set`) goes before the\nsettings, also after a reload, until it is taken back \
+         with that command.\n",
     );
     for_each_section(|section, about, keys| {
         line(&mut out, format_args!("\n## `[{section}]`\n\n{about}"));
@@ -64,11 +78,12 @@ pub fn reference() -> String {
             line(
                 &mut out,
                 format_args!(
-                    "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: `{}`\n- Variable: `{}`",
+                    "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: `{}`\n- Changes: {}\n- Variable: `{}`",
                     key.path,
                     key.doc,
                     key.rule(),
                     key.default,
+                    key.applies.as_str(),
                     key.variable(),
                 ),
             );

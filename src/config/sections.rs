@@ -1,5 +1,5 @@
-//! The settings: names, types, defaults, bounds and documentation. Everything else about them, from the
-//! structs to the reference in `docs/configuration.md`, is made from this list.
+//! The settings: names, types, defaults, bounds, documentation, and whether a reload changes them. Everything
+//! else about them, from the structs to the reference in `docs/configuration.md`, is made from this list.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,40 +12,40 @@ sections! {
     /// Where the server listens and keeps its data, and how it starts and stops.
     server: Server {
         /// The address and port to listen on for REST and WebSocket.
-        listen: SocketAddr = "127.0.0.1:8080";
+        restart listen: SocketAddr = "127.0.0.1:8080";
         /// The URL under which clients reach this server, such as `https://chat.example.org`. Empty while
         /// it is only reached from this machine.
-        public_url: String = "";
+        live public_url: String = "";
         /// The directory for everything that lasts: the embedded store and the signing keys.
-        data_dir: PathBuf = "chatd-data";
+        restart data_dir: PathBuf = "chatd-data";
         /// How many connections may be open at once; one more is closed at once.
-        max_connections: usize = 20000, "1" to "10000000";
+        live max_connections: usize = 20000, "1" to "10000000";
         /// How long stopping waits for what is in flight before it cuts it off.
-        drain: Period = "10s", "0s" to "10m";
+        live drain: Period = "10s", "0s" to "10m";
         /// Over how long clients are asked to spread their reconnects when the server stops, so that they
         /// do not all come back in one moment.
-        reconnect_spread: Period = "10s", "0s" to "10m";
+        live reconnect_spread: Period = "10s", "0s" to "10m";
     }
 
     /// Where messages, rooms and accounts are stored.
     store: Store {
         /// `sqlite:PATH`, or `mongodb://USER:PASSWORD@HOST/DATABASE` for a MongoDB replica set. Empty for
         /// the embedded store in `server.data_dir`.
-        url: Url = "";
+        restart url: Url = "";
         /// A file that has `store.url` in it instead, so that a password is neither in the settings nor on
         /// the process list. Empty for none.
-        url_file: PathBuf = "";
+        restart url_file: PathBuf = "";
         /// How long a start waits for a MongoDB that does not answer yet. Commands that open the store
         /// themselves, as no server runs, wait 5 seconds at most.
-        wait: Period = "30s", "0s" to "1h";
+        restart wait: Period = "30s", "0s" to "1h";
         /// How large the embedded store may grow; beyond it sends are refused as when the disk is full.
         /// 0 for no limit.
-        max_size: ByteSize = 0;
+        restart max_size: ByteSize = 0;
         /// How much must stay free on the disk; below it sends are refused, while reading, login and
         /// archiving go on.
-        min_free: ByteSize = "256 MiB";
+        restart min_free: ByteSize = "256 MiB";
         /// How many reads of the embedded store run at the same time.
-        readers: usize = 4, "1" to "64";
+        restart readers: usize = 4, "1" to "64";
     }
 
     /// Accounts, passwords and tokens.
@@ -53,117 +53,118 @@ sections! {
         /// Who may register: `open` everyone, `invite` those with a code, `closed` nobody. `auto` is open
         /// for requests that come straight from this machine while `server.public_url` is empty, and by
         /// invitation for all others.
-        registration: Registration = "auto";
+        live registration: Registration = "auto";
         /// How long an access token is good; it is also how long a stolen one is.
-        access_token: Period = "15m", "1m" to "24h";
+        live access_token: Period = "15m", "1m" to "24h";
         /// How long a session lasts without being used.
-        refresh_token: Period = "30d", "1h" to "3650d";
+        live refresh_token: Period = "30d", "1h" to "3650d";
         /// How long a one-time code for an invitation or a password reset is good.
-        code: Period = "3d", "1m" to "365d";
+        live code: Period = "3d", "1m" to "365d";
         /// How old a signing key gets before a new one takes its place.
-        key_rotation: Period = "90d", "1h" to "3650d";
+        live key_rotation: Period = "90d", "1h" to "3650d";
         /// The memory for hashing one password. More is safer and slower; hashes are upgraded at the next
         /// login.
-        hash_memory: ByteSize = "19 MiB", "8 KiB" to "4 GiB";
+        restart hash_memory: ByteSize = "19 MiB", "8 KiB" to "4 GiB";
         /// How many passes over that memory hashing makes.
-        hash_passes: u32 = 2, "1" to "100";
+        restart hash_passes: u32 = 2, "1" to "100";
         /// How many passwords are hashed at the same time. 0 for half the cores, at least one.
-        hash_threads: usize = 0, "0" to "256";
+        restart hash_threads: usize = 0, "0" to "256";
         /// How many passwords may wait for hashing; one more is refused as `busy`.
-        hash_queue: usize = 512, "1" to "100000";
+        restart hash_queue: usize = 512, "1" to "100000";
     }
 
     /// REST, and what holds for every HTTP request.
     http: Http {
         /// Origins whose web pages may use this server, such as `https://app.example.org`. Empty for its
         /// own, and for any on this machine while it listens on this machine only.
-        allowed_origins: Vec<String> = [];
+        live allowed_origins: Vec<String> = [];
         /// The networks of the reverse proxies whose `X-Forwarded-For` is believed.
-        trusted_proxies: Vec<IpNet> = ["127.0.0.0/8", "::1/128"];
+        live trusted_proxies: Vec<IpNet> = ["127.0.0.0/8", "::1/128"];
         /// How long a client may take to send the head of a request.
-        header_timeout: Period = "10s", "100ms" to "5m";
+        live header_timeout: Period = "10s", "100ms" to "5m";
         /// How long a request may take in all.
-        request_timeout: Period = "30s", "100ms" to "10m";
+        live request_timeout: Period = "30s", "100ms" to "10m";
         /// How large the body of a request may be.
-        body: ByteSize = "256 KiB", "1 KiB" to "64 MiB";
+        live body: ByteSize = "256 KiB", "1 KiB" to "64 MiB";
     }
 
     /// WebSocket connections.
     ws: Ws {
         /// How often a silent connection is pinged; after two silent intervals it is closed.
-        ping: Period = "25s", "1s" to "10m";
+        live ping: Period = "25s", "1s" to "10m";
         /// How long a new connection may take to say `hello`.
-        hello: Period = "10s", "100ms" to "5m";
+        live hello: Period = "10s", "100ms" to "5m";
         /// Whether people are told which of those they share a room with are there. Each can keep it to
         /// themselves.
-        presence: bool = true;
-        /// How many bytes may wait for a slow connection before it is closed to resume later.
-        outbox: ByteSize = "1 MiB", "64 KiB" to "1 GiB";
-        /// How large a frame from a client may be.
-        frame: ByteSize = "64 KiB", "1 KiB" to "1 MiB";
+        live presence: bool = true;
+        /// How many bytes may wait for a slow connection before it is closed to resume later. A change holds
+        /// for new connections.
+        live outbox: ByteSize = "1 MiB", "64 KiB" to "1 GiB";
+        /// How large a frame from a client may be. A change holds for new connections.
+        live frame: ByteSize = "64 KiB", "1 KiB" to "1 MiB";
         /// How many rooms a connection may listen to.
-        subscriptions: usize = 10000, "1" to "1000000";
+        live subscriptions: usize = 10000, "1" to "1000000";
         /// How many entries a resuming client may have missed in a room; beyond it the client reloads.
-        replay_entries: usize = 1000, "0" to "100000";
+        live replay_entries: usize = 1000, "0" to "100000";
         /// How many bytes a resuming client may have missed in a room; beyond it the client reloads.
-        replay_bytes: ByteSize = "256 KiB", "0" to "64 MiB";
+        live replay_bytes: ByteSize = "256 KiB", "0" to "64 MiB";
     }
 
     /// How much, and how often. A rate is what is allowed in the long run, its burst what is allowed at
     /// once after a pause.
     limits: Limits {
         /// Whether rates and counts are limited at all; sizes always are. Switch it off for load tests.
-        enabled: bool = true;
+        live enabled: bool = true;
         /// How large the text of a message may be.
-        message: ByteSize = "16 KiB", "64" to "1 MiB";
+        live message: ByteSize = "16 KiB", "64" to "1 MiB";
         /// How many members a room may have.
-        room_members: usize = 20000, "1" to "10000000";
+        live room_members: usize = 20000, "1" to "10000000";
         /// In rooms with more members than this nobody is told who types. 0 for in none.
-        typing_members: usize = 200, "0" to "10000000";
+        live typing_members: usize = 200, "0" to "10000000";
         /// In rooms with more members than this nobody is told who is there. 0 for in none.
-        presence_members: usize = 200, "0" to "10000000";
+        live presence_members: usize = 200, "0" to "10000000";
         /// How many rooms a user may be in.
-        rooms_per_user: usize = 1000, "1" to "10000000";
+        live rooms_per_user: usize = 1000, "1" to "10000000";
         /// Requests an address may make, per second.
-        request_rate: u32 = 50, "1" to "1000000";
+        live request_rate: u32 = 50, "1" to "1000000";
         /// Requests an address may make at once.
-        request_burst: u32 = 200, "1" to "1000000";
+        live request_burst: u32 = 200, "1" to "1000000";
         /// Frames a connection may send, per second.
-        frame_rate: u32 = 50, "1" to "1000000";
+        live frame_rate: u32 = 50, "1" to "1000000";
         /// Frames a connection may send at once.
-        frame_burst: u32 = 200, "1" to "1000000";
+        live frame_burst: u32 = 200, "1" to "1000000";
         /// Messages a user may send, per second, over all connections.
-        send_rate: u32 = 20, "1" to "1000000";
+        live send_rate: u32 = 20, "1" to "1000000";
         /// Messages a user may send at once.
-        send_burst: u32 = 60, "1" to "1000000";
+        live send_burst: u32 = 60, "1" to "1000000";
         /// Rooms a connection may subscribe to, per second.
-        subscribe_rate: u32 = 100, "1" to "1000000";
+        live subscribe_rate: u32 = 100, "1" to "1000000";
         /// Rooms a connection may subscribe to at once.
-        subscribe_burst: u32 = 1000, "1" to "1000000";
+        live subscribe_burst: u32 = 1000, "1" to "1000000";
         /// Accounts an address may register, per hour.
-        register_rate: u32 = 30, "1" to "1000000";
+        live register_rate: u32 = 30, "1" to "1000000";
         /// Accounts an address may register at once.
-        register_burst: u32 = 10, "1" to "1000000";
+        live register_burst: u32 = 10, "1" to "1000000";
         /// Wrong passwords for one account from one address before its logins are slowed to one in 30
         /// seconds.
-        login_failures: u32 = 10, "1" to "1000000";
+        live login_failures: u32 = 10, "1" to "1000000";
         /// Logins an address may try, per minute.
-        login_rate: u32 = 120, "1" to "1000000";
+        live login_rate: u32 = 120, "1" to "1000000";
         /// Logins an address may try at once.
-        login_burst: u32 = 60, "1" to "1000000";
+        live login_burst: u32 = 60, "1" to "1000000";
         /// Rooms a user may create, per hour.
-        room_rate: u32 = 60, "1" to "1000000";
+        live room_rate: u32 = 60, "1" to "1000000";
         /// Rooms a user may create at once.
-        room_burst: u32 = 20, "1" to "1000000";
+        live room_burst: u32 = 20, "1" to "1000000";
     }
 
     /// What becomes of messages.
     messages: Messages {
         /// How long the text of a deleted message stays in the store. Until then a mass redaction can be
         /// undone; then the text is erased for good.
-        erase_within: Period = "7d", "0s" to "3650d";
+        live erase_within: Period = "7d", "0s" to "3650d";
         /// How long after it was sent a message can be edited by its author. 0 for as long as it is there.
-        edit_within: Period = "0s", "0s" to "3650d";
+        live edit_within: Period = "0s", "0s" to "3650d";
     }
 
     /// When old messages are archived, and when what is archived is deleted for good. What is decided with
@@ -171,31 +172,31 @@ sections! {
     archive: Archive {
         /// When the archive runs by itself: a cron expression in UTC, such as `30 3 * * *` for every day at
         /// 3:30. Empty for never. What was missed while no server ran, runs once at the next start.
-        schedule: String = "";
+        live schedule: String = "";
         /// From which age on the schedule archives messages; a room may have its own. 0 for none.
-        older_than: Period = "30d", "0s" to "36500d";
+        live older_than: Period = "30d", "0s" to "36500d";
         /// The age below which nothing is archived, whoever asks: while a message is live, repeating it under
         /// its `txn` is safe.
-        min_age: Period = "1d", "0s" to "3650d";
+        live min_age: Period = "1d", "0s" to "3650d";
         /// How many entries a second a run moves beside live traffic, unless it says another rate. 0 for as
         /// many as it can.
-        rate: u32 = 1000, "0" to "1000000";
+        live rate: u32 = 1000, "0" to "1000000";
         /// From which age on the schedule prunes what is archived: deletes it for good, after the time of
         /// grace. 0 for never.
-        prune_older_than: Period = "0s", "0s" to "36500d";
+        live prune_older_than: Period = "0s", "0s" to "36500d";
         /// How long pruning can be taken back with `chatd archive restore`.
-        grace: Period = "7d", "0s" to "3650d";
+        live grace: Period = "7d", "0s" to "3650d";
     }
 
     /// What is logged.
     log: Log {
         /// The least level that is logged: `error`, `warn`, `info`, `debug` or `trace`, also by module, as
         /// in `info,chatd::ws=debug`. `chatd log-level` changes it while the server runs.
-        level: String = "info";
+        live level: String = "info";
         /// How a line looks, and where it goes: `pretty` or `json` to standard error, `journald` to the
         /// journal of systemd. `auto` is the journal for a service of systemd, pretty on a terminal, and JSON
         /// elsewhere.
-        format: LogFormat = "auto";
+        restart format: LogFormat = "auto";
     }
 
     /// Figures for Prometheus.
@@ -203,23 +204,23 @@ sections! {
         /// The address and port on which `/metrics` is read, such as `127.0.0.1:9464`. Empty for none. It is
         /// never on the address for clients. Whoever reaches it may read it: it knows no accounts, and tells
         /// nothing about any.
-        listen: Option<SocketAddr> = "";
+        restart listen: Option<SocketAddr> = "";
     }
 
     /// The socket for the command line and the dashboard.
     admin: Admin {
         /// The path of the admin socket. Empty for `admin.sock` in `server.data_dir`, or, as a service, in
         /// the runtime directory that the service manager made.
-        socket: PathBuf = "";
+        restart socket: PathBuf = "";
         /// The group of the admin socket, a name or number: its members can reach it, and may what the next
         /// three settings say. Empty for the group the server runs as.
-        group: String = "";
+        restart group: String = "";
         /// Who may see how the server is and list what there is, beside root and the user it runs as: such
         /// as `user:ana`, `group:adm`, `uid:1000`, `gid:4`.
-        view: Vec<String> = [];
+        live view: Vec<String> = [];
         /// Who may also keep order and keep it running, without getting or giving rights or texts.
-        operate: Vec<String> = [];
+        live operate: Vec<String> = [];
         /// Who may do everything.
-        own: Vec<String> = [];
+        live own: Vec<String> = [];
     }
 }

@@ -291,7 +291,7 @@ fn what_is_shown_loads_to_the_same() {
     assert!(
         shown
             .lines()
-            .any(|l| l.starts_with("message = 1234") && l.ends_with("# --set")),
+            .any(|l| l.starts_with("message = 1234") && l.ends_with("# live; --set")),
         "{shown}"
     );
     let (_dir, sources) = file(&shown);
@@ -333,4 +333,32 @@ fn the_reference_names_every_key() {
         );
         assert!(reference.contains(&key.variable()), "{key:?}");
     }
+}
+
+#[test]
+fn a_reload_takes_over_what_is_live_and_names_the_rest() {
+    let now = Config::default();
+    let mut wanted = now.clone();
+    wanted.limits.message.0 = 1000;
+    wanted.store.readers = 9;
+    wanted.store.url = "mongodb://ana:s3cret@db/chat".into();
+    let found = differences(&now, &wanted);
+    let keys: Vec<_> = found.iter().map(|it| (it.key, it.applies)).collect();
+    assert_eq!(
+        keys,
+        [
+            ("store.url", Applies::Restart),
+            ("store.readers", Applies::Restart),
+            ("limits.message", Applies::Live),
+        ]
+    );
+    assert!(!format!("{found:?}").contains("s3cret"));
+    let merged = merge(&now, &wanted).unwrap();
+    assert_eq!(merged.limits.message.0, 1000);
+    assert_eq!(merged.store, now.store);
+    assert_eq!(differences(&now, &now), []);
+    // A password that changed is a change, though both are shown alike.
+    let mut other = wanted.clone();
+    other.store.url = "mongodb://ana:0ther@db/chat".into();
+    assert_eq!(differences(&wanted, &other).len(), 1);
 }

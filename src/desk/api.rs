@@ -9,6 +9,7 @@ mod live;
 mod log_level;
 mod moderation;
 mod redactions;
+mod reload;
 mod roles;
 mod rooms;
 
@@ -22,6 +23,7 @@ pub use self::moderation::{AddressBan, NewAddressBan, NewSanction, Report, Resol
 pub use self::redactions::{
     DeletedMessage, Moment, NewRedaction, RedactedRoom, Redaction, RestoreRedaction, Restored,
 };
+pub use self::reload::{ChangedSetting, NewReload, Reload};
 pub use self::roles::{GiveRole, PermissionInfo, Role, RoleChange};
 pub use self::rooms::{GiveMember, Room, RoomChange, RoomDetail, RoomMember, Transfer};
 use crate::{

@@ -181,7 +181,7 @@ pub(super) async fn prune(
     let now = archive.clock.now();
     let before = desk.old_enough(body.before, "365d")?;
     let grace = match body.grace {
-        None => archive.config.archive.grace.into(),
+        None => archive.config.get().archive.grace.into(),
         Some(seconds) if seconds <= super::LONGEST => Duration::from_secs(seconds),
         Some(_) => {
             let why = format!("seconds, 0 to {}", super::LONGEST);

@@ -15,7 +15,7 @@ type Answer<T> = Result<Json<T>, Problem>;
 fn shown(desk: &Desk, mode: Option<crate::model::Registration>) -> api::Registration {
     api::Registration {
         mode,
-        configured: desk.ops.config.auth.registration.as_str().to_owned(),
+        configured: desk.ops.config.get().auth.registration.as_str().to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     account::{Account, Identity},
     chat::Chat,
     clock::Clock,
-    config::Config,
+    config::Live,
     feed::Feeds,
     hub::Hub,
     limit::Limits,
@@ -36,8 +36,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// How often.
     pub limits: Arc<Limits>,
-    /// The settings.
-    pub config: Arc<Config>,
+    /// The settings in force.
+    pub config: Live,
     /// The time.
     pub clock: Clock,
     /// What is counted.

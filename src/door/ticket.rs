@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::stats::Stats;
 
 /// The right of a connection to be here: given back, and no longer counted, when its last copy is dropped. A
@@ -15,19 +13,15 @@ pub struct Ticket {
 
 #[derive(Debug)]
 struct Place {
-    _permit: OwnedSemaphorePermit,
     stats: Arc<Stats>,
 }
 
 impl Ticket {
-    /// Takes a place.
-    pub fn new(permit: OwnedSemaphorePermit, stats: Arc<Stats>) -> Self {
+    /// Takes a place; how many there are is for the caller to know.
+    pub fn new(stats: Arc<Stats>) -> Self {
         stats.sockets.up();
         Self {
-            _place: Arc::new(Place {
-                _permit: permit,
-                stats,
-            }),
+            _place: Arc::new(Place { stats }),
         }
     }
 }

@@ -35,7 +35,7 @@ struct InfoLimits {
 /// What the server is: version, protocol, registration, limits, features.
 #[utoipa::path(get, path = "/v1/info", tag = "server", responses((status = 200, body = Info)))]
 pub(super) async fn info(State(app): State<Arc<App>>, context: Context) -> impl IntoResponse {
-    let config = &app.config;
+    let config = app.config.get();
     Json(Info {
         name: "chatd",
         version: env!("CARGO_PKG_VERSION"),

@@ -39,10 +39,13 @@ pub struct Supervisor {
 #[derive(Debug)]
 enum News {
     Ready,
+    Reloading,
     Stopping,
     Alive,
     Status(String),
     More(Duration),
+    /// Microseconds of the monotonic clock.
+    At(i128),
 }
 
 impl Supervisor {
@@ -73,6 +76,14 @@ impl Supervisor {
     pub async fn ready(self, app: &App) {
         self.tell(vec![News::Ready, News::Status(status(app))])
             .await;
+    }
+
+    /// The settings are read anew; [`Supervisor::ready`] says when that is over. The moment is the one of the
+    /// signal's handling, by which a service manager tells this reload from an earlier one.
+    pub async fn reloading(self) {
+        let mut news = vec![News::Reloading];
+        news.extend(now().map(News::At));
+        self.tell(news).await;
     }
 
     /// The doors close; what is under way may take as long as `drain`.
@@ -149,13 +160,23 @@ impl News {
     fn state(&self) -> NotifyState<'_> {
         match self {
             Self::Ready => NotifyState::Ready,
+            Self::Reloading => NotifyState::Reloading,
             Self::Stopping => NotifyState::Stopping,
             Self::Alive => NotifyState::Watchdog,
             Self::Status(text) => NotifyState::Status(text),
+            Self::At(micros) => NotifyState::MonotonicUsec(*micros),
             Self::More(time) => {
                 NotifyState::ExtendTimeoutUsec(time.as_micros().try_into().unwrap_or(u32::MAX))
             }
         }
+    }
+}
+
+/// The monotonic clock, as the service manager reads it.
+fn now() -> Option<i128> {
+    match NotifyState::monotonic_usec_now() {
+        Ok(NotifyState::MonotonicUsec(micros)) => Some(micros),
+        _ => None,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ pub(super) struct Failures<C: Clock> {
     /// How long a failure is held against somebody, in ns.
     forgiven_every: u64,
     /// How much may be held against somebody before they must wait, in ns.
-    allowed: u64,
+    allowed: AtomicU64,
     /// By key: until when something is held against them, in ns since `start`.
     held: Mutex<Held>,
 }
@@ -38,15 +41,21 @@ impl Held {
 }
 
 impl<C: Clock> Failures<C> {
-    pub(super) fn new(allowed: u32, forgiven_every: Duration, clock: C) -> Self {
+    pub(super) fn new(forgiven_every: Duration, clock: C) -> Self {
         let forgiven_every = u64::try_from(forgiven_every.as_nanos()).unwrap_or(u64::MAX);
         Self {
             start: clock.now(),
             clock,
             forgiven_every,
-            allowed: forgiven_every.saturating_mul(u64::from(allowed)),
+            allowed: AtomicU64::new(0),
             held: Mutex::default(),
         }
+    }
+
+    /// How many failures are allowed before one must wait, from now on.
+    pub(super) fn allow(&self, failures: u32) {
+        let allowed = self.forgiven_every.saturating_mul(u64::from(failures));
+        self.allowed.store(allowed, Ordering::Relaxed);
     }
 
     /// One more failure.
@@ -66,7 +75,7 @@ impl<C: Clock> Failures<C> {
         let until = held.until.entry(key).or_insert(now);
         // Never more than is allowed and one: who tries on while blocked does not wait for ever.
         let most = now
-            .saturating_add(self.allowed)
+            .saturating_add(self.allowed.load(Ordering::Relaxed))
             .saturating_add(self.forgiven_every);
         *until = (*until)
             .max(now)
@@ -81,7 +90,8 @@ impl<C: Clock> Failures<C> {
         let shared = || until.get(&(key % SHARED)).filter(|_| until.len() >= CAP);
         let held = until.get(&key).or_else(shared)?.saturating_sub(now);
         // Below the next whole failure there is room for one.
-        let room_at = self.allowed.saturating_sub(self.forgiven_every);
+        let allowed = self.allowed.load(Ordering::Relaxed);
+        let room_at = allowed.saturating_sub(self.forgiven_every);
         (held > room_at).then(|| Duration::from_nanos(held - room_at))
     }
 

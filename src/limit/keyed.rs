@@ -21,6 +21,7 @@ const LOOK_EVERY: u64 = 1 << 12;
 /// A rate limit for each key. Keys are hashes under a secret that is made at start, so nobody can choose to
 /// share somebody else's.
 pub(super) struct Keyed<C: Clock> {
+    quota: Quota,
     limiter: RateLimiter<u64, DashMapStateStore<u64>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
     checks: AtomicU64,
@@ -30,11 +31,17 @@ pub(super) struct Keyed<C: Clock> {
 impl<C: Clock + Clone> Keyed<C> {
     pub(super) fn new(quota: Quota, clock: &C) -> Self {
         Self {
+            quota,
             limiter: RateLimiter::dashmap_with_clock(quota, clock.clone()),
             clock: clock.clone(),
             checks: AtomicU64::new(0),
             full: AtomicBool::new(false),
         }
+    }
+
+    /// How much it lets through.
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Takes one, or tells how long to wait.

@@ -101,36 +101,80 @@ fn failed_logins_slow_the_pair_and_nobody_else() {
 
 #[test]
 fn a_bucket_is_small_and_forgives_with_time() {
-    assert!(size_of::<Bucket>() <= 48);
-    let (limits, _) = limits(&config::Limits::default());
+    assert!(size_of::<Bucket>() <= 16);
+    let rate = Rate::new(50, 200);
     let start = Instant::now();
-    let mut frames = limits.frames();
-    assert_eq!(passed(300, || frames.take_at(1, start)), 200);
+    let mut frames = Bucket::default();
+    assert_eq!(passed(300, || frames.take_at(rate, 1, start)), 200);
     assert_eq!(
-        frames.take_at(1, start),
+        frames.take_at(rate, 1, start),
         Err(Refusal::RateLimited {
             retry_after: SECOND / 50
         })
     );
-    assert_eq!(passed(300, || frames.take_at(1, start + SECOND)), 50);
-    let mut subscribes = limits.subscribes();
-    assert_eq!(passed(10, || subscribes.take_at(200, start)), 5);
+    assert_eq!(passed(300, || frames.take_at(rate, 1, start + SECOND)), 50);
+    let rate = Rate::new(100, 1000);
+    let mut subscribes = Bucket::default();
+    assert_eq!(passed(10, || subscribes.take_at(rate, 200, start)), 5);
     assert_eq!(
-        subscribes.take_at(200, start + SECOND),
+        subscribes.take_at(rate, 200, start + SECOND),
         Err(Refusal::RateLimited {
             retry_after: SECOND
         })
     );
-    assert!(subscribes.take_at(200, start + 2 * SECOND).is_ok());
+    assert!(subscribes.take_at(rate, 200, start + 2 * SECOND).is_ok());
 }
 
 #[test]
 fn asking_for_more_than_a_burst_is_not_refused_for_ever() {
-    let mut bucket = Bucket::new(10, 5);
+    let (mut bucket, rate) = (Bucket::default(), Rate::new(10, 5));
     let start = Instant::now();
-    assert!(bucket.take_at(100, start).is_ok());
-    assert!(bucket.take_at(1, start).is_err());
-    assert!(bucket.take_at(100, start + SECOND).is_ok());
+    assert!(bucket.take_at(rate, 100, start).is_ok());
+    assert!(bucket.take_at(rate, 1, start).is_err());
+    assert!(bucket.take_at(rate, 100, start + SECOND).is_ok());
+}
+
+#[test]
+fn limits_change_and_what_stays_the_same_is_remembered() {
+    let before = config::Limits::default();
+    let (limits, _) = limits(&before);
+    let (address, user) = (ip("192.0.2.1"), UserId::new(Millis(1)));
+    assert_eq!(passed(300, || limits.check_request(address)), 200);
+    assert_eq!(passed(300, || limits.check_send(user)), 60);
+    for _ in 0..10 {
+        limits.login_failed("ana", address);
+    }
+    assert!(limits.login_blocked("ana", address).is_some());
+    let mut old = Bucket::default();
+    assert_eq!(passed(500, || limits.check_frame(&mut old)), 200);
+    let after = config::Limits {
+        send_burst: 5,
+        frame_rate: 1,
+        frame_burst: 3,
+        login_failures: 20,
+        ..before.clone()
+    };
+    limits.change(&after);
+    assert_eq!(passed(300, || limits.check_request(address)), 0);
+    assert_eq!(passed(300, || limits.check_send(user)), 5);
+    // What failed still counts, against the new measure.
+    assert_eq!(limits.login_blocked("ana", address), None);
+    for _ in 0..10 {
+        limits.login_failed("ana", address);
+    }
+    assert!(limits.login_blocked("ana", address).is_some());
+    // A connection that was there goes by the new rate, too.
+    assert!(limits.check_frame(&mut old).is_err());
+    let mut new = Bucket::default();
+    assert_eq!(passed(500, || limits.check_frame(&mut new)), 3);
+    limits.change(&config::Limits {
+        enabled: false,
+        ..after.clone()
+    });
+    assert_eq!(passed(300, || limits.check_send(user)), 300);
+    assert!(limits.check_frame(&mut old).is_ok());
+    limits.change(&after);
+    assert_eq!(passed(300, || limits.check_send(user)), 5);
 }
 
 #[test]
@@ -143,8 +187,8 @@ fn limits_can_be_off() {
     assert_eq!(passed(10_000, || limits.check_request(address)), 10_000);
     assert_eq!(passed(1000, || limits.check_register(address)), 1000);
     assert_eq!(passed(1000, || limits.check_send(user)), 1000);
-    let mut frames = limits.frames();
-    assert_eq!(passed(10_000, || frames.take(1)), 10_000);
+    let mut frames = Bucket::default();
+    assert_eq!(passed(10_000, || limits.check_frame(&mut frames)), 10_000);
     for _ in 0..100 {
         limits.login_failed("ana", address);
     }

@@ -13,8 +13,6 @@ use crate::{
 
 /// The level, and what the settings say it is.
 pub struct Levels {
-    /// What the settings say.
-    configured: LogFilter,
     handle: reload::Handle<Targets, Registry>,
     clock: Clock,
     now: Mutex<Now>,
@@ -22,7 +20,11 @@ pub struct Levels {
 
 /// How it stands.
 struct Now {
+    /// What the settings say.
+    configured: LogFilter,
     filter: LogFilter,
+    /// Whether it was set, and is not what the settings say.
+    set: bool,
     until: Option<Millis>,
     /// How often it was set: a timer that comes too late knows that it is not its level any more.
     turn: u64,
@@ -37,6 +39,8 @@ pub struct LevelState {
     pub level: String,
     /// What the settings say.
     pub configured: String,
+    /// Whether it was set while the server runs, and goes before what the settings say.
+    pub set: bool,
     /// When it goes back to that by itself.
     pub until: Option<Millis>,
 }
@@ -44,7 +48,7 @@ pub struct LevelState {
 impl std::fmt::Debug for Levels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Levels")
-            .field("configured", &self.configured)
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
@@ -57,12 +61,13 @@ impl Levels {
     ) -> Arc<Self> {
         let now = Now {
             filter: configured.clone(),
+            configured,
+            set: false,
             until: None,
             turn: 0,
             timer: None,
         };
         Arc::new(Self {
-            configured,
             handle,
             clock,
             now: Mutex::new(now),
@@ -74,32 +79,55 @@ impl Levels {
         let now = self.now.lock();
         LevelState {
             level: now.filter.as_str().to_owned(),
-            configured: self.configured.as_str().to_owned(),
+            configured: now.configured.as_str().to_owned(),
+            set: now.set,
             until: now.until,
         }
     }
 
     /// How it will stand once this was set.
     pub fn rehearse(&self, filter: Option<&LogFilter>, lasts: Option<Duration>) -> LevelState {
+        self.planned(&self.now.lock(), filter, lasts)
+    }
+
+    fn planned(
+        &self,
+        now: &Now,
+        filter: Option<&LogFilter>,
+        lasts: Option<Duration>,
+    ) -> LevelState {
         LevelState {
-            level: filter.unwrap_or(&self.configured).as_str().to_owned(),
-            configured: self.configured.as_str().to_owned(),
+            level: filter.unwrap_or(&now.configured).as_str().to_owned(),
+            configured: now.configured.as_str().to_owned(),
+            set: filter.is_some(),
             until: filter.and(lasts).map(|it| self.clock.now().plus(it)),
+        }
+    }
+
+    /// Takes over what the settings say from now on. A level that was set stays until its time is over or it is
+    /// given back.
+    pub fn configure(&self, filter: LogFilter) {
+        let mut now = self.now.lock();
+        now.configured = filter;
+        if !now.set && now.filter != now.configured {
+            now.filter = now.configured.clone();
+            self.apply(&now.filter);
         }
     }
 
     /// Sets the level, for some time or until the process ends; none gives it back to the settings. What was
     /// set before, and its time, are forgotten.
     pub fn set(self: &Arc<Self>, filter: Option<LogFilter>, lasts: Option<Duration>) -> LevelState {
-        let state = self.rehearse(filter.as_ref(), lasts);
         let lasts = filter.as_ref().and(lasts);
         let mut now = self.now.lock();
+        let state = self.planned(&now, filter.as_ref(), lasts);
         if let Some(timer) = now.timer.take() {
             timer.abort();
         }
         now.turn += 1;
         now.until = state.until;
-        now.filter = filter.unwrap_or_else(|| self.configured.clone());
+        now.set = state.set;
+        now.filter = filter.unwrap_or_else(|| now.configured.clone());
         self.apply(&now.filter);
         // Lets go of it where nobody else holds it: a timer does not keep a server.
         let (this, turn) = (Arc::downgrade(self), now.turn);
@@ -119,11 +147,13 @@ impl Levels {
         if now.turn != turn {
             return;
         }
-        now.filter = self.configured.clone();
+        now.filter = now.configured.clone();
+        now.set = false;
         now.until = None;
         self.apply(&now.filter);
+        let level = now.filter.as_str().to_owned();
         drop(now);
-        tracing::info!(level = self.configured.as_str(), "the log level is back");
+        tracing::info!(level, "the log level is back");
     }
 
     fn apply(&self, filter: &LogFilter) {
@@ -157,5 +187,21 @@ mod tests {
         levels.go_back(late + 1);
         assert_eq!(levels.state().level, "info");
         assert_eq!(levels.state().until, None);
+    }
+
+    #[tokio::test]
+    async fn what_was_set_goes_before_what_the_settings_say() {
+        let (_layer, handle) = reload::Layer::new(LogFilter::info().targets());
+        let levels = Levels::new(LogFilter::info(), handle, Clock::system());
+        let filter = |text| LogFilter::parse(text).unwrap();
+        levels.configure(filter("warn"));
+        assert_eq!(levels.state().level, "warn");
+        levels.set(Some(filter("debug")), None);
+        levels.configure(filter("error"));
+        let state = levels.state();
+        assert_eq!((state.level.as_str(), state.set), ("debug", true));
+        levels.set(None, None);
+        let state = levels.state();
+        assert_eq!((state.level.as_str(), state.set), ("error", false));
     }
 }

@@ -89,7 +89,7 @@ impl Pulse {
             seen.next_run = archive.next_at;
             seen.last_run = archive.last.map(|run| (run.at, run.state));
         }
-        seen.free = free(&ops.config.server.data_dir);
+        seen.free = free(&ops.config.get().server.data_dir);
         seen.at = Some(ops.clock.now());
         *self.seen.lock() = seen;
     }

@@ -1,5 +1,7 @@
 //! Everything that is told, read at one moment.
 
+use std::sync::Arc;
+
 use super::pulse::{Pulse, Seen};
 use crate::{
     clock::Millis,
@@ -11,7 +13,7 @@ use crate::{
 /// Everything that is told, but for the counters, read at one moment.
 pub(super) struct Reading<'a> {
     pub(super) stats: &'a Stats,
-    pub(super) config: &'a Config,
+    pub(super) config: Arc<Config>,
     pub(super) process: Process,
     pub(super) started_at: Millis,
     /// `sqlite` or `mongodb`.
@@ -39,7 +41,7 @@ impl<'a> Reading<'a> {
         let stats = &*ops.stats;
         Self {
             stats,
-            config: &ops.config,
+            config: ops.config.snapshot(),
             process: Process::read(),
             started_at: ops.started_at,
             backend: ops.store.about().backend,

@@ -116,7 +116,7 @@ impl Ops {
             return Ok(closed);
         }
         // Those who were looked at: who came meanwhile was not, and came after it.
-        let spread = self.config.server.reconnect_spread.get();
+        let spread = self.config.get().server.reconnect_spread.get();
         for connection in &meant {
             let close = Close::spread(CloseCode::Kicked, spread);
             connection.outbox.close(close);

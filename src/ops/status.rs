@@ -56,7 +56,7 @@ impl Ops {
         let stat = timeout(PATIENCE, asked).await.ok()?.ok()?.ok()?;
         Some(Disk {
             free: stat.f_bavail.saturating_mul(stat.f_frsize),
-            least: self.config.store.min_free.0,
+            least: self.config.get().store.min_free.0,
         })
     }
 

@@ -13,7 +13,7 @@ impl Redact {
     /// the server stops; what is left is found by the next run.
     pub async fn erase(&self) -> Result<u64, Refusal> {
         let now = self.clock.now();
-        let due = now.minus(self.config.messages.erase_within.into());
+        let due = now.minus(self.config.get().messages.erase_within.into());
         let (mut erased, mut since, mut limit) = (0, Millis(0), SLICE);
         let mut place = None;
         while !self.stopping.is_cancelled() {

@@ -14,7 +14,7 @@ use crate::{
     auth::{Keys, Passwords, keys::Realm, password::Cost},
     chat::{Chat, Presence, Reading},
     clock::{Clock, Millis},
-    config::Config,
+    config::Live,
     desk::Desk,
     door::App,
     feed::Feeds,
@@ -25,7 +25,7 @@ use crate::{
     logging::Levels,
     model::Actor,
     moderation::Moderation,
-    ops::Ops,
+    ops::{Ops, Reloads},
     redact::Redact,
     stats::Stats,
     store::Write,
@@ -41,6 +41,8 @@ pub(super) struct Core {
     pub(super) archive: Archive,
     /// What changes the log level, in a server.
     pub(super) levels: Option<Arc<Levels>>,
+    /// What reads the settings anew, in a server.
+    pub(super) reloads: Option<Arc<Reloads>>,
     passwords: Arc<Passwords>,
     started_at: Millis,
     /// The appender; waited for after the doors' tasks.
@@ -49,7 +51,8 @@ pub(super) struct Core {
 
 impl Core {
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    pub(super) async fn open(config: &Arc<Config>, feeds: &Arc<Feeds>) -> Result<Self, Error> {
+    pub(super) async fn open(live: &Live, feeds: &Arc<Feeds>) -> Result<Self, Error> {
+        let config = &*live.snapshot();
         let clock = Clock::system();
         let location = Location::of(config)?;
         check_directory(&config.server.data_dir)?;
@@ -86,7 +89,7 @@ impl Core {
             store: Arc::clone(&store),
             hub: Arc::clone(&hub),
             limits: Arc::clone(&limits),
-            config: Arc::clone(config),
+            config: live.clone(),
             clock: clock.clone(),
             reading: Arc::new(Reading::new(doors.clone(), stopping.clone())),
             typing: Arc::default(),
@@ -96,7 +99,7 @@ impl Core {
             log: log.clone(),
             store: Arc::clone(&store),
             limits: Arc::clone(&limits),
-            config: Arc::clone(config),
+            config: live.clone(),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
             feeds: Arc::clone(feeds),
@@ -108,7 +111,7 @@ impl Core {
         let archive = Archive {
             log: log.clone(),
             store: Arc::clone(&store),
-            config: Arc::clone(config),
+            config: live.clone(),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
             feeds: Arc::clone(feeds),
@@ -116,6 +119,7 @@ impl Core {
             stopping: stopping.clone(),
             current: Arc::default(),
             rescheduled: Arc::default(),
+            renewed: Arc::default(),
         };
         let account = Account {
             log,
@@ -123,7 +127,7 @@ impl Core {
             limits: Arc::clone(&limits),
             passwords: Arc::clone(&passwords),
             keys,
-            config: Arc::clone(config),
+            config: live.clone(),
             clock: clock.clone(),
             stats: Arc::clone(&stats),
             feeds: Arc::clone(feeds),
@@ -144,7 +148,7 @@ impl Core {
             hub,
             store,
             limits,
-            config: Arc::clone(config),
+            config: live.clone(),
             clock,
             stats,
             feeds: Arc::clone(feeds),
@@ -164,6 +168,7 @@ impl Core {
             location: shown,
             archive,
             levels: None,
+            reloads: None,
             passwords,
             started_at,
             tasks,
@@ -177,7 +182,7 @@ impl Core {
             store: Arc::clone(&app.store),
             hub: Arc::clone(&app.hub),
             passwords: Arc::clone(&self.passwords),
-            config: Arc::clone(&app.config),
+            config: app.config.clone(),
             clock: app.clock.clone(),
             stats: Arc::clone(&app.stats),
             feeds: Arc::clone(&app.feeds),
@@ -185,6 +190,7 @@ impl Core {
             admins: Arc::clone(&app.moderation.admins),
             listen,
             levels: self.levels.clone(),
+            reloads: self.reloads.clone(),
         };
         Desk {
             ops,
@@ -205,7 +211,7 @@ impl Core {
 }
 
 /// Refuses a data directory in which everyone may rename and delete.
-fn check_directory(dir: &Path) -> Result<(), Error> {
+pub(super) fn check_directory(dir: &Path) -> Result<(), Error> {
     let mode = std::fs::metadata(dir).map_or(0, |m| m.permissions().mode());
     let (everyone_writes, sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
     if everyone_writes && !sticky {
@@ -261,7 +267,7 @@ async fn share_keys(app: &App) {
 pub(super) async fn tend_keys(app: &Arc<App>) {
     let (keys, rotation) = (
         Arc::clone(&app.account.keys),
-        app.config.auth.key_rotation.get(),
+        app.config.get().auth.key_rotation.get(),
     );
     match tokio::task::spawn_blocking(move || keys.rotate_if_due(rotation)).await {
         Ok(Ok(true)) => share_keys(app).await,

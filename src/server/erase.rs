@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use crate::redact::Redact;
 
@@ -14,15 +14,15 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// Runs until the server stops.
 pub(super) async fn run(redact: Redact) {
-    let within: Duration = redact.config.messages.erase_within.into();
-    let mut tick = interval(within.clamp(SELDOM, EVERY));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
             biased;
             () = redact.stopping.cancelled() => return,
-            _ = tick.tick() => {}
+            () = sleep(pause) => {}
         }
+        let within: Duration = redact.config.get().messages.erase_within.into();
+        pause = within.clamp(SELDOM, EVERY);
         match redact.erase().await {
             Ok(0) => {}
             Ok(texts) => tracing::info!(texts, "the texts of deleted messages were erased"),

@@ -5,10 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, body::Body};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use super::Error;
@@ -57,7 +54,6 @@ pub(super) fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {
 
 /// Accepts until the server stops.
 pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {
-    let places = Arc::new(Semaphore::new(app.config.server.max_connections));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -66,13 +62,15 @@ pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                let most = app.config.get().server.max_connections;
+                // Nobody else adds to them.
+                if app.stats.sockets.get() >= most as u64 {
                     tracing::warn!(
                         "server.max_connections is reached; a connection was turned away"
                     );
                     continue;
-                };
-                let ticket = Ticket::new(place, Arc::clone(&app.stats));
+                }
+                let ticket = Ticket::new(Arc::clone(&app.stats));
                 let serving = serve(Arc::clone(&app), stream, peer, ticket, router.clone());
                 app.tasks.spawn(serving);
             }
@@ -93,10 +91,10 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticke
         request.extensions_mut().insert(ticket.clone());
         router.clone().oneshot(request.map(Body::new))
     });
-    let stream = Patient::new(stream, app.config.http.request_timeout.get());
+    let stream = Patient::new(stream, app.config.get().http.request_timeout.get());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.config.http.header_timeout.get())
+        .header_read_timeout(app.config.get().http.header_timeout.get())
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -110,8 +110,8 @@ impl Session {
         token: Option<String>,
         early: Vec<u8>,
     ) -> Box<Self> {
-        let ws = &app.config.ws;
-        let outbox = usize::try_from(ws.outbox.as_u64()).unwrap_or(usize::MAX);
+        let outbox = app.config.get().ws.outbox.as_u64();
+        let outbox = usize::try_from(outbox).unwrap_or(usize::MAX);
         Box::new(Self {
             conn: ConnId::new(app.clock.now()),
             address: context.address,
@@ -124,8 +124,8 @@ impl Session {
             pending: VecDeque::new(),
             work: None,
             sends: Arc::default(),
-            frames: app.limits.frames(),
-            subscribes: app.limits.subscribes(),
+            frames: Bucket::default(),
+            subscribes: Bucket::default(),
             heard: Instant::now(),
             pinged: false,
             app,
@@ -134,7 +134,8 @@ impl Session {
 
     /// Runs until either side ends it.
     pub(super) async fn run(mut self: Box<Self>, mut socket: TcpStream) {
-        let frame = usize::try_from(self.app.config.ws.frame.as_u64()).unwrap_or(usize::MAX);
+        let frame = self.app.config.get().ws.frame.as_u64();
+        let frame = usize::try_from(frame).unwrap_or(usize::MAX);
         let mut reader = Reader::new(std::mem::take(&mut self.early), frame);
         let mut writer = Writer::new(self.conn.as_bytes()[15]);
         let (mut incoming, outgoing) = socket.split();
@@ -185,7 +186,7 @@ impl Session {
         outgoing: &WriteHalf<'_>,
     ) {
         if let Some(close) = close.filter(|c| c.finish) {
-            let most: Duration = self.app.config.server.drain.into();
+            let most: Duration = self.app.config.get().server.drain.into();
             let finishing = async {
                 if let Some(work) = self.work.take() {
                     let then = work.await;
@@ -251,7 +252,7 @@ impl Session {
                     known.connection.received.up();
                 }
                 let (id, request) = request::parse(&text);
-                if let Err(refusal) = self.frames.take(1) {
+                if let Err(refusal) = self.app.limits.check_frame(&mut self.frames) {
                     self.app.stats.rate_limited.up();
                     return self.refuse(id, &refusal);
                 }
@@ -269,7 +270,7 @@ impl Session {
                 self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
             }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
-                if self.frames.take(1).is_err() {
+                if self.app.limits.check_frame(&mut self.frames).is_err() {
                     self.app.stats.rate_limited.up();
                     self.outbox.close(Close::now(CloseCode::ProtocolAbuse));
                 }
@@ -326,7 +327,7 @@ impl Session {
             self.tell(&known.connection, "conn.open", None);
             self.app.chat.note_presence(known.connection.user);
         }
-        let config = &self.app.config;
+        let config = self.app.config.get();
         self.outbox.push(reply::ok(
             id,
             serde_json::json!({

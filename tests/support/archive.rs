@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Admin, Room, Server, User, within};
+use super::{Admin, Builder, Room, Server, User, within};
 
 impl Server {
     /// A server on which a message may be archived a millisecond after it was said.
     pub(crate) async fn archiving() -> Self {
+        Self::archiving_builder().start().await
+    }
+
+    /// The same, to be.
+    pub(crate) fn archiving_builder() -> Builder {
         let eager = Self::builder().set("archive.min_age", "0s");
-        eager.set("archive.rate", "0").start().await
+        eager.set("archive.rate", "0")
     }
 }
 

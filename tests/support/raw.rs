@@ -88,6 +88,16 @@ impl Raw {
         }
     }
 
+    /// Reads the head of an answer.
+    pub(crate) async fn answer(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = within("an answer", self.tcp.read_u8()).await;
+            head.push(byte.expect("an answer"));
+        }
+        String::from_utf8(head).expect("text")
+    }
+
     /// Reads everything up to the end of the connection, which the server makes.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();

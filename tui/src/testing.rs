@@ -54,6 +54,7 @@ fn status(seconds: u64) -> Status {
         started_at: STARTED,
         at: Millis(STARTED.0 + (seconds * 1000).cast_signed()),
         registration: "invite".into(),
+        restart_for: Vec::new(),
         memory_bytes: 24 << 20,
         store: StoreStatus {
             backend: "sqlite".into(),

@@ -1,17 +1,21 @@
-//! `chatd config`: are the settings right, and which are they?
+//! `chatd config`: are the settings right, which are they, and have the server take them over.
 
-use chatd::config::{self, Loaded, Origin, Sources};
+mod reload;
+
+use chatd::config::{self, Loaded, Origin};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::{console::Console, failure::Failure, output::escape_lines, settings};
+use self::reload::Reload;
+use crate::{asking::Asking, console::Console, failure::Failure, output::escape_lines, settings};
 
-/// Check or show the settings
+/// Check or show the settings, or have the server reload them
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   chatd config check --config /etc/chatd/chatd.toml
-  chatd config show --origin")]
+  chatd config show --origin
+  chatd config reload --dry-run")]
 pub(crate) enum Config {
     /// Check the settings without starting
     #[command(after_help = "\
@@ -21,12 +25,15 @@ Examples:
     Check,
 
     Show(Show),
+
+    Reload(Reload),
 }
 
 /// Show every setting that is in force
 ///
-/// As TOML, without secrets. With --origin a comment tells where each value comes from: built in, a line
-/// of a file, an environment variable, or --set.
+/// As TOML, without secrets. With --origin a comment tells whether a change of it is live, so that a reload
+/// is enough, or takes a restart, and where the value comes from: built in, a line of a file, an environment
+/// variable, or --set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,15 +41,17 @@ Examples:
   chatd config show --origin --config chatd.toml
   chatd config show --json | jq .server.listen")]
 pub(crate) struct Show {
-    /// Tell where each value comes from
+    /// Tell what a change takes, and where each value comes from
     #[arg(long)]
     origin: bool,
 }
 
 impl Config {
-    pub(crate) fn run(&self, sources: &Sources, console: &Console) -> Result<(), Failure> {
-        let loaded = settings::load(sources)?;
+    pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let console = asking.console;
+        let loaded = settings::load(&asking.sources)?;
         match self {
+            Self::Reload(reload) => reload.run(asking),
             Self::Check => check(&loaded, console),
             Self::Show(show) => console.answer(&document(&loaded, show.origin)?, |_| {
                 escape_lines(&config::render(&loaded, show.origin)).into_owned()
@@ -70,7 +79,11 @@ fn document(loaded: &Loaded, origins: bool) -> Result<Value, Failure> {
         let (section, name) = key.split();
         let value: Value = toml_value(&key.value(&loaded.config))?;
         let value = match loaded.origin.get(key.path) {
-            Some(origin) if origins => json!({"value": value, "origin": origin.to_string()}),
+            Some(origin) if origins => json!({
+                "value": value,
+                "origin": origin.to_string(),
+                "changes": key.applies.as_str(),
+            }),
             _ => value,
         };
         let section = sections.entry(section).or_insert_with(|| json!({}));
@@ -88,6 +101,8 @@ fn toml_value(text: &str) -> Result<Value, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use chatd::config::Sources;
+
     use super::*;
 
     #[test]
@@ -96,7 +111,7 @@ mod tests {
         let document = document(&loaded, true).expect("every value reads back");
         assert_eq!(
             document["limits"]["enabled"],
-            json!({"value": true, "origin": "default"})
+            json!({"value": true, "origin": "default", "changes": "live"})
         );
         assert_eq!(document["server"]["listen"]["value"], "127.0.0.1:8080");
     }

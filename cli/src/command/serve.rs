@@ -56,7 +56,7 @@ impl Serve {
                 banner(&listening, join(mode, private, &listening))
             });
         };
-        Ok(runtime.block_on(server::serve(loaded, ready))?)
+        Ok(runtime.block_on(server::serve(sources, loaded, ready))?)
     }
 }
 

@@ -47,6 +47,7 @@ fn page(status: &api::Status, now: Millis) -> String {
             )
             .with("started", moment(status.started_at, now))
             .with("process", status.pid.to_string())
+            .maybe("restart", waiting(&status.restart_for))
             .with("memory", bytes(status.memory_bytes));
     }
     facts = facts
@@ -60,6 +61,13 @@ fn page(status: &api::Status, now: Millis) -> String {
         facts = counts(facts.gap(), &status.counts);
     }
     facts.under(&title)
+}
+
+/// What waits for the server to be restarted, if anything does.
+fn waiting(keys: &[String]) -> Option<String> {
+    let keys = keys.join(", ");
+    let keys = escape(&keys);
+    (!keys.is_empty()).then(|| format!("needed, for the new {keys}"))
 }
 
 fn store(facts: Facts, store: &api::StoreStatus) -> Facts {

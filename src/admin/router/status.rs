@@ -56,9 +56,12 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
         started_at: ops.started_at,
         at: report.at,
         registration: ops.registration().map_or_else(
-            || ops.config.auth.registration.as_str().into(),
+            || ops.config.get().auth.registration.as_str().into(),
             |mode| mode.to_string(),
         ),
+        restart_for: ops.reloads.as_ref().map_or_else(Vec::new, |it| {
+            it.waiting().into_iter().map(Into::into).collect()
+        }),
         memory_bytes: report.memory_bytes,
         store: api::StoreStatus {
             backend: store.backend.into(),

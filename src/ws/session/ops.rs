@@ -40,7 +40,7 @@ impl Session {
             }
             Request::Subscribe(places, epoch) => {
                 let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
-                if let Err(refusal) = self.subscribes.take(count) {
+                if let Err(refusal) = self.app.limits.check_subscribe(&mut self.subscribes, count) {
                     self.app.stats.rate_limited.up();
                     return self.refuse(id, &refusal);
                 }
@@ -219,7 +219,7 @@ impl Session {
             self.pending = VecDeque::new();
         }
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        let most = app.config.ws.subscriptions;
+        let most = app.config.get().ws.subscriptions;
         if self.listening.len() >= most {
             // Rooms one was taken out of meanwhile do not count.
             self.listening
@@ -230,7 +230,7 @@ impl Session {
         self.work = Some(Box::pin(async move {
             let subscribed = async {
                 if full {
-                    let most = app.config.ws.subscriptions;
+                    let most = app.config.get().ws.subscriptions;
                     let why = format!("a connection listens to {most} rooms at most");
                     return Err(Refusal::Conflict(why));
                 }

@@ -15,11 +15,11 @@ const EXPIRY_NOTICE: Duration = Duration::from_mins(1);
 
 impl Session {
     pub(super) fn hello_within(&self) -> Duration {
-        self.app.config.ws.hello.into()
+        self.app.config.get().ws.hello.into()
     }
 
     pub(super) fn ping_every(&self) -> Duration {
-        self.app.config.ws.ping.into()
+        self.app.config.get().ws.ping.into()
     }
 
     pub(super) fn next_tick(&self) -> Instant {

@@ -11,7 +11,7 @@ pub(super) const SERVICE: &str = "chatd.service";
 pub(super) const SOCKETS: &[&str] = &["chatd.socket", "chatd-http.socket"];
 
 /// What stands in the units where these are to stand.
-const BINARY: &str = "ExecStart=/usr/bin/chatd ";
+const BINARY: &str = "=/usr/bin/chatd ";
 const PORT: &str = "ListenStream=127.0.0.1:8080\n";
 
 /// How the first line of a file that was installed begins.
@@ -102,7 +102,7 @@ impl File {
     pub(super) fn render(self, binary: &str, listen: &str) -> String {
         let text = self
             .text
-            .replace(BINARY, &format!("ExecStart={} ", quoted(binary)))
+            .replace(BINARY, &format!("={} ", quoted(binary)))
             .replace(PORT, &format!("ListenStream={listen}\n"));
         let change = match self.kind {
             Kind::Unit => format!("`systemctl edit {}` changes it", self.name),
@@ -205,5 +205,6 @@ mod tests {
         }
         let user = USER[0].render("/home/ana/bin/chatd", "");
         assert!(user.contains("\nExecStart=/home/ana/bin/chatd serve\n"));
+        assert!(user.contains("\nExecReload=/home/ana/bin/chatd config reload\n"));
     }
 }

@@ -1,0 +1,113 @@
+//! Reading the settings anew: what a start reads and checks, and what of it the running parts take over.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::sync::Notify;
+
+use super::{
+    backend::Location,
+    core::{Core, check_directory},
+};
+use crate::{
+    admin::{Access, Granted},
+    archive::{self, Archive},
+    config::{self, Config, Live, LogFilter, Sources},
+    door::App,
+    lifecycle::Supervisor,
+    limit::Limits,
+    logging::Levels,
+    model::{Actor, Authority, Refusal},
+    ops::{Ops, Plan, Reread},
+};
+
+/// What reads the settings anew, with the parts that go by copies of them. All others look at [`Live`].
+#[derive(Debug)]
+pub(super) struct Rereader {
+    sources: Sources,
+    /// Where the passed socket listens, whatever the settings say.
+    passed: Option<SocketAddr>,
+    live: Live,
+    limits: Arc<Limits>,
+    levels: Option<Arc<Levels>>,
+    access: Access,
+    archive: Archive,
+}
+
+impl Rereader {
+    pub(super) fn new(
+        core: &Core,
+        sources: Sources,
+        passed: Option<SocketAddr>,
+        access: Access,
+    ) -> Self {
+        Self {
+            sources,
+            passed,
+            live: core.app.config.clone(),
+            limits: Arc::clone(&core.app.limits),
+            levels: core.levels.clone(),
+            access,
+            archive: core.archive.clone(),
+        }
+    }
+
+    fn read(&self) -> Result<Config, String> {
+        let loaded = config::load(&self.sources).map_err(|e| e.to_string())?;
+        let mut wanted = loaded.config;
+        if let Some(address) = self.passed {
+            wanted.server.listen = address;
+        }
+        Ok(wanted)
+    }
+}
+
+impl Reread for Rereader {
+    fn reread(&self) -> Result<Plan, String> {
+        let wanted = self.read()?;
+        let now = self.live.snapshot();
+        // What waits for a restart is checked as well: it is then that nobody wants to be told.
+        Location::of(&wanted).map_err(|e| e.to_string())?;
+        check_directory(&wanted.server.data_dir).map_err(|e| e.to_string())?;
+        archive::check_settings(&wanted.archive)?;
+        let granted = Granted::resolve(&wanted.admin)?;
+        let filter = LogFilter::parse(&wanted.log.level)?;
+        let differences = config::differences(&now, &wanted);
+        let merged = config::merge(&now, &wanted).map_err(|e| e.to_string())?;
+
+        let (live, limits) = (self.live.clone(), Arc::clone(&self.limits));
+        let (levels, access) = (self.levels.clone(), self.access.clone());
+        let archive = self.archive.clone();
+        let apply = Box::new(move || {
+            limits.change(&merged.limits);
+            access.replace(granted);
+            let rescheduled = now.archive.schedule != merged.archive.schedule;
+            live.replace(merged);
+            if rescheduled {
+                archive.reschedule();
+            }
+            if let Some(levels) = levels {
+                levels.configure(filter);
+            }
+        });
+        Ok(Plan { differences, apply })
+    }
+}
+
+/// Reloads whenever `asked` is told, until the server stops. How it went is in the log.
+pub(super) async fn at_signal(asked: Arc<Notify>, ops: Ops, supervisor: Supervisor, app: Arc<App>) {
+    let by = Authority::Operator(Actor::server());
+    loop {
+        tokio::select! {
+            biased;
+            () = app.stopping.cancelled() => return,
+            () = asked.notified() => {}
+        }
+        supervisor.reloading().await;
+        match ops.reload(&by, None, false).await {
+            // What is wrong with the settings was logged there.
+            Ok(_) | Err(Refusal::InvalidField { .. }) => {}
+            Err(refusal) => tracing::error!(%refusal, "the settings were not reloaded"),
+        }
+        supervisor.ready(&app).await;
+    }
+}
