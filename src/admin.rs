@@ -14,6 +14,6 @@ pub use self::{
     access::{Access, Granted, Peer, reach},
     client::{Client, Error, Lines, quote},
     level::{Level, levels},
-    router::{router, serve_connection},
+    router::{operator_here, router, serve_connection},
     socket::{Listener, SocketError},
 };

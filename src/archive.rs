@@ -14,7 +14,7 @@ mod restore;
 mod schedule;
 mod seal;
 mod show;
-mod step;
+pub(crate) mod step;
 mod verify;
 
 use std::{

@@ -4,6 +4,7 @@
 //! itself.
 
 mod audit;
+mod backup;
 mod check;
 mod conns;
 mod erase;
@@ -27,7 +28,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 pub use self::{
     audit::{ActPattern, AuditFilter, AuditPage, Audited, Known},
-    check::Finding,
+    backup::{BackupStep, BackupUnderWay, Backups},
+    check::{Finding, examine},
     conns::Whom,
     export::{DAMAGED, ExportPart, Piece},
     import::{ImportMode, ImportOutcome, ImportRun, ImportedAccount},
@@ -54,7 +56,7 @@ use crate::{
     model::{Authority, Code, CodeKind, Permission, Refusal, RoleName, User, UserRef},
     rights,
     stats::Stats,
-    store::Store,
+    store::{Store, erasures::Erasures},
 };
 
 /// The use cases of operators, with what they need.
@@ -64,6 +66,8 @@ pub struct Ops {
     pub log: Log,
     /// Where they are read.
     pub store: Arc<dyn Store>,
+    /// Where it is listed what was erased.
+    pub erasures: Erasures,
     /// Who listens.
     pub hub: Arc<Hub>,
     /// Where passwords are hashed.
@@ -82,6 +86,8 @@ pub struct Ops {
     pub admins: Arc<tokio::sync::Mutex<()>>,
     /// Where it listens; none when it is the command line itself.
     pub listen: Option<SocketAddr>,
+    /// The backup that is under way.
+    pub backups: Backups,
     /// What changes the log level; none when it is the command line itself.
     pub levels: Option<Arc<Levels>>,
     /// What reads the settings anew; none when it is the command line itself.

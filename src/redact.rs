@@ -6,6 +6,7 @@
 //! long (a mass redaction, a restore) is a task of the server in small slices, each waiting its turn at the
 //! log behind what people say; who asked waits for it a while, and may come back to look.
 
+mod again;
 mod delete;
 mod empty;
 mod erase;
@@ -42,7 +43,7 @@ use crate::{
     model::{Authority, Member, Payload, Permission, Person, Refusal},
     rights,
     stats::Stats,
-    store::Store,
+    store::{Store, erasures::Erasures},
 };
 
 /// How many messages one change deletes, restores or erases. Few: on a remote store each takes a few round
@@ -72,6 +73,8 @@ pub struct Redact {
     pub stats: Arc<Stats>,
     /// What happened lately.
     pub feeds: Arc<Feeds>,
+    /// Where it is listed what was erased.
+    pub erasures: Erasures,
     /// Whom the long tasks belong to.
     pub tasks: TaskTracker,
     /// Ends them between two slices.

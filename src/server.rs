@@ -35,7 +35,8 @@ use crate::{
     logging,
     metrics::{self, Pulse},
     ops::Reloads,
-    store, ws,
+    store::{self, erasures::Erasures},
+    ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -55,6 +56,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] store::backup::Error),
     /// Copying a store.
     #[error(transparent)]
     Copy(#[from] store::copy::Error),
@@ -136,6 +140,7 @@ pub async fn serve(
              store.url_file"
         );
     }
+    let erasures = Erasures::at(&config.server.data_dir);
     let live = Live::new(config);
     let mut signals = lifecycle::Signals::listen().map_err(|source| Error::Io {
         what: "cannot listen for signals".into(),
@@ -144,7 +149,7 @@ pub async fn serve(
     let supervisor = Supervisor::of_env();
     // Opening may wait for a database that is not up yet.
     let mut core = tokio::select! {
-        opened = Core::open(&live, &feeds) => opened?,
+        opened = Core::open(&live, &feeds, erasures) => opened?,
         signal = signals.next() => {
             tracing::info!(signal, "stopped before it was ready");
             return Ok(());

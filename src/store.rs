@@ -5,13 +5,16 @@
 //! happens whole or not at all, and the batch is durable when `commit` answers. Only `log` calls it.
 //! Everything else here reads.
 //!
-//! Beside that, `raw` reads and loads a store as it lies, and `copy` makes of one store another.
+//! Beside that, `raw` reads and loads a store as it lies, `copy` makes of one store another, and `backup` is how
+//! a backup lies on a disk.
 //!
 //! The contract's tests are `store::contract`; each backend runs them.
 
 mod archived;
 mod around;
+pub mod backup;
 pub mod copy;
+pub mod erasures;
 pub mod lock;
 pub mod mongo;
 mod overlay;
@@ -25,6 +28,8 @@ mod contract;
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::ControlFlow,
+    path::Path,
     sync::Arc,
 };
 
@@ -92,6 +97,17 @@ pub enum Error {
         /// Which, as a URL without credentials.
         path: String,
         /// What is copied, as a URL without credentials.
+        from: String,
+    },
+    /// It is being replaced by a backup, or that was interrupted.
+    #[error(
+        "the store {path} is being restored from {from}, and that is not finished; finish it with: \
+         chatd store restore {from} --yes"
+    )]
+    HalfRestored {
+        /// Which, as a URL without credentials.
+        path: String,
+        /// From which backup.
         from: String,
     },
     /// It is not what chatd can work with, or is not named rightly: somebody has to mend it, there or in the
@@ -738,6 +754,9 @@ pub trait Store: Scan {
     async fn reclaim(&self) -> Result<u64, Error> {
         Ok(0)
     }
+    /// Writes all of it, as it is at one moment from now on, into a new SQLite file, while it goes on being
+    /// written to. `tell` is told how far it is; breaking there ends it.
+    async fn back_up(&self, to: &Path, tell: &backup::Tell) -> Result<ControlFlow<()>, Error>;
     /// Whether it answers; what readiness asks.
     async fn ping(&self) -> Result<(), Error>;
     /// Closes it: waits for what is under way, leaves it tidy for the next start. Later calls fail.

@@ -20,6 +20,7 @@ const CALLS: &[(&str, &str)] = &[
     ("message delete", "general {seq}"),
     ("room delete", "general"),
     ("store new-epoch", ""),
+    ("store restore", "monday"),
     ("user erase", "ana --messages delete"),
 ];
 

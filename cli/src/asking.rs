@@ -125,7 +125,7 @@ impl Asking<'_> {
     }
 
     /// What was typed, for the audit log. The only secret that can be an argument is in a URL.
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let word = |arg: &OsString| Url::from(&*arg.to_string_lossy()).to_string();
         let words: Vec<_> = self.args.iter().map(word).collect();
         words.join(" ")

@@ -193,9 +193,11 @@ mod tests {
         "ban add",
         "ban remove",
         "report resolve",
+        "store backup",
         "store copy",
         "store migrate",
         "store new-epoch",
+        "store restore",
         "conn kick",
         "notice",
         "job stop",
@@ -227,6 +229,7 @@ mod tests {
         "message delete",
         "room delete",
         "store new-epoch",
+        "store restore",
         "user erase",
     ];
 

@@ -5,7 +5,9 @@ mod watch;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::store::{CheckLine, EpochSet, NewEpoch, Problem, StoreInfo, TableCount};
+pub use self::store::{
+    BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, Problem, StoreInfo, TableCount,
+};
 pub use self::watch::{EventLine, Frame, Load, Timings, Watch, WatchedRoom};
 use crate::clock::Millis;
 pub use crate::desk::api::*;

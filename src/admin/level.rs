@@ -13,6 +13,8 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
     ("/v1/status", &[(Method::GET, View)]),
     // Names no text, but reads all of them.
     ("/v1/store/check", &[(Method::GET, Operate)]),
+    // All there is, password hashes included, in a file where they say.
+    ("/v1/store/backup", &[(Method::POST, Own)]),
     ("/v1/store/epoch", &[(Method::POST, Own)]),
     ("/v1/store", &[(Method::GET, View)]),
     (
@@ -192,12 +194,13 @@ mod tests {
     use crate::desk;
 
     /// What the admin socket has beside the desk's tables.
-    const OWN_ROUTES: [(&str, &str); 6] = [
+    const OWN_ROUTES: [(&str, &str); 7] = [
         ("GET", "/v1/status"),
         ("GET", "/v1/watch"),
         ("GET", "/v1/events"),
         ("GET", "/v1/store"),
         ("GET", "/v1/store/check"),
+        ("POST", "/v1/store/backup"),
         ("POST", "/v1/store/epoch"),
     ];
 

@@ -47,6 +47,8 @@ const SENDING: Duration = Duration::from_secs(20);
 const BODY: usize = 2 * 1024 * 1024;
 /// How large its head may be.
 const HEAD: usize = 64 * 1024;
+/// How much of a claim is kept.
+const CLAIM: usize = 256;
 /// How long the chat side may take to answer, a little less than the command line waits.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// What is answered here and does not wait for the chat side: how it is, even if it is stuck.
@@ -70,6 +72,7 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
         .route("/v1/events", get(events::events))
         .route("/v1/store", get(store::info))
         .route("/v1/store/check", get(store::check))
+        .route("/v1/store/backup", post(store::back_up))
         .route("/v1/store/epoch", post(store::new_epoch))
         .merge(both)
         .merge(theirs)
@@ -165,33 +168,58 @@ async fn take_over(chat: Handle, request: Request, next: Next) -> Response {
     }
 }
 
+/// This process's own authority over a store that it has to itself, with what was typed.
+pub async fn operator_here(command: &str) -> Authority {
+    let peer = Peer::this();
+    let name = name_of(peer.uid).await;
+    let command = Some(command.chars().take(CLAIM).collect());
+    let sudo_user = std::env::var("SUDO_USER").ok();
+    Authority::Operator(actor(peer, name, command, sudo_user))
+}
+
 /// Who asks, as the control log names them.
 fn operator(peer: Peer, name: Option<String>, request: &Request) -> Actor {
+    let claim = |name| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        Some(value.chars().take(CLAIM).collect::<String>())
+    };
+    let context = request.extensions().get::<Context>();
+    Actor {
+        request: context.map(|c| c.request_id.clone()),
+        ..actor(
+            peer,
+            name,
+            claim("x-chatd-command"),
+            claim("x-chatd-sudo-user"),
+        )
+    }
+}
+
+fn actor(
+    peer: Peer,
+    name: Option<String>,
+    command: Option<String>,
+    sudo_user: Option<String>,
+) -> Actor {
     let Peer {
         uid,
         gid,
         pid,
         level,
     } = peer;
-    let claim = |name| {
-        let value = request.headers().get(name)?.to_str().ok()?;
-        Some(value.chars().take(256).collect::<String>())
-    };
-    let origin = Origin::Admin {
-        uid,
-        gid,
-        pid,
-        name,
-        level,
-        command: claim("x-chatd-command"),
-        sudo_user: claim("x-chatd-sudo-user"),
-    };
-    let context = request.extensions().get::<Context>();
     Actor {
-        origin,
+        origin: Origin::Admin {
+            uid,
+            gid,
+            pid,
+            name,
+            level,
+            command,
+            sudo_user,
+        },
         user: None,
         session: None,
-        request: context.map(|c| c.request_id.clone()),
+        request: None,
         address: None,
     }
 }

@@ -1,11 +1,11 @@
-//! A hook at each step of a run, for the tests that end the process there. Only in debug builds.
+//! A hook at each step of a run or of a restore, for the tests that end the process there. Only in debug builds.
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where a run is.
 #[cfg(debug_assertions)]
-pub(super) fn reached(step: &str) {
+pub(crate) fn reached(step: &str) {
     /// How often the step was reached. Static, as the end of a process is nobody else's.
     static TIMES: AtomicU32 = AtomicU32::new(0);
     // `TEST_CRASH_CHATD=inserted:2`: at the second segment that is inserted.
@@ -20,4 +20,4 @@ pub(super) fn reached(step: &str) {
 
 /// Where a run is.
 #[cfg(not(debug_assertions))]
-pub(super) fn reached(_: &str) {}
+pub(crate) fn reached(_: &str) {}

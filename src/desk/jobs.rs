@@ -11,6 +11,7 @@ use crate::{
     door::{MaybeJson, PathOf, Problem},
     id::RoomId,
     model::{Redaction, Refusal, Run, RunState},
+    ops::BackupUnderWay,
     redact::UnderWay,
 };
 
@@ -19,10 +20,12 @@ type Answer<T> = Result<Json<T>, Problem>;
 /// What goes on at this moment, the oldest first.
 pub(crate) fn jobs(desk: &Desk) -> Vec<api::Job> {
     let runs = desk.archive.running().into_iter().map(|r| of_run(desk, &r));
+    let backup = desk.ops.backups.under_way().map(of_backup);
     let others = desk.redact.under_way();
     let others = others.iter();
     let mut jobs: Vec<_> = runs
         .chain(others.map(|work| of_redaction(desk, work)))
+        .chain(backup)
         .collect();
     jobs.sort_by_key(|job| job.since);
     jobs
@@ -94,6 +97,19 @@ fn of_redaction(desk: &Desk, work: &UnderWay) -> api::Job {
         total: None,
         unit: "messages".into(),
         at: work.room.map(|room| name_of(desk, room)),
+        stoppable: false,
+    }
+}
+
+fn of_backup(backup: BackupUnderWay) -> api::Job {
+    api::Job {
+        kind: "backup".into(),
+        id: None,
+        since: backup.since,
+        done: backup.done,
+        total: Some(backup.of).filter(|of| *of > 0),
+        unit: backup.unit.into(),
+        at: None,
         stoppable: false,
     }
 }

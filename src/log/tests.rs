@@ -102,6 +102,7 @@ impl Scan for Faulty {
 }
 
 pass_on! {
+    back_up(to: &std::path::Path, tell: &store::backup::Tell) -> std::ops::ControlFlow<()>;
     load_user(id: UserId) -> Option<UserState>;
     load_control() -> ControlState;
     head(log: LogId) -> Head;

@@ -71,28 +71,32 @@ impl Ops {
     /// Checks the store; its findings, the last of which is [`Finding::Done`] or [`Finding::Failed`]. It
     /// ends when nobody takes them any more.
     pub fn examine(&self) -> mpsc::Receiver<Finding> {
-        let (findings, taken) = mpsc::channel(QUEUE);
-        let store = Arc::clone(&self.store);
-        tokio::spawn(async move {
-            let mut check = Check {
-                store,
-                findings,
-                records: 0,
-                problems: 0,
-            };
-            match check.run().await {
-                Ok(()) => {
-                    let (records, problems) = (check.records, check.problems);
-                    let _gone = check.say(Finding::Done { records, problems }).await;
-                }
-                Err(Stop::Failed(e)) => {
-                    let _gone = check.say(Finding::Failed(e.to_string())).await;
-                }
-                Err(Stop::Gone) => {}
-            }
-        });
-        taken
+        examine(Arc::clone(&self.store))
     }
+}
+
+/// Checks any store.
+pub fn examine(store: Arc<dyn Store>) -> mpsc::Receiver<Finding> {
+    let (findings, taken) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        let mut check = Check {
+            store,
+            findings,
+            records: 0,
+            problems: 0,
+        };
+        match check.run().await {
+            Ok(()) => {
+                let (records, problems) = (check.records, check.problems);
+                let _gone = check.say(Finding::Done { records, problems }).await;
+            }
+            Err(Stop::Failed(e)) => {
+                let _gone = check.say(Finding::Failed(e.to_string())).await;
+            }
+            Err(Stop::Gone) => {}
+        }
+    });
+    taken
 }
 
 /// Why a check ends early.

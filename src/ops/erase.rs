@@ -15,7 +15,7 @@ use crate::{
         Act, Authority, Builtin, Email, Origin, Payload, Reason, Refusal, Status, User, UserRef,
         Username,
     },
-    store::Write,
+    store::{Write, erasures::Erasure},
 };
 
 /// How often another name is tried.
@@ -45,7 +45,31 @@ impl Ops {
         if user.role == Builtin::Admin {
             self.keep_an_admin(&user).await?;
         }
-        let (id, touches, by) = (user.id, by.touching(&[user.id.into()]), by.clone());
+        self.begin_erasing(by, user.id, messages, reason.clone(), true)
+            .await?;
+        if dry_run {
+            return Ok(user);
+        }
+        let listed = Erasure::Person {
+            user: user.id,
+            messages: messages == "delete",
+        };
+        let noted = self.erasures.note(&[listed], self.clock.now()).await;
+        noted.map_err(|e| refuse(&e))?;
+        self.begin_erasing(by, user.id, messages, reason, false)
+            .await?;
+        Ok(user)
+    }
+
+    async fn begin_erasing(
+        &self,
+        by: &Authority,
+        id: UserId,
+        messages: &'static str,
+        reason: Option<Reason>,
+        dry_run: bool,
+    ) -> Result<(), Refusal> {
+        let (touches, by) = (by.touching(&[id.into()]), by.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
@@ -67,8 +91,7 @@ impl Ops {
                 draft.write(Write::DeleteSessions(id));
                 Ok(())
             });
-        done.await?;
-        Ok(user)
+        done.await.map(drop).map_err(Into::into)
     }
 
     /// Takes the particulars that name somebody out of a piece of the audit log; answers how many acts had

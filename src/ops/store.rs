@@ -32,6 +32,21 @@ impl Ops {
         Ok(Holdings { info, counts })
     }
 
+    /// Records that the store went back to a backup. Only where no server runs.
+    pub async fn note_restore(
+        &self,
+        by: &Authority,
+        detail: serde_json::Value,
+    ) -> Result<(), Refusal> {
+        let (touches, by) = (by.touching(&[]), by.clone());
+        let done = self.log.append(&touches, None, move |draft| {
+            draft.authorise(&by, |who| rights::may(who, Permission::ServerManage))?;
+            draft.act("store.restore", &by.actor(), None, detail.clone(), &[]);
+            Ok(())
+        });
+        done.await.map(drop).map_err(Into::into)
+    }
+
     /// Makes the store another incarnation: which it was, and which it is. Only where no server runs, which
     /// would go on speaking of the old one.
     pub async fn new_epoch(

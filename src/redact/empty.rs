@@ -14,7 +14,7 @@ use crate::{
     log::{Draft, refuse},
     model::{Actor, HoldOn, Policy, Refusal, Run, RunDetail, RunKind, RunState, Segment},
     segment::{self, Line},
-    store::{Write, erased, has_text, is_erased, open_segment},
+    store::{Write, erased, erasures::Erasure, has_text, is_erased, open_segment},
 };
 
 /// What is to leave the store, by the `seq` of its entry.
@@ -86,6 +86,8 @@ pub(super) struct Emptied {
     segments: Vec<(Segment, Bytes)>,
     /// The holds that were looked at.
     seen: Vec<HoldId>,
+    /// Which messages these are, for the list outside the store.
+    pub(super) listed: Vec<Erasure>,
     /// How many messages stay: they are held, or lie where nothing can be taken out.
     pub(super) kept: u64,
 }
@@ -196,6 +198,7 @@ impl Redact {
             texts: Vec::new(),
             segments: Vec::new(),
             seen: policy.holds.iter().map(|h| h.id).collect(),
+            listed: Vec::new(),
             kept: 0,
         };
         let (mut opened, mut going) = (Opened::new(), Vec::new());
@@ -209,6 +212,12 @@ impl Redact {
             }
         }
         emptied.messages = going.len() as u64;
+        let messages = going
+            .iter()
+            .filter(|m| matches!(m.what, Target::Message(..)));
+        for message in messages {
+            emptied.listed.extend(self.name(message, &opened).await?);
+        }
         let generations = self.reseal(&going, opened, &mut emptied).await?;
         for message in &going {
             let (room, target) = (message.room, message.target);
@@ -312,6 +321,25 @@ impl Redact {
             }
         }
         Ok(false)
+    }
+
+    /// What a message is called in the list of what was erased; nothing where it is not there any more.
+    async fn name(&self, message: &Message, opened: &Opened) -> Result<Option<Erasure>, Refusal> {
+        let (room, seq) = (message.room, message.target);
+        let archived = message.own.and_then(|last| {
+            let (_, lines) = opened.get(&(room, last))?.as_ref()?;
+            lines
+                .iter()
+                .find(|line| line.seq == seq)
+                .map(|line| line.id)
+        });
+        let id = if archived.is_some() {
+            archived
+        } else {
+            let entry = self.store.live_entry(room.into(), seq).await;
+            entry.map_err(|e| refuse(&e))?.map(|entry| entry.id)
+        };
+        Ok(id.map(|id| Erasure::Text { room, seq, id }))
     }
 
     /// Seals the segments anew that have texts of these messages; answers their generations.

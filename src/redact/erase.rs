@@ -1,11 +1,15 @@
 //! Erasing: the texts of deleted messages leave the store.
 
-use super::{Redact, SLICE, TRIES, empty::Target};
+use super::{
+    Redact, SLICE, TRIES,
+    empty::{Emptied, Target},
+};
 use crate::{
     clock::Millis,
     id::{LogId, RoomId},
     log::{Error, refuse},
     model::{Actor, Refusal},
+    store::erasures::Erasure,
 };
 
 impl Redact {
@@ -52,8 +56,10 @@ impl Redact {
             if count == 0 {
                 return Ok(0);
             }
+            self.list_erasure(&emptied).await?;
             // Through the log like every change, and so behind what waits there.
             let touches = [LogId::Control];
+            let listed = emptied.listed.clone();
             let done = self.log.append(&touches, None, move |draft| {
                 draft.by_itself();
                 emptied.write(draft, &Actor::server())
@@ -61,10 +67,22 @@ impl Redact {
             match done.await {
                 Ok(_) => return Ok(count),
                 // One of them was archived or restored meanwhile.
-                Err(Error::Stale) => {}
+                Err(Error::Stale) => self.unlist_erasure(&listed).await?,
                 Err(e) => return Err(e.into()),
             }
         }
         Err(Refusal::Busy)
+    }
+
+    /// Lists what is about to be erased, outside the store.
+    pub(super) async fn list_erasure(&self, emptied: &Emptied) -> Result<(), Refusal> {
+        let listed = self.erasures.note(&emptied.listed, self.clock.now()).await;
+        listed.map_err(|e| refuse(&e))
+    }
+
+    /// Lists that it was not.
+    pub(super) async fn unlist_erasure(&self, listed: &[Erasure]) -> Result<(), Refusal> {
+        let kept = self.erasures.keep(listed, self.clock.now()).await;
+        kept.map_err(|e| refuse(&e))
     }
 }

@@ -143,7 +143,7 @@ impl Redact {
 
     /// Erases these texts. One that is still to be read is deleted first: by an entry, as any other, or, in a
     /// deleted room, which takes no entry more, by the one that deleted the room.
-    async fn forget_slice(
+    pub(super) async fn forget_slice(
         &self,
         by: &Authority,
         user: UserId,
@@ -154,6 +154,8 @@ impl Redact {
         for _ in 0..TRIES {
             let emptied = self.empty(&targets).await?;
             self.check_all_go(user, &emptied).await?;
+            self.list_erasure(&emptied).await?;
+            let listed = emptied.listed.clone();
             let (by, slice) = (by.clone(), slice.to_vec());
             let touches = [LogId::Control, room.into()];
             let done = self.log.append(&touches, None, move |draft| {
@@ -182,7 +184,7 @@ impl Redact {
             });
             match done.await {
                 Ok(_) => return Ok(()),
-                Err(Error::Stale) => {}
+                Err(Error::Stale) => self.unlist_erasure(&listed).await?,
                 Err(e) => return Err(e.into()),
             }
         }

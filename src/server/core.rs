@@ -25,10 +25,10 @@ use crate::{
     logging::Levels,
     model::Actor,
     moderation::Moderation,
-    ops::{Ops, Reloads},
+    ops::{Backups, Ops, Reloads},
     redact::Redact,
     stats::Stats,
-    store::Write,
+    store::{Write, erasures::Erasures},
 };
 
 /// Everything behind the doors.
@@ -43,6 +43,8 @@ pub(super) struct Core {
     pub(super) levels: Option<Arc<Levels>>,
     /// What reads the settings anew, in a server.
     pub(super) reloads: Option<Arc<Reloads>>,
+    backups: Backups,
+    erasures: Erasures,
     passwords: Arc<Passwords>,
     started_at: Millis,
     /// The appender; waited for after the doors' tasks.
@@ -51,7 +53,11 @@ pub(super) struct Core {
 
 impl Core {
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    pub(super) async fn open(live: &Live, feeds: &Arc<Feeds>) -> Result<Self, Error> {
+    pub(super) async fn open(
+        live: &Live,
+        feeds: &Arc<Feeds>,
+        erasures: Erasures,
+    ) -> Result<Self, Error> {
         let config = &*live.snapshot();
         let clock = Clock::system();
         let location = Location::of(config)?;
@@ -103,6 +109,7 @@ impl Core {
             clock: clock.clone(),
             stats: Arc::clone(&stats),
             feeds: Arc::clone(feeds),
+            erasures: erasures.clone(),
             tasks: doors.clone(),
             stopping: stopping.clone(),
             working: Arc::default(),
@@ -169,6 +176,8 @@ impl Core {
             archive,
             levels: None,
             reloads: None,
+            backups: Backups::default(),
+            erasures,
             passwords,
             started_at,
             tasks,
@@ -189,6 +198,8 @@ impl Core {
             started_at: self.started_at,
             admins: Arc::clone(&app.moderation.admins),
             listen,
+            backups: self.backups.clone(),
+            erasures: self.erasures.clone(),
             levels: self.levels.clone(),
             reloads: self.reloads.clone(),
         };

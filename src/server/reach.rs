@@ -17,7 +17,7 @@ use super::{
 use crate::{
     admin::{self, Client, Peer},
     config::{Config, Live, Period},
-    store,
+    store::{self, erasures::Erasures},
 };
 
 /// How long the command line waits for a database, at most.
@@ -130,7 +130,8 @@ pub async fn administer(config: &Config) -> Result<(Client, Mode, Closer), Error
     let mut config = config.clone();
     // Somebody sits in front of it.
     config.store.wait = config.store.wait.min(Period(PATIENCE));
-    let core = Core::open(&Live::new(config), &new_feeds()).await?;
+    let erasures = Erasures::at(&config.server.data_dir);
+    let core = Core::open(&Live::new(config), &new_feeds(), erasures).await?;
     let router = admin::router(core.desk(None), Handle::current());
     let client = Client::local(router, Peer::this()).await?;
     Ok((client, Mode::Offline { store }, Closer(Some(core))))

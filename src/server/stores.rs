@@ -1,6 +1,8 @@
 //! Stores as operators move them about: copying one into another, and bringing one to the newest schema.
 //! Both need the store to themselves, so no server may run on it.
 
+pub mod restore;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,

@@ -110,6 +110,7 @@ macro_rules! suite {
             raw::becomes_the_store_it_is_told_to_be,
             raw::keeps_what_it_does_not_understand,
             raw::loads_what_another_store_had,
+            raw::backs_up_all_of_one_moment,
             raw::scans_every_table_in_the_order_of_its_key,
             rooms::keeps_public_names_unique,
             rooms::loads_a_room_whole,

@@ -21,6 +21,12 @@ use crate::clock::Millis;
 
 pub use self::compare::{Compared, Difference, compare};
 
+/// The mark of a backup that is being made.
+pub(super) const BACKUP: &str = "a backup that is not finished";
+
+/// What the mark of a store begins with that is being replaced by a backup, whose path follows.
+pub(super) const RESTORE: &str = "restore ";
+
 /// How many records are read at a time.
 const PAGE: usize = 1_000;
 
@@ -144,6 +150,12 @@ pub struct Report {
 
 /// What a store is that holds this mark: not to be served.
 pub(super) fn unfinished(path: &str, mark: &str) -> StoreError {
+    if let Some(from) = mark.strip_prefix(RESTORE) {
+        return StoreError::HalfRestored {
+            path: path.to_owned(),
+            from: from.to_owned(),
+        };
+    }
     let from = Mark::parse(mark).map_or_else(|| "another store".to_owned(), |mark| mark.from);
     StoreError::Unfinished {
         path: path.to_owned(),

@@ -6,6 +6,7 @@
 //! `docs/mongodb.md`. The driver is named nowhere but here.
 
 mod archive;
+mod backup;
 mod bulk;
 mod commit;
 mod connect;
@@ -20,6 +21,7 @@ mod plain;
 mod presence;
 mod raw;
 mod records;
+mod restore;
 mod schema;
 mod secret;
 pub mod set;
@@ -33,6 +35,8 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
+    ops::ControlFlow,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -504,6 +508,18 @@ impl Store for Mongo {
 
     fn epoch(&self) -> Epoch {
         self.identity.epoch
+    }
+
+    async fn back_up(
+        &self,
+        to: &Path,
+        tell: &super::backup::Tell,
+    ) -> Result<ControlFlow<()>, Error> {
+        let snapshot = backup::Snapshot::take(self.db()?).await?;
+        let (epoch, secret) = (self.identity.epoch, self.identity.secret);
+        let done = super::backup::copy_rows(&snapshot, epoch, secret, to, tell).await;
+        snapshot.end().await;
+        done
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 
 mod apply;
 mod archive;
+mod backup;
 mod checkpoint;
 mod logs;
 mod moderation;
@@ -25,6 +26,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashSet},
     fmt, fs, io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     sync::{Mutex, PoisonError},
@@ -36,6 +38,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
+    checkpoint::Snapshots,
     readers::Readers,
     schema::Identity,
     space::Space,
@@ -82,6 +85,7 @@ pub struct Sqlite {
     path: PathBuf,
     identity: Identity,
     readers: Readers,
+    snapshots: Snapshots,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<Lock>>,
@@ -110,13 +114,15 @@ impl Sqlite {
         };
         let space = Space::new(dir, min_free, max_size, clock);
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
-        let writer = Writer::new(path.clone(), max_size, space)?
+        let snapshots = Snapshots::default();
+        let writer = Writer::new(path.clone(), max_size, space, snapshots.clone())?
             .start(queue)
             .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
         Ok(Self {
             readers: Readers::new(path.clone(), readers),
             path,
             identity,
+            snapshots,
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(writer)),
             lock: Mutex::new(Some(lock)),
@@ -648,6 +654,20 @@ impl Store for Sqlite {
             .await
             .map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    async fn back_up(
+        &self,
+        to: &Path,
+        tell: &super::backup::Tell,
+    ) -> Result<ControlFlow<()>, Error> {
+        self.jobs()?;
+        let (from, to) = (self.path.clone(), to.to_owned());
+        let (snapshots, tell) = (self.snapshots.clone(), Arc::clone(tell));
+        let copying = move || backup::copy(&from, &to, &snapshots, &tell);
+        tokio::task::spawn_blocking(copying)
+            .await
+            .map_err(|e| Error::Unavailable(format!("it did not finish: {e}")))?
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -1,14 +1,16 @@
 //! `chatd store`: looking after what is kept.
 
+mod backup;
 mod bar;
 mod check;
 mod copy;
 mod epoch;
+mod restore;
 
 use chatd::{admin::api, clock::Millis, server::stores};
 use clap::{Args, Subcommand};
 
-use self::{check::Check, copy::Copy, epoch::NewEpoch};
+use self::{backup::Backup, check::Check, copy::Copy, epoch::NewEpoch, restore::Restore};
 use crate::{
     asking::{Asking, one_thread},
     cli::DryRun,
@@ -17,11 +19,12 @@ use crate::{
     settings,
 };
 
-/// Look after the store: check it, copy it to another
+/// Look after the store: back it up, check it, copy it to another
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   chatd store info
+  chatd store backup /var/lib/chatd/backups/monday
   chatd store check
   chatd store copy --to mongodb://db.example.org/chat --verify")]
 pub(crate) enum Store {
@@ -32,6 +35,8 @@ Examples:
   chatd store info --json | jq '.tables[] | select(.table == \"entries\")'")]
     Info,
 
+    Backup(Backup),
+
     Check(Check),
 
     Copy(Box<Copy>),
@@ -39,6 +44,8 @@ Examples:
     Migrate(Migrate),
 
     NewEpoch(NewEpoch),
+
+    Restore(Restore),
 }
 
 /// Bring the store to the newest schema
@@ -63,10 +70,12 @@ impl Store {
                     asking.look(async |client| Ok(client.get("/v1/store").await?))?;
                 asking.console.answer(&info, |now| page(&info, now))
             }
+            Self::Backup(backup) => backup.run(asking),
             Self::Check(check) => check.run(asking),
             Self::Copy(copy) => copy.run(asking),
             Self::Migrate(migrate) => migrate.run(asking),
             Self::NewEpoch(epoch) => epoch.run(asking),
+            Self::Restore(restore) => restore.run(asking),
         }
     }
 }

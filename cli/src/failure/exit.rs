@@ -6,7 +6,7 @@ use chatd::{
     admin::{self, SocketError},
     auth::keys,
     server,
-    store::{self, copy},
+    store::{self, backup, copy},
 };
 
 /// How a command ends. The numbers are a contract with scripts.
@@ -111,6 +111,7 @@ impl Exit {
             server::Error::Argument(_) => Self::Usage,
             server::Error::Store(e) => Self::of_store(e),
             server::Error::Copy(e) => Self::of_copy(e),
+            server::Error::Backup(e) => Self::of_backup(e),
             server::Error::Unreachable(e) => Self::of_admin(e),
             server::Error::Listen { source, .. }
             | server::Error::Io { source, .. }
@@ -128,7 +129,7 @@ impl Exit {
             store::Error::Locked { .. } | store::Error::Unavailable(_) | store::Error::Away(_) => {
                 Self::Unreachable
             }
-            store::Error::Unfinished { .. } => Self::Conflict,
+            store::Error::Unfinished { .. } | store::Error::HalfRestored { .. } => Self::Conflict,
             // Trying again mends nothing: somebody has to see to the store, to the settings or to this binary.
             store::Error::Unfit { .. } | store::Error::Newer { .. } => Self::BadConfig,
             store::Error::Full | store::Error::Damaged(_) | store::Error::Open { .. } => {
@@ -146,6 +147,20 @@ impl Exit {
             | copy::Error::Other(_)
             | copy::Error::Moved(_) => Self::Conflict,
             copy::Error::Differ(_) => Self::Problems,
+        }
+    }
+
+    fn of_backup(e: &backup::Error) -> Self {
+        match e {
+            backup::Error::Exists(_) => Self::Unconfirmed,
+            backup::Error::Foreign(_) => Self::Conflict,
+            backup::Error::Unfit { .. } | backup::Error::None { .. } => Self::Usage,
+            backup::Error::Busy(_) => Self::Unreachable,
+            backup::Error::Altered { .. } => Self::Problems,
+            backup::Error::Newer { .. } => Self::BadConfig,
+            backup::Error::Space { .. } => Self::Other,
+            backup::Error::Io { source, .. } => Self::of_io(source),
+            backup::Error::Store(e) => Self::of_store(e),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chatd::{
     server,
-    store::{self, copy},
+    store::{self, backup, copy},
 };
 
 /// For failures of the store and of copying; none where the exit code says enough.
@@ -14,7 +14,19 @@ pub(super) fn about(e: &server::Error) -> Option<&'static str> {
         server::Error::Store(store::Error::Unfinished { .. }) => {
             Some("or empty it, if the copy is not wanted")
         }
+        server::Error::Backup(e) => about_backup(e),
         server::Error::Copy(e) => Some(about_copy(e)),
+        _ => None,
+    }
+}
+
+fn about_backup(e: &backup::Error) -> Option<&'static str> {
+    match e {
+        backup::Error::None { .. } => Some("name the directory that `chatd store backup` has made"),
+        backup::Error::Altered { .. } => Some("go back to another backup"),
+        backup::Error::Space { .. } => {
+            Some("make room: a restore keeps the store that is there beside the new one")
+        }
         _ => None,
     }
 }

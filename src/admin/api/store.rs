@@ -1,9 +1,11 @@
 //! The store, over the admin socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::StoreStatus;
-use crate::clock::Millis;
+use crate::{clock::Millis, store::backup::Manifest};
 
 /// What the store is and what it holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,4 +85,68 @@ pub struct EpochSet {
     pub epoch: Option<String>,
     /// Whether it was only checked.
     pub dry_run: bool,
+}
+
+/// A backup to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBackup {
+    /// Where: a directory that is not there yet, in one that is, as an absolute path.
+    pub to: PathBuf,
+    /// Whether it may take the place of a backup that is there.
+    #[serde(default)]
+    pub force: bool,
+    /// Only say whether it could be made, and how large it would be.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// One line of a backup that is being made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum BackupLine {
+    /// It was only asked whether it could be made.
+    Plan {
+        /// Where it would be.
+        to: PathBuf,
+        /// About how many bytes it would have.
+        bytes: u64,
+        /// True.
+        dry_run: bool,
+    },
+    /// So much is copied.
+    Copied {
+        /// How much.
+        done: u64,
+        /// Of how much.
+        of: u64,
+        /// Of what: `bytes` of an SQLite, `records` of a MongoDB.
+        unit: String,
+    },
+    /// It is being checked.
+    Checked {
+        /// In which table.
+        table: String,
+        /// How many records were read there.
+        done: u64,
+        /// Of how many.
+        of: u64,
+    },
+    /// The check found something, which the store has as well.
+    Problem(Problem),
+    /// It is there, and nothing is wrong with it but what was told.
+    Done {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        #[serde(flatten)]
+        manifest: Box<Manifest>,
+    },
+    /// There is none.
+    Failed {
+        /// What kind of failure it is: the code of a refusal, or `exists`, or `problems`.
+        code: String,
+        /// What happened, why, what to do.
+        why: String,
+    },
 }

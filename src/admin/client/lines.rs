@@ -5,7 +5,7 @@ use std::{marker::PhantomData, ops::ControlFlow, time::Duration};
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use hyper::{Method, Response, body::Incoming};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::{Client, Error};
@@ -116,6 +116,22 @@ impl Client {
         Ok(())
     }
 
+    /// Has something done that is answered in lines of JSON, and hands each on as it comes. Dropped before its
+    /// end, it ends the connection, and what is being done with it.
+    pub async fn post_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        mut each: impl FnMut(T),
+    ) -> Result<(), Error> {
+        let body = serde_json::to_vec(body).map_err(|e| Error::Odd(e.to_string()))?;
+        let mut lines = self.ask_lines(Method::POST, path, Body::from(body)).await?;
+        while let Some(line) = lines.next(Some(self.patience * TIMES)).await? {
+            each(line);
+        }
+        Ok(())
+    }
+
     /// Watches the server: a frame a line, until the answer is dropped. Takes the connection for itself.
     pub async fn watch(&self, watch: &Watch) -> Result<Lines<Frame>, Error> {
         let query = query(watch).map_err(|e| Error::Odd(e.to_string()))?;
@@ -125,9 +141,18 @@ impl Client {
     /// Asks for something that is answered in lines of JSON, to be read at leisure. What else is asked of this
     /// client waits until they are read or dropped.
     pub async fn open_lines<T: DeserializeOwned>(&self, path: &str) -> Result<Lines<T>, Error> {
+        self.ask_lines(Method::GET, path, Body::empty()).await
+    }
+
+    async fn ask_lines<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Lines<T>, Error> {
         let late = |_| self.unreachable(format!("no answer within {:?}", self.patience));
         let mut sender = self.sender.lock().await;
-        let asked = self.send(&mut sender, Method::GET, path, Body::empty());
+        let asked = self.send(&mut sender, method, path, body);
         let response: Response<Incoming> = timeout(self.patience, asked).await.map_err(late)??;
         drop(sender);
         let ok = response.status().is_success();

@@ -1,6 +1,6 @@
 //! The store, over the admin socket.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Json,
@@ -10,14 +10,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use serde::Serialize;
+use tokio::sync::mpsc;
 
 use super::Answer;
 use crate::{
-    admin::api::{self, CheckLine, EpochSet, NewEpoch, StoreInfo, TableCount},
+    admin::api::{
+        self, BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, StoreInfo, TableCount,
+    },
     desk::{By, Desk},
-    door::JsonBody,
+    door::{JsonBody, Problem},
     id::Epoch,
-    ops::Finding,
+    ops::{BackupStep, Finding},
 };
 
 pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
@@ -51,14 +55,23 @@ pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
 
 /// Lines of JSON, as they are found: a check of a large store takes longer than one may wait for an answer.
 pub(super) async fn check(State(desk): State<Arc<Desk>>) -> Response {
-    let lines = stream::unfold(desk.ops.examine(), |mut findings| async {
-        let line = line(findings.recv().await?);
-        let mut text = serde_json::to_vec(&line).unwrap_or_default();
-        text.push(b'\n');
-        Some((
-            Ok::<_, std::convert::Infallible>(Bytes::from(text)),
-            findings,
-        ))
+    lines(desk.ops.examine(), line)
+}
+
+/// A line of JSON for each thing that comes.
+fn lines<T: Send + 'static, L: Serialize>(
+    taken: mpsc::Receiver<T>,
+    line: impl Fn(T) -> L + Clone + Send + 'static,
+) -> Response {
+    let lines = stream::unfold(taken, move |mut taken| {
+        let line = line.clone();
+        async move {
+            let next = taken.recv().await?;
+            let line = line(next);
+            let mut text = serde_json::to_vec(&line).unwrap_or_default();
+            text.push(b'\n');
+            Some((Ok::<_, std::convert::Infallible>(Bytes::from(text)), taken))
+        }
     });
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (kind, Body::from_stream(lines)).into_response()
@@ -89,4 +102,47 @@ pub(super) async fn new_epoch(
         epoch: after.as_ref().map(Epoch::to_string),
         dry_run,
     }))
+}
+
+/// Lines of JSON, as it goes on; who drops the answer ends it.
+pub(super) async fn back_up(
+    State(desk): State<Arc<Desk>>,
+    By(by): By,
+    JsonBody(wanted): JsonBody<NewBackup>,
+) -> Result<Response, Problem> {
+    let NewBackup { to, force, dry_run } = wanted;
+    let unit = desk.ops.backup_unit();
+    let steps = desk.ops.back_up(&by, to.clone(), force, dry_run).await?;
+    let planned = dry_run.then_some(to);
+    Ok(lines(steps, move |step| {
+        backup_line(step, planned.as_ref(), unit)
+    }))
+}
+
+fn backup_line(step: BackupStep, planned: Option<&PathBuf>, unit: &str) -> BackupLine {
+    match (step, planned) {
+        (BackupStep::Copied { of, .. }, Some(to)) => BackupLine::Plan {
+            to: to.clone(),
+            bytes: of,
+            dry_run: true,
+        },
+        (BackupStep::Copied { done, of }, None) => BackupLine::Copied {
+            done,
+            of,
+            unit: unit.to_owned(),
+        },
+        (BackupStep::Checked { table, done, of }, _) => BackupLine::Checked {
+            table: table.to_string(),
+            done,
+            of,
+        },
+        (BackupStep::Problem { place, what }, _) => {
+            BackupLine::Problem(api::Problem { place, what })
+        }
+        (BackupStep::Done { path, manifest }, _) => BackupLine::Done { path, manifest },
+        (BackupStep::Failed { code, why }, _) => BackupLine::Failed {
+            code: code.to_owned(),
+            why,
+        },
+    }
 }

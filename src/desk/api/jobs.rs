@@ -9,7 +9,7 @@ use crate::clock::Millis;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// `archive`, `restore`, `prune` and the other kinds of runs; `redaction`, which may be one that is undone;
-    /// `erasure`.
+    /// `erasure`; `backup`.
     pub kind: String,
     /// Its id, where it has one.
     pub id: Option<String>,
@@ -20,7 +20,7 @@ pub struct Job {
     pub done: u64,
     /// How much there is to do, where that is known.
     pub total: Option<u64>,
-    /// What is counted: `entries`, `messages`, `segments`.
+    /// What is counted: `entries`, `messages`, `segments`, `bytes`, `records`.
     pub unit: String,
     /// Where it is at: the name of a room.
     pub at: Option<String>,

@@ -2,16 +2,23 @@
 
 mod sample;
 
+use std::{ops::ControlFlow, sync::Arc};
+
 use self::sample::*;
 use super::*;
 use crate::{
+    clock::Clock,
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
         Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
         Permissions, Purge, Reaction, Read, Redaction, RedactionDetail, Report, ReportState, Role,
         RoomRules, Run, RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
     },
-    store::raw::{Digest, Row, Table, Value},
+    store::{
+        backup::{self, Tell},
+        raw::{Digest, Row, Scan as _, Table, Value},
+        sqlite::Sqlite,
+    },
 };
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
@@ -150,6 +157,31 @@ pub(in crate::store) async fn scans_every_table_in_the_order_of_its_key(place: &
     let elsewhere = SUMS.map(|(table, count, sum)| (table, count, sum.to_owned()));
     assert_eq!(sums, elsewhere);
     assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+}
+
+pub(in crate::store) async fn backs_up_all_of_one_moment(place: &dyn Place) {
+    let store = place.open().await;
+    fill(&*store).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (first, given_up) = (dir.path().join("first.db"), dir.path().join("given_up.db"));
+    let go_on: Tell = Arc::new(|_, _| ControlFlow::Continue(()));
+    assert!(store.back_up(&first, &go_on).await.unwrap().is_continue());
+    let stop: Tell = Arc::new(|_, _| ControlFlow::Break(()));
+    assert!(store.back_up(&given_up, &stop).await.unwrap().is_break());
+
+    let copy = Sqlite::open(backup::options(&first, &Clock::system())).unwrap();
+    assert_eq!(copy.epoch(), store.epoch());
+    assert_eq!(copy.secret(), store.secret());
+    assert_eq!(copy.faults().await.unwrap(), [""; 0]);
+    for (table, records, sum) in SUMS {
+        let mut digest = Digest::default();
+        for row in scan(&copy, table, 1_000).await {
+            digest.add(&row);
+        }
+        assert_eq!(digest.records(), records, "{table}");
+        assert_eq!(digest.finish(), sum, "{table}");
+    }
+    copy.close().await;
 }
 
 pub(in crate::store) async fn loads_what_another_store_had(place: &dyn Place) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mongodb::{
-    Collection,
+    Collection, Database,
     bson::{Binary, Bson, DateTime, Document, Uuid, doc, spec::BinarySubtype},
     error::Error as Fault,
 };
@@ -41,7 +41,7 @@ impl Scan for Mongo {
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
         let db = self.db()?;
-        let collection = all(db, table);
+        let collection = all(&db.database, table);
         let (mut rows, mut size) = (Vec::new(), 0);
         for filter in beyond(table, after) {
             let left = i64::try_from(limit - rows.len()).unwrap_or(i64::MAX);
@@ -80,7 +80,7 @@ impl Scan for Mongo {
 impl Load for Mongo {
     async fn load(&self, table: Table, rows: Vec<Row>) -> Result<(), Error> {
         let db = self.db()?;
-        let collection = all(db, table);
+        let collection = all(&db.database, table);
         for rows in rows.chunks(BATCH) {
             let docs = rows.iter().map(|row| write(table, row));
             let docs = docs.collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +96,7 @@ impl Load for Mongo {
     }
 
     async fn last(&self, table: Table) -> Result<Option<Row>, Error> {
-        let collection = all(self.db()?, table);
+        let collection = all(&self.db()?.database, table);
         let find = collection
             .find_one(doc! {})
             .sort(order(table, -1))
@@ -106,7 +106,7 @@ impl Load for Mongo {
     }
 
     async fn clear(&self, table: Table) -> Result<(), Error> {
-        long(all(self.db()?, table).delete_many(doc! {}))
+        long(all(&self.db()?.database, table).delete_many(doc! {}))
             .await
             .map(drop)
     }
@@ -168,12 +168,17 @@ pub(super) async fn mark(db: &Collections) -> Result<Option<String>, Error> {
     Ok(found.map(|doc| doc.get_str("mark").unwrap_or_default().to_owned()))
 }
 
-fn all(db: &Collections, table: Table) -> Collection<Document> {
-    db.database.collection(table.spec().name)
+pub(super) fn all(database: &Database, table: Table) -> Collection<Document> {
+    database.collection(table.spec().name)
 }
 
 async fn count(db: &Collections, table: Table) -> Result<u64, Error> {
-    long(all(db, table).count_documents(doc! {}).hint(by("_id_"))).await
+    long(
+        all(&db.database, table)
+            .count_documents(doc! {})
+            .hint(by("_id_")),
+    )
+    .await
 }
 
 async fn long<T, F>(request: F) -> Result<T, Error>
@@ -216,7 +221,7 @@ async fn replace(db: &Collections, table: Table, docs: Vec<Document>) -> Result<
     Ok(())
 }
 
-fn order(table: Table, direction: i32) -> Document {
+pub(super) fn order(table: Table, direction: i32) -> Document {
     let key = &table.spec().fields[..table.spec().key];
     key.iter()
         .map(|field| (field.mongo.to_owned(), Bson::from(direction)))
@@ -225,7 +230,7 @@ fn order(table: Table, direction: i32) -> Document {
 
 /// Filters that find, one after the other, all that comes after a key: first what has all of it but the
 /// last part in common, then what has less. Each is one range of the index.
-fn beyond(table: Table, after: Option<&[Value]>) -> Vec<Document> {
+pub(super) fn beyond(table: Table, after: Option<&[Value]>) -> Vec<Document> {
     let Some(after) = after else {
         return vec![doc! {}];
     };
@@ -274,7 +279,7 @@ fn write(table: Table, row: &Row) -> Result<Document, Error> {
 }
 
 /// The row of a document. A field that is not in the description is an error: it would be lost.
-fn read(table: Table, mut doc: Document) -> Result<Row, Error> {
+pub(super) fn read(table: Table, mut doc: Document) -> Result<Row, Error> {
     let spec = table.spec();
     let mut row = Vec::with_capacity(spec.fields.len());
     for field in spec.fields {

@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -43,16 +43,44 @@ pub(super) struct Wal {
     pub(super) copied: u64,
 }
 
+/// How many backups hold a snapshot. Until they are through the log cannot begin anew, and trying would only keep
+/// the writer waiting.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Snapshots(Arc<AtomicU32>);
+
+/// One of them, while it lives.
+#[derive(Debug)]
+pub(super) struct Held(Arc<AtomicU32>);
+
+impl Snapshots {
+    /// One more.
+    pub(super) fn hold(&self) -> Held {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Held(Arc::clone(&self.0))
+    }
+
+    fn are_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The checkpointing thread; it ends, and is waited for, when this is dropped.
 pub(super) struct Checkpointer {
     wake: Option<SyncSender<()>>,
     restart: Arc<AtomicBool>,
     empty: Arc<AtomicBool>,
+    snapshots: Snapshots,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: PathBuf) -> std::io::Result<Self> {
+    pub(super) fn start(path: PathBuf, snapshots: Snapshots) -> std::io::Result<Self> {
         // One place: who finds it full knows that the thread will look anyway.
         let (wake, wakes) = sync_channel(1);
         let restart = Arc::new(AtomicBool::new(false));
@@ -60,13 +88,15 @@ impl Checkpointer {
         // A process that was killed may have erased texts and left their pages in the log.
         let empty = Arc::new(AtomicBool::new(true));
         let full = Arc::clone(&empty);
+        let held = snapshots.clone();
         let thread = thread::Builder::new()
             .name("store-wal".into())
-            .spawn(move || run(&path, &wakes, &asked, &full))?;
+            .spawn(move || run(&path, &wakes, &asked, &full, &held))?;
         Ok(Self {
             wake: Some(wake),
             restart,
             empty,
+            snapshots,
             thread: Some(thread),
         })
     }
@@ -87,7 +117,7 @@ impl Checkpointer {
 
     /// Does the writer's part when it was asked for. A failure is no more than a longer log.
     pub(super) fn help(&self, conn: &Connection) {
-        if !self.restart.swap(false, Ordering::Relaxed) {
+        if !self.restart.swap(false, Ordering::Relaxed) || self.snapshots.are_held() {
             return;
         }
         let restart = || {
@@ -111,11 +141,17 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool, empty: &AtomicBool) {
+fn run(
+    path: &std::path::Path,
+    wakes: &Receiver<()>,
+    restart: &AtomicBool,
+    empty: &AtomicBool,
+    snapshots: &Snapshots,
+) {
     let mut conn = None;
     let mut warned = false;
     while wait(wakes, empty.load(Ordering::Relaxed)) {
-        if empty.swap(false, Ordering::Relaxed) {
+        if !snapshots.are_held() && empty.swap(false, Ordering::Relaxed) {
             let emptied = match &conn {
                 Some(conn) => empty_log(conn),
                 None => schema::connect(path, Purpose::Checkpoint)
@@ -141,11 +177,12 @@ fn run(path: &std::path::Path, wakes: &Receiver<()>, restart: &AtomicBool, empty
         };
         match looked {
             Ok(wal) => {
-                if wal.pages >= RESTART_PAGES {
+                if wal.pages >= RESTART_PAGES && !snapshots.are_held() {
                     restart.store(true, Ordering::Relaxed);
                 }
                 let bytes = wal.pages * PAGE_BYTES;
-                if bytes > WARN_BYTES && !warned {
+                // Beside a backup it has to grow.
+                if bytes > WARN_BYTES && !warned && !snapshots.are_held() {
                     tracing::warn!(bytes, "the write-ahead log has grown large");
                 }
                 warned = bytes > WARN_BYTES;

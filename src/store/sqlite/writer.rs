@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     apply::{self, Heads},
-    checkpoint::{COPY_PAGES, Checkpointer, checkpoint},
+    checkpoint::{COPY_PAGES, Checkpointer, Snapshots, checkpoint},
     rows::{number, store_error},
     schema::{self, PAGE_BYTES, Purpose},
     space::Space,
@@ -61,9 +61,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, max_size: Option<u64>, space: Space) -> Result<Self, Error> {
+    pub(super) fn new(
+        path: PathBuf,
+        max_size: Option<u64>,
+        space: Space,
+        snapshots: Snapshots,
+    ) -> Result<Self, Error> {
         let conn = schema::connect(&path, Purpose::Write(max_size)).map_err(store_error)?;
-        let checkpointer = Checkpointer::start(path.clone())
+        let checkpointer = Checkpointer::start(path.clone(), snapshots)
             .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
         let heads = Heads::new();
         Ok(Self {

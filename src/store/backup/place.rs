@@ -1,0 +1,264 @@
+//! Where a backup is made: beside its place, under a name of its own, for the owner only, and moved there once
+//! it is whole.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, statvfs};
+
+use super::{DATABASE, Error, MANIFEST, Manifest, failed};
+
+/// A directory for us alone beside its final place; gone with all in it when it is dropped.
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    /// Keeps others from it.
+    _lock: File,
+}
+
+impl Staging {
+    /// Makes it; what a process left there that was killed is cleared.
+    pub fn begin(path: &Path) -> Result<Self, Error> {
+        let lock = match make(path) {
+            Ok(lock) => lock,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => take_over(path)?,
+            Err(e) => return Err(failed("make", path)(e)),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        match fs::remove_dir_all(&self.path) {
+            // It has its place.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => {
+                let path = self.path.display();
+                tracing::warn!(%path, error = %e, "what is left of a backup or a restore cannot be deleted");
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+/// A backup in the making; gone with all that was made when it is dropped unfinished.
+#[derive(Debug)]
+pub struct Place {
+    /// Where it is to be.
+    to: PathBuf,
+    /// Where it is made.
+    partial: Staging,
+    /// Whether what is there is to be replaced.
+    replace: bool,
+    /// Who is to own it, where that is not who makes it.
+    owner: Option<(u32, u32)>,
+}
+
+impl Place {
+    /// Whether a backup can be made at `to`, without making anything. What is there is replaced only when it is
+    /// a backup, and `force` says so.
+    pub fn check(to: &Path, force: bool) -> Result<(), Error> {
+        parts(to)?;
+        match fs::symlink_metadata(to) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(failed("look at", to)(e)),
+            Ok(_) if !force => Err(Error::Exists(to.display().to_string())),
+            Ok(found) if found.is_dir() && Manifest::read(to).is_ok() => Ok(()),
+            Ok(_) => Err(Error::Foreign(to.display().to_string())),
+        }
+    }
+
+    /// Refuses when the disk has no room for so many bytes. On the disk of `data` so many are kept free.
+    pub fn check_space(to: &Path, data: &Path, needed: u64, min_free: u64) -> Result<(), Error> {
+        let (parent, _) = parts(to)?;
+        let disk = |path| fs::metadata(path).map(|found| found.dev()).ok();
+        let kept = if disk(parent) == disk(data) {
+            min_free
+        } else {
+            0
+        };
+        // A disk that does not tell says so when it is written to.
+        let Ok(found) = statvfs(parent) else {
+            return Ok(());
+        };
+        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        if free < needed.saturating_add(kept) {
+            return Err(Error::Space {
+                path: parent.display().to_string(),
+                needed,
+                free,
+                kept,
+            });
+        }
+        Ok(())
+    }
+
+    /// Begins a backup that is to be at `to`, with the owner of `data`.
+    pub fn begin(to: &Path, force: bool, data: &Path) -> Result<Self, Error> {
+        Self::check(to, force)?;
+        let (parent, name) = parts(to)?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(".partial");
+        Ok(Self {
+            to: to.to_owned(),
+            partial: Staging::begin(&parent.join(hidden))?,
+            replace: force,
+            owner: owner(data),
+        })
+    }
+
+    /// Where the database is to be written.
+    pub fn database(&self) -> PathBuf {
+        self.partial.path().join(DATABASE)
+    }
+
+    /// Puts everything on the disk and gives the backup its name.
+    pub fn finish(self, manifest: &Manifest) -> Result<(), Error> {
+        let partial = self.partial.path().to_owned();
+        let database = self.database();
+        for beside in ["chatd.lock", "chatd.db-shm", "chatd.db-wal"] {
+            let path = partial.join(beside);
+            match fs::metadata(&path) {
+                Ok(found) if beside.ends_with("wal") && found.len() > 0 => {
+                    let busy = io::Error::other("its write-ahead log is not empty");
+                    return Err(failed("finish", &path)(busy));
+                }
+                Ok(_) => fs::remove_file(&path).map_err(failed("delete", &path))?,
+                Err(_) => {}
+            }
+        }
+        let path = partial.join(MANIFEST);
+        let mut text = serde_json::to_vec_pretty(manifest)
+            .map_err(|e| failed("write", &path)(io::Error::other(e)))?;
+        text.push(b'\n');
+        write(&path, &text).map_err(failed("write", &path))?;
+        sync(&database).map_err(failed("sync", &database))?;
+        if let Some((uid, gid)) = self.owner {
+            for path in [&path, &database, &partial] {
+                chown(path, Some(uid), Some(gid)).map_err(failed("give away", path))?;
+            }
+        }
+        sync(&partial).map_err(failed("sync", &partial))?;
+        self.put()?;
+        let (parent, _) = parts(&self.to)?;
+        sync(parent).map_err(failed("sync", parent))
+    }
+
+    /// Moves it to its place, in one step.
+    fn put(&self) -> Result<(), Error> {
+        let there = fs::symlink_metadata(&self.to).is_ok();
+        if self.replace && there {
+            // What was there is under the other name then, and goes with this.
+            Self::check(&self.to, true)?;
+            let swap = renameat_with(
+                CWD,
+                self.partial.path(),
+                CWD,
+                &self.to,
+                RenameFlags::EXCHANGE,
+            );
+            return swap.map_err(|e| failed("replace", &self.to)(e.into()));
+        }
+        match renameat_with(
+            CWD,
+            self.partial.path(),
+            CWD,
+            &self.to,
+            RenameFlags::NOREPLACE,
+        ) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::EXIST) => {
+                return Err(Error::Exists(self.to.display().to_string()));
+            }
+            // Not every file system can.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !there => {
+                fs::rename(self.partial.path(), &self.to).map_err(failed("make", &self.to))?;
+            }
+            Err(e) => return Err(failed("make", &self.to)(e.into())),
+        }
+        Ok(())
+    }
+}
+
+/// The directory of a place, and the name in it.
+fn parts(to: &Path) -> Result<(&Path, &OsStr), Error> {
+    let unfit = |why: String| Error::Unfit {
+        path: to.display().to_string(),
+        why,
+    };
+    if !to.is_absolute() {
+        return Err(unfit("it is no absolute path".into()));
+    }
+    let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
+        return Err(unfit("it has no name in a directory".into()));
+    };
+    match fs::metadata(parent) {
+        Ok(found) if found.is_dir() => Ok((parent, name)),
+        Ok(_) => Err(unfit(format!("{} is no directory", parent.display()))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(unfit(format!(
+            "there is no directory {}; make it first",
+            parent.display()
+        ))),
+        Err(e) => Err(failed("look at", parent)(e)),
+    }
+}
+
+/// Makes a directory for us alone, and locks it.
+fn make(path: &Path) -> io::Result<File> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    let dir = File::open(path)?;
+    flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(dir)
+}
+
+/// Clears what a process left that was killed.
+fn take_over(partial: &Path) -> Result<File, Error> {
+    let old = File::open(partial).map_err(failed("open", partial))?;
+    match flock(&old, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            return Err(Error::Busy(partial.display().to_string()));
+        }
+        Err(e) => return Err(failed("lock", partial)(e.into())),
+    }
+    fs::remove_dir_all(partial).map_err(failed("delete", partial))?;
+    make(partial).map_err(failed("make", partial))
+}
+
+/// Who a file is to be given to: who owns the data, where we are root and they are not.
+pub fn owner(data: &Path) -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let found = fs::metadata(data).ok()?;
+    (found.uid() != 0).then(|| (found.uid(), found.gid()))
+}
+
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
