@@ -101,7 +101,10 @@ class Traffic:
         i = 0
         while True:
             self.on.wait()
-            self.sender.sendall(self.asks[i % ROOMS])
+            try:
+                self.sender.sendall(self.asks[i % ROOMS])
+            except OSError:
+                return
             i, _ = i + 1, time.sleep(EVERY)
 
 
