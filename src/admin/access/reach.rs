@@ -278,7 +278,8 @@ impl Step {
             };
         }
         let letter = if self.is_socket { 'w' } else { 'x' };
-        let to = meant.or(theirs).unwrap_or(self.gid);
+        let to = meant.filter(|gid| *gid != 0).or(theirs);
+        let to = to.unwrap_or(self.gid);
         if to == self.gid {
             format!("sudo chmod g+{letter} '{path}'")
         } else {
