@@ -165,9 +165,19 @@ async fn a_hold_keeps_what_it_is_on() {
         .await;
     assert_eq!(refused.status, 409, "her room is held: {refused:#?}");
 
+    let mo = server.person("mo", "admin").await;
+    let body = json!({"on": "room", "target": free.id, "reason": "case 8"});
+    let on_free = mo.post("/v1/holds", body).await.ok();
     let listed = admin.get("/v1/holds").await;
-    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
-    for held in [&on_room, &on_eve] {
+    let by = |held: &Value| held["by"].clone();
+    let by: Vec<_> = listed["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(by)
+        .collect();
+    assert_eq!(by, [Value::Null, Value::Null, json!("mo")]);
+    for held in [&on_room, &on_eve, &on_free] {
         let path = format!("/v1/holds/{}", held["id"].as_str().expect("an id"));
         admin.delete(&path).await;
     }
@@ -178,7 +188,7 @@ async fn a_hold_keeps_what_it_is_on() {
     })
     .await;
     let acts = admin.get("/v1/audit?act=hold.*").await;
-    assert_eq!(acts["items"].as_array().map(Vec::len), Some(4), "{acts:#}");
+    assert_eq!(acts["items"].as_array().map(Vec::len), Some(6), "{acts:#}");
 }
 
 async fn what_comes_before_something_purged_stays_archived() {

@@ -36,7 +36,8 @@ async fn ask(address: SocketAddr, method: &str, path: &str, accept: &str) -> (St
     (head.to_owned(), body.to_owned())
 }
 
-async fn metered() -> (Server, SocketAddr) {
+/// A server that tells its figures, and where.
+pub(crate) async fn metered() -> (Server, SocketAddr) {
     let server = Server::builder()
         .set("metrics.listen", "127.0.0.1:0")
         .start()
@@ -48,6 +49,14 @@ async fn metered() -> (Server, SocketAddr) {
     let address = at.split('/').next().expect("an address");
     let address = address.parse().expect("an address");
     (server, address)
+}
+
+/// One figure of it, now.
+pub(crate) async fn sample(address: SocketAddr, series: &str) -> u64 {
+    let (_, body) = ask(address, "GET", "/metrics", "*/*").await;
+    let of = |line: &str| line.strip_prefix(series)?.trim().parse().ok();
+    let found = body.lines().find_map(of);
+    found.unwrap_or_else(|| panic!("no {series}: {body}"))
 }
 
 /// A page, read by the rules of the format.

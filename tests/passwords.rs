@@ -26,6 +26,36 @@ async fn an_unknown_account_and_a_wrong_password_are_alike() {
 }
 
 #[tokio::test]
+async fn an_unknown_account_costs_as_much_as_a_wrong_password() {
+    let (server, metrics) = super::metrics::metered().await;
+    let ana = server.user("ana").await;
+    let eve = server.user("eve").await;
+    let admin = server.admin();
+    admin.set_status(&eve.name, "disabled").await.ok();
+    // Somebody who has no password yet.
+    server.cli(&["user", "add", "ida", "--json"]).await.ok();
+    let rest = server.rest();
+    let hashes = async || super::metrics::sample(metrics, "chatd_hashes_total").await;
+    let mut costs = Vec::new();
+    for name in [
+        &ana.name,
+        "nobody",
+        &eve.name,
+        "ida",
+        "not a name",
+        "nobody@example.org",
+    ] {
+        let before = hashes().await;
+        let login = json!({"login": name, "password": "not-the-Password-7"});
+        rest.post("/v1/login", login)
+            .await
+            .refused(401, "unauthorized");
+        costs.push((name, hashes().await - before));
+    }
+    assert!(costs.iter().all(|(_, cost)| *cost == 1), "{costs:?}");
+}
+
+#[tokio::test]
 async fn bad_passwords_are_refused_by_name() {
     let server = Server::start().await;
     let rest = server.rest();

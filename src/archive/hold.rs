@@ -26,6 +26,8 @@ pub struct HeldThing {
     pub hold: Hold,
     /// What it is called.
     pub name: Option<String>,
+    /// The name of who asked for it, or their id when they have none any more; none when an operator did.
+    pub by: Option<String>,
 }
 
 impl Archive {
@@ -36,23 +38,29 @@ impl Archive {
         holds.sort_unstable_by_key(|h| h.id);
         let mut named = Vec::new();
         for hold in holds {
-            let name = self.name_of(hold.on).await?;
-            named.push(HeldThing { hold, name });
+            named.push(self.named(hold).await?);
         }
         Ok(named)
     }
 
-    async fn name_of(&self, on: HoldOn) -> Result<Option<String>, Refusal> {
-        Ok(match on {
+    async fn named(&self, hold: Hold) -> Result<HeldThing, Refusal> {
+        let held = match hold.on {
+            HoldOn::Room(_) => None,
+            HoldOn::User(user) => Some(user),
+        };
+        let names = self.log.names(held.into_iter().chain(hold.by)).await?;
+        let name = match hold.on {
             HoldOn::Room(room) => {
                 let room = self.log.room(room).await?;
                 room.map(|r| r.facts().room.name.to_string())
             }
-            HoldOn::User(user) => {
-                let mut names = self.log.names([user]).await?;
-                names.remove(&user).map(Into::into)
-            }
-        })
+            HoldOn::User(user) => names.get(&user).map(ToString::to_string),
+        };
+        let by = hold.by.map(|by| match names.get(&by) {
+            Some(name) => name.to_string(),
+            None => by.to_string(),
+        });
+        Ok(HeldThing { hold, name, by })
     }
 
     /// Adds one.
@@ -86,8 +94,7 @@ impl Archive {
                 Ok(())
             });
         done.await?;
-        let name = self.name_of(hold.on).await?;
-        Ok(HeldThing { hold, name })
+        self.named(hold).await
     }
 
     /// Ends one.
@@ -118,8 +125,7 @@ impl Archive {
                 Ok(())
             });
         done.await?;
-        let name = self.name_of(on).await?;
-        Ok(HeldThing { hold, name })
+        self.named(hold).await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -144,6 +144,7 @@ pub struct Passwords {
     jobs: mpsc::SyncSender<Job>,
     /// How many are hashed, or wait for it.
     under_way: Arc<AtomicUsize>,
+    hashed: Arc<AtomicU64>,
     /// How many may: those that wait, and one for each thread.
     most: usize,
 }
@@ -165,6 +166,7 @@ impl Passwords {
     /// Starts `threads` threads (0 for half the cores, at least one); at most `queue` passwords wait.
     pub fn new(cost: Cost, threads: usize, queue: usize) -> Result<Self, Error> {
         let hasher = Arc::new(Hasher::new(cost)?);
+        let hashed = Arc::clone(&hasher.hashed);
         let (jobs, receiver) = mpsc::sync_channel(queue.max(1));
         let receiver = Arc::new(Mutex::new(receiver));
         let under_way = Arc::new(AtomicUsize::new(0));
@@ -184,6 +186,7 @@ impl Passwords {
         Ok(Self {
             jobs,
             under_way,
+            hashed,
             most: queue.max(1) + threads,
         })
     }
@@ -192,6 +195,11 @@ impl Passwords {
     pub fn queue(&self) -> (u64, u64) {
         let under_way = self.under_way.load(Ordering::Relaxed);
         (under_way as u64, self.most as u64)
+    }
+
+    /// How often a password was put through a hash so far: what tells nobody apart who asks in vain.
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
     }
 
     /// The PHC string of a new password, which [`check_new`] has passed.
@@ -277,6 +285,7 @@ struct Hasher {
     argon2: Argon2<'static>,
     /// A hash that nothing is the password of.
     dummy: PasswordHash,
+    hashed: Arc<AtomicU64>,
 }
 
 impl Hasher {
@@ -294,10 +303,16 @@ impl Hasher {
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             dummy,
+            hashed: Arc::default(),
         })
     }
 
+    fn count(&self) {
+        self.hashed.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn hash(&self, password: &[u8]) -> Result<String, argon2::password_hash::Error> {
+        self.count();
         let salt = random::<16>();
         let hash = self.argon2.hash_password_with_salt(password, &salt)?;
         Ok(hash.to_string())
@@ -319,6 +334,7 @@ impl Hasher {
             Some(stored) => stored.counted(password.expose()),
             None => password.expose().as_bytes(),
         };
+        self.count();
         if let Some(bcrypt) = stored.as_ref().filter(|s| s.is_bcrypt())
             && let Ok(ok) = bcrypt::verify(bytes, bcrypt.hash)
         {

@@ -77,7 +77,7 @@ pub(super) async fn release(
 }
 
 fn shown(held: HeldThing, dry_run: bool) -> api::Hold {
-    let HeldThing { hold, name } = held;
+    let HeldThing { hold, name, by } = held;
     let (on, target) = match hold.on {
         HoldOn::Room(room) => (api::HoldKind::Room, room.to_string()),
         HoldOn::User(user) => (api::HoldKind::User, user.to_string()),
@@ -88,7 +88,7 @@ fn shown(held: HeldThing, dry_run: bool) -> api::Hold {
         target,
         name,
         reason: hold.reason.into(),
-        by: hold.by.map(|id| id.to_string()),
+        by,
         at: hold.at,
     }
 }

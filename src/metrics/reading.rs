@@ -24,6 +24,8 @@ pub(super) struct Reading<'a> {
     pub(super) append: (u64, u64),
     /// Passwords that are hashed or wait for it, and how many may.
     pub(super) hash: (u64, u64),
+    /// How often a password was put through a hash.
+    pub(super) hashed: u64,
     /// Bytes that wait in all outboxes, and in the longest.
     pub(super) outboxes: (u64, u64),
     /// Whether a run of the archive is under way.
@@ -48,6 +50,7 @@ impl<'a> Reading<'a> {
             channels: ops.hub.channels() as u64,
             append: ops.log.queue(),
             hash: ops.passwords.queue(),
+            hashed: ops.passwords.hashed(),
             outboxes: outboxes(&ops.hub, stats),
             archiving: pulse.desk.archive.running().is_some(),
             send: stats.send_time.read(),

@@ -154,6 +154,11 @@ pub(super) const TABLE: &[Metric] = &[
         }),
     },
     counter(
+        "chatd_hashes_total",
+        "Passwords that were put through a hash, to keep or to check them",
+        |r| number(r.hashed),
+    ),
+    counter(
         "chatd_rate_limited_total",
         "Requests refused by a rate limit",
         |r| number(r.stats.rate_limited.get()),

@@ -337,7 +337,7 @@ pub struct Hold {
     pub name: Option<String>,
     /// Why.
     pub reason: String,
-    /// Who asked for it: an account's id.
+    /// The name of who asked for it, or their id; none when an operator did.
     pub by: Option<String>,
     /// When.
     #[schema(value_type = i64)]
