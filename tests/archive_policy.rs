@@ -258,6 +258,11 @@ async fn the_schedule_runs_by_itself_and_can_be_held() {
         )
         .await;
     assert_eq!(bad.status, 400, "{bad:#?}");
+    let rehearsed = set(json!({"schedule": "0 3 * * *", "dry_run": true})).await;
+    assert_eq!(rehearsed["schedule"], "0 3 * * *");
+    assert!(rehearsed["next_at"].is_number(), "{rehearsed:#}");
+    let standing = admin.get("/v1/archive/schedule").await;
+    assert_eq!(standing["schedule"], Value::Null, "nothing was changed");
     let standing = set(json!({"schedule": "* * * * * *", "older_than": "1ms"})).await;
     assert!(standing["next_at"].is_number(), "{standing:#}");
     within("the run of the schedule", async {

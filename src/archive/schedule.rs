@@ -83,9 +83,12 @@ impl Archive {
 
     /// The schedule that holds: what was decided at run time, or else the settings'.
     fn cron(&self) -> Option<Cron> {
-        let policy = self.log.policy();
-        let text = policy.archive.schedule.as_deref();
+        self.cron_of(&self.log.policy().archive)
+    }
+
+    fn cron_of(&self, policy: &ArchivePolicy) -> Option<Cron> {
         let config = self.config.get();
+        let text = policy.schedule.as_deref();
         let text = text.unwrap_or(&config.archive.schedule);
         // Both were checked when they were set.
         (!text.is_empty()).then(|| Cron::parse(text).ok()).flatten()
@@ -94,7 +97,12 @@ impl Archive {
     /// How the schedule stands.
     pub async fn standing(&self) -> Result<Standing, Refusal> {
         let policy = self.log.policy().archive.clone();
-        let cron = self.cron();
+        self.standing_by(policy).await
+    }
+
+    /// How it stands, or would stand, by these decisions.
+    async fn standing_by(&self, policy: ArchivePolicy) -> Result<Standing, Refusal> {
+        let cron = self.cron_of(&policy);
         let since = policy.since.unwrap_or_else(|| self.clock.now());
         let next = cron.as_ref().and_then(|cron| cron.after(since));
         let last = match policy.last {
@@ -123,38 +131,40 @@ impl Archive {
         })
     }
 
-    /// Decides when and by which ages the archive runs: at once and lasting, over what the settings say.
+    /// Decides when and by which ages the archive runs: at once and lasting, over what the settings say. Answers how
+    /// the schedule stands by that; in a dry run, how it would.
     pub async fn set_policy(
         &self,
         by: &Authority,
         new: NewPolicy,
         dry_run: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Standing, Refusal> {
         self.check(by, Permission::ArchiveRun).await?;
         self.check_policy(&new)?;
-        let (touches, by) = (by.touching(&[]), by.clone());
+        let (touches, by, asked) = (by.touching(&[]), by.clone(), new.clone());
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
                 draft.authorise(&by, |who| rights::may(who, Permission::ArchiveRun))?;
                 let before = draft.policy().archive.clone();
-                let mut after = changed(before.clone(), &new, draft.now());
+                let after = changed(&before, &asked, draft.now());
                 if after == before {
                     return Ok(());
                 }
-                // A schedule that is new, or goes on, does not ask for what was due before.
-                if (after.schedule != before.schedule) || (before.paused && !after.paused) {
-                    after.since = Some(draft.now());
-                }
-                let detail = json!({"before": before, "after": after, "reason": new.reason});
+                let detail = json!({"before": before, "after": after, "reason": asked.reason});
                 draft.act("archive.policy", &by.actor(), None, detail, &[]);
                 let value = serde_json::to_string(&after).map_err(|_| Refusal::Internal)?;
                 draft.write(Write::PutSetting(ARCHIVE.into(), value));
                 Ok(())
             });
         done.await?;
-        self.rescheduled.notify_one();
-        Ok(())
+        let mut policy = self.log.policy().archive.clone();
+        if dry_run {
+            policy = changed(&policy, &new, self.clock.now());
+        } else {
+            self.rescheduled.notify_one();
+        }
+        self.standing_by(policy).await
     }
 
     fn check_policy(&self, new: &NewPolicy) -> Result<(), Refusal> {
@@ -364,7 +374,9 @@ impl Archive {
     }
 }
 
-fn changed(mut policy: ArchivePolicy, new: &NewPolicy, now: Millis) -> ArchivePolicy {
+/// The policy after what is asked for.
+fn changed(before: &ArchivePolicy, new: &NewPolicy, now: Millis) -> ArchivePolicy {
+    let mut policy = before.clone();
     if let Some(schedule) = &new.schedule {
         policy.schedule.clone_from(schedule);
     }
@@ -382,6 +394,10 @@ fn changed(mut policy: ArchivePolicy, new: &NewPolicy, now: Millis) -> ArchivePo
             Some(age) => policy.rooms.insert(*room, *age),
             None => policy.rooms.remove(room),
         };
+    }
+    // A schedule that is new, or goes on, does not ask for what was due before.
+    if policy.schedule != before.schedule || (before.paused && !policy.paused) {
+        policy.since = Some(now);
     }
     policy.since = policy.since.or(Some(now));
     policy

@@ -25,7 +25,8 @@ pub(in super::super) async fn schedule(
     By(by): By,
 ) -> Answer<api::Schedule> {
     desk.archive.check(&by, Permission::ArchiveRun).await?;
-    Ok(Json(desk.standing(&by).await?))
+    let standing = desk.archive.standing().await?;
+    Ok(Json(desk.shown_standing(&by, standing).await?))
 }
 
 /// Decides when and by which ages the archive runs by itself: at once and lasting, over what the settings say.
@@ -64,8 +65,8 @@ pub(in super::super) async fn set_schedule(
         let id = desk.existing_room(&by, &room.room).await?;
         new.rooms.push((id, age(&room.older_than, "rooms")?));
     }
-    desk.archive.set_policy(&by, new, body.dry_run).await?;
-    Ok(Json(desk.standing(&by).await?))
+    let standing = desk.archive.set_policy(&by, new, body.dry_run).await?;
+    Ok(Json(desk.shown_standing(&by, standing).await?))
 }
 
 /// Runs at once what the schedule runs. Needs `archive.run`.
@@ -100,7 +101,11 @@ pub(in super::super) async fn run_now(
 }
 
 impl Desk {
-    async fn standing(&self, by: &Authority) -> Result<api::Schedule, Refusal> {
+    async fn shown_standing(
+        &self,
+        by: &Authority,
+        standing: Standing,
+    ) -> Result<api::Schedule, Refusal> {
         let Standing {
             schedule,
             paused,
@@ -110,7 +115,7 @@ impl Desk {
             prune_older_than,
             rooms,
             decided,
-        } = self.archive.standing().await?;
+        } = standing;
         let names = self.room_names(rooms.keys().copied()).await?;
         Ok(api::Schedule {
             schedule,
