@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Kind, Output, Server};
+use crate::support::{Kind, Output, Server, run};
 
 const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 6;
@@ -156,5 +156,15 @@ async fn a_command_gives_up_when_it_is_told_to() {
             .cli(&["status", "--timeout", bad])
             .await
             .failed(USAGE);
+    }
+}
+
+#[tokio::test]
+async fn the_version_is_one_line_wherever_the_flag_stands() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let line = format!("chatd {}\n", env!("CARGO_PKG_VERSION"));
+    // The first two are answered without the tree of commands, the last is clap's.
+    for args in [&["--version"][..], &["-V"], &["--json", "--version"]] {
+        assert_eq!(run(dir.path(), args, "").await.ok(), line, "{args:?}");
     }
 }

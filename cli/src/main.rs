@@ -35,6 +35,13 @@ fn main() -> ExitCode {
     if complete::answer(&args) {
         return ExitCode::SUCCESS;
     }
+    // Making the tree of commands is most of so short a run.
+    if matches!(&args[..], [_, flag] if flag == "--version" || flag == "-V") {
+        let version = concat!("chatd ", env!("CARGO_PKG_VERSION"));
+        return console::print(version)
+            .map_or(Exit::Other, |()| Exit::Ok)
+            .into();
+    }
     if args.len() < 2 {
         let help = help::command().render_help();
         return Console::guess(&args).styled(&help).into();
