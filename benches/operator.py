@@ -67,6 +67,8 @@ class Dashboard:
         if not self.drain.is_alive():
             self.drain.start()
         _, _, used = os.wait4(self.pid, 0)
+        # Before the number of its terminal is another's.
+        self.drain.join()
         os.close(self.terminal)
         return (used.ru_utime + used.ru_stime) * 1000
 
@@ -95,7 +97,15 @@ class Traffic:
     def read(self):
         while True:
             for key, _ in self.ready.select(0.1):
-                key.fileobj.recv(65536)
+                try:
+                    heard = key.fileobj.recv(65536)
+                    # A ping may be in it: without an answer the server would close the connection.
+                    if b"\x89" in heard:
+                        key.fileobj.sendall(b"\x8a\x80" + bytes(4))
+                except OSError:
+                    heard = b""
+                if not heard:
+                    self.ready.unregister(key.fileobj)
 
     def send(self):
         i = 0
