@@ -9,11 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::{
     command::{
-        archive::Archive, audit::Audit, ban::Ban, completions::Completions, config::Config,
-        conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold, init::Init,
-        invite::Invite, job::Job, log_level::LogLevel, man::Man, message::Message, notice::Notice,
-        openapi::Openapi, registration::Registration, report::Report, role::Role, room::Room,
-        serve::Serve, session::Session, status::Status, store::Store, systemd::Systemd,
+        archive::Archive, audit::Audit, ban::Ban, bench::Bench, completions::Completions,
+        config::Config, conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold,
+        init::Init, invite::Invite, job::Job, log_level::LogLevel, man::Man, message::Message,
+        notice::Notice, openapi::Openapi, registration::Registration, report::Report, role::Role,
+        room::Room, serve::Serve, session::Session, status::Status, store::Store, systemd::Systemd,
         token::Token, top::Top, user::User, version::Version,
     },
     output::Form,
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Store(Store),
     #[command(subcommand)]
     LogLevel(LogLevel),
+    #[command(subcommand)]
+    Bench(Bench),
     #[command(subcommand)]
     Systemd(Systemd),
     Openapi(Openapi),

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod audit;
 pub(crate) mod ban;
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod conn;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Serve(serve) => serve.run(asking.sources, console),
         Command::Init(init) => init.run(&asking.sources, &cli.global, console),
         Command::Config(config) => config.run(&asking),
+        Command::Bench(bench) => bench.run(&asking),
         Command::Health(health) => health.run(&asking),
         Command::Status(status) => status.run(&asking),
         Command::Top(top) => top.run(&asking),

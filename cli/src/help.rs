@@ -30,6 +30,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
             "doctor",
             "events",
             "job",
+            "bench",
             "audit",
             "log-level",
         ],
@@ -219,6 +220,10 @@ mod tests {
         "config reload",
         "log-level set",
         "log-level reset",
+        "bench chat",
+        "bench idle",
+        "bench storm",
+        "bench churn",
     ];
 
     /// Those of them that destroy something which no command brings back.
