@@ -16,6 +16,7 @@ mod audit;
 mod backup;
 mod bad_http;
 mod bad_input;
+mod bench;
 mod cli;
 mod cli_access;
 mod cli_archive;

@@ -17,7 +17,7 @@ pub(super) fn plan(scenario: &str, url: &str, plan: &[String]) -> String {
 }
 
 /// What came of it.
-pub(super) fn page<S: Scenario>(report: &Report<'_, S>, _style: bool) -> String {
+pub(super) fn page<S: Scenario>(report: &Report<'_, S>) -> String {
     let Some(figures) = &report.figures else {
         return String::new();
     };
@@ -113,10 +113,7 @@ pub(super) fn page<S: Scenario>(report: &Report<'_, S>, _style: bool) -> String 
         text = format!("{text}\n{words}");
     }
     if !report.left.words.is_empty() {
-        text = format!(
-            "{text}\n\nLeft on the server: {}.",
-            report.left.words.join("; ")
-        );
+        text = format!("{text}\n\nCleared up: {}.", report.left.words.join("; "));
     }
     text
 }

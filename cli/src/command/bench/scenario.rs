@@ -206,7 +206,7 @@ impl Common {
             Ok(figures) => figures,
             Err(failure) => {
                 let left = report.left.words.join("; ");
-                console.note(&format!("What is left: {left}."));
+                console.note(&format!("Cleared up: {left}."));
                 return Err(failure);
             }
         };
@@ -214,8 +214,7 @@ impl Common {
         report.words = scenario.words(&need, &figures);
         let faults = (!report.ok).then(|| figures.checks.clone());
         report.figures = Some(figures);
-        let style = console.has_style(&std::io::stdout());
-        console.answer(&report, |_| page::page(&report, style))?;
+        console.answer(&report, |_| page::page(&report))?;
         match faults {
             None => Ok(()),
             Some(checks) => Err(Failure::Found {

@@ -38,7 +38,7 @@ pub(super) fn talk(need: &Need, rate: Option<f64>, figures: &Figures) -> Vec<Str
         )),
     }
     words.extend(soon(talk));
-    words.extend(price(need, talk, figures));
+    words.extend(price(need, figures));
     words.extend(busy(figures));
     words
 }
@@ -55,13 +55,12 @@ fn soon(talk: &Talked) -> Option<String> {
 }
 
 /// What it costs, and how many people that is.
-fn price(need: &Need, talk: &Talked, figures: &Figures) -> Option<String> {
+fn price(need: &Need, figures: &Figures) -> Option<String> {
     let server = figures.server?;
     let each = server.cpu_us_per_delivery?;
     let people = people(need.members, each);
-    let _ = talk;
     Some(format!(
-        "A delivery costs {each:.1} µs of the server's CPU, {:.0} % of a processor here. At that price one processor \
+        "A delivery costs {each:.2} µs of the server's CPU, {:.0} % of a processor here. At that price one processor \
          that is busy {:.0} % carries {} people in rooms of {} who each write once a minute.",
         server.cpu_percent,
         SHARE * 100.0,

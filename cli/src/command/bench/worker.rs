@@ -23,6 +23,7 @@ use rustix::{
 use tokio::sync::mpsc as news;
 
 use super::{
+    checks::Checks,
     conn::{Conn, Step},
     order::{Known, News, Order, Talk, Tally},
     room::Room,
@@ -35,7 +36,9 @@ const BUFFER: usize = 256 * 1024;
 /// How long the poll sleeps when nothing happens, in milliseconds.
 const NAP: i64 = 100;
 /// How long a run waits for something that does not come, in nanoseconds.
-const PATIENCE: u64 = 15_000_000_000;
+const PATIENCE: u64 = 10_000_000_000;
+/// The same, once a check has failed.
+const IMPATIENCE: u64 = 1_000_000_000;
 
 /// The marks of what is no connection, in the poll.
 const WAKE: u64 = u64::MAX;
@@ -204,14 +207,21 @@ impl Worker {
             Job::Talking { .. } => self.talk_on(now),
             Job::Asking(left) => *left == 0,
         };
-        let stuck = !done && now.saturating_sub(self.progress) > PATIENCE;
-        if stuck && matches!(self.job, Job::Opening { .. } | Job::Asking(_)) {
+        let found = !self.tally.checks.ok();
+        let patience = if found { IMPATIENCE } else { PATIENCE };
+        let stuck = !done && now.saturating_sub(self.progress) > patience;
+        if stuck && self.awaits_answers() {
             self.trouble.get_or_insert(Trouble::Silent("a subscribe"));
         }
         if stuck {
-            for room in &mut self.rooms {
-                room.give_up(&mut self.tally.checks);
-            }
+            // What is still under way where something was found before is a part of that.
+            let mut known = Checks::default();
+            let checks = if found {
+                &mut known
+            } else {
+                &mut self.tally.checks
+            };
+            self.rooms.iter_mut().for_each(|room| room.give_up(checks));
         }
         if done || stuck || self.trouble.is_some() {
             self.job = Job::Nothing;
@@ -219,6 +229,16 @@ impl Worker {
             let news = self.trouble.take().map_or(Ok(tally), Err);
             // One order is under way at a time, so there is room.
             let _ = self.news.try_send(news);
+        }
+    }
+
+    /// Whether somebody was asked to subscribe and is not answered.
+    fn awaits_answers(&self) -> bool {
+        match &self.job {
+            Job::Opening { under_way, .. } => *under_way > 0,
+            Job::Asking(left) => *left > 0,
+            Job::Talking { away, .. } => *away > 0,
+            Job::Nothing => false,
         }
     }
 
