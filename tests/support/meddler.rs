@@ -106,17 +106,19 @@ impl Wire {
             tokio::io::copy(&mut self.from, &mut self.to).await?;
             return Ok(());
         }
+        // What is told after the next message.
+        let mut held: Option<Vec<u8>> = None;
         loop {
             let mut frame = self.frame().await?;
             let is_message = frame.windows(15).any(|part| part == br#"{"ev":"message""#);
             let meant = is_message && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.number;
             match self.meddling {
                 Meddling::Lose if meant => continue,
-                Meddling::Repeat if meant => self.to.write_all(&frame).await?,
                 Meddling::Swap if meant => {
-                    let next = self.frame().await?;
-                    self.to.write_all(&next).await?;
+                    held = Some(frame);
+                    continue;
                 }
+                Meddling::Repeat if meant => self.to.write_all(&frame).await?,
                 Meddling::Alter if meant => {
                     let text = br#""body":""#;
                     let at = frame.windows(text.len()).position(|part| part == text);
@@ -125,6 +127,9 @@ impl Wire {
                 _ => {}
             }
             self.to.write_all(&frame).await?;
+            if let Some(held) = held.take_if(|_| is_message) {
+                self.to.write_all(&held).await?;
+            }
         }
     }
 

@@ -44,10 +44,14 @@ pub(crate) struct Chat {
     #[serde(flatten)]
     shape: Shape,
 
-    /// Messages in flight in each room
-    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "rate",
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    in_flight: u32,
+    /// Messages in flight in each room [default: 1]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "rate",
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    in_flight: Option<u32>,
 
     /// Send so many messages a second over all rooms, by the clock
     #[arg(long, value_name = "N", value_parser = rate)]
@@ -125,7 +129,7 @@ impl Scenario for Chat {
             Some(rate) => format!("send {rate} messages of {size} bytes a second, by the clock"),
             None => format!(
                 "send as many messages of {size} bytes as go, {} in flight in each room",
-                self.in_flight
+                self.in_flight.unwrap_or(1)
             ),
         };
         let (long, warm) = (self.times.duration, self.times.warm_up);
@@ -145,7 +149,7 @@ impl Scenario for Chat {
         fleet.open(all, AT_ONCE, None).await?;
         let pace = Paced {
             rate: self.rate,
-            in_flight: self.in_flight as usize,
+            in_flight: self.in_flight.unwrap_or(1) as usize,
             churn: None,
         };
         let (tally, seen) = talk(fleet, pace, self.times, all, server).await?;

@@ -9,6 +9,8 @@ use crate::output::{bytes, number};
 /// How much of a processor is planned with: the rest is for what a measurement does not have, such as logins,
 /// history, backups, and an evening that is busier than others.
 const SHARE: f64 = 0.7;
+/// From here on, in percent of a processor, what a server uses is for the load and not for itself.
+const ENOUGH: f64 = 20.0;
 /// From here on a thread of the generator is busy all the time.
 const BUSY: f64 = 92.0;
 
@@ -58,13 +60,20 @@ fn soon(talk: &Talked) -> Option<String> {
 fn price(need: &Need, figures: &Figures) -> Option<String> {
     let server = figures.server?;
     let each = server.cpu_us_per_delivery?;
-    let people = people(need.members, each);
+    let cost = format!(
+        "A delivery costs {each:.2} µs of the server's CPU, which was busy {:.0} % of one processor.",
+        server.cpu_percent
+    );
+    if server.cpu_percent < ENOUGH {
+        return Some(format!(
+            "{cost} That is too little to tell what the machine carries: most of it is not for the messages."
+        ));
+    }
     Some(format!(
-        "A delivery costs {each:.2} µs of the server's CPU, {:.0} % of a processor here. At that price one processor \
-         that is busy {:.0} % carries {} people in rooms of {} who each write once a minute.",
-        server.cpu_percent,
+        "{cost} At that price one processor that is busy {:.0} % carries {} people in rooms of {} who each write \
+         once a minute.",
         SHARE * 100.0,
-        number(people),
+        number(people(need.members, each)),
         number(need.members as u64),
     ))
 }

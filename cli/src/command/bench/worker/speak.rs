@@ -259,9 +259,17 @@ impl Worker {
         let conn = &mut self.conns[at];
         let known = conn.asked.iter().position(|asked| *asked == id);
         let room = &mut self.rooms[conn.room];
+        let checks = &mut self.tally.checks;
+        if conn.place.last.is_some_and(|last| last >= seq) {
+            checks.out_of_order += 1;
+            let room = &room.id;
+            checks.note(|| {
+                format!("in room {room} who sent {seq} was told it before its acknowledgement")
+            });
+        }
         let told = known.and_then(|known| {
             conn.asked.remove(known);
-            room.acknowledged(id, seq, &mut self.tally.checks)
+            room.acknowledged(id, seq, checks)
         });
         let Some(told) = told else {
             let what = format!("an acknowledgement of {id}, which nobody waits for");
