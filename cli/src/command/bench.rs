@@ -45,6 +45,11 @@ use crate::{asking::Asking, failure::Failure};
 /// Makes accounts and private rooms of its own, lets them talk, measures, checks on the way that nothing is lost,
 /// repeated or out of order, and clears up. It first says what it will do. Ends with 10 when a check failed.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  chatd bench chat --dry-run
+  chatd bench chat --rooms 10 --members 100
+  chatd bench idle --connections 10000")]
 pub(crate) enum Bench {
     Chat(Chat),
     Idle(Idle),
