@@ -117,7 +117,7 @@ impl Common {
             .map_or(connections.min(ACCOUNTS), |n| n as usize)
             .min(connections);
         machine::open_files(connections)?;
-        one_thread()?.block_on(asking.within(self.rehearse_or_run(scenario, need, asking)))
+        one_thread()?.block_on(self.rehearse_or_run(scenario, need, asking))
     }
 
     async fn rehearse_or_run<S: Scenario>(
@@ -126,7 +126,8 @@ impl Common {
         need: Need,
         asking: &Asking<'_>,
     ) -> Result<(), Failure> {
-        let target = self.to.find(asking, need.connections()).await?;
+        let found = self.to.find(asking, need.connections());
+        let target = asking.within(found).await?;
         let mut origin = self.origin(&target)?;
         let console = asking.console;
         let threads = self.threads.map_or(machine::cores() / 2, |n| n as usize);
@@ -191,7 +192,8 @@ impl Common {
         let done = tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted").into()),
-            done = run => done,
+            // What --timeout ends is cleared up after.
+            done = asking.within(run) => done,
         };
         console.note("Clearing up …");
         report.left = tokio::select! {
