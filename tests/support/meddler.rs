@@ -107,7 +107,7 @@ impl Wire {
             return Ok(());
         }
         // What is told after the next message.
-        let mut held: Option<Vec<u8>> = None;
+        let mut kept: Option<Vec<u8>> = None;
         loop {
             let mut frame = self.frame().await?;
             let is_message = frame.windows(15).any(|part| part == br#"{"ev":"message""#);
@@ -115,7 +115,7 @@ impl Wire {
             match self.meddling {
                 Meddling::Lose if meant => continue,
                 Meddling::Swap if meant => {
-                    held = Some(frame);
+                    kept = Some(frame);
                     continue;
                 }
                 Meddling::Repeat if meant => self.to.write_all(&frame).await?,
@@ -127,8 +127,8 @@ impl Wire {
                 _ => {}
             }
             self.to.write_all(&frame).await?;
-            if let Some(held) = held.take_if(|_| is_message) {
-                self.to.write_all(&held).await?;
+            if let Some(frame) = kept.take_if(|_| is_message) {
+                self.to.write_all(&frame).await?;
             }
         }
     }

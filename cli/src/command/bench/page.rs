@@ -1,5 +1,7 @@
 //! How it looks for people.
 
+use std::fmt::Write as _;
+
 use super::{
     figures::{Latency, Use},
     scenario::{Report, Scenario},
@@ -11,7 +13,7 @@ use crate::output::{Facts, bytes, escape, number, table};
 pub(super) fn plan(scenario: &str, url: &str, plan: &[String]) -> String {
     let mut text = format!("chatd bench {scenario} will, at {}:\n", escape(url));
     for line in plan {
-        text.push_str(&format!("  - {line}\n"));
+        writeln!(text, "  - {line}").expect("a String takes it");
     }
     text
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     accounts::Origin,
+    checks::Checks,
     figures::Figures,
     fleet::{Fleet, Seats},
     machine,
@@ -151,7 +152,7 @@ impl Common {
             origin.widen(async || asking.connect(&config).await).await?;
         }
         let setup = Setup::new(origin, target.rest.clone());
-        let plan = self.plan(scenario, &need, &target, &setup);
+        let plan = plan(scenario, &need, &target, &setup);
         if self.dry.dry_run {
             report.words = plan;
             return console.answer(&report, |_| page::plan(S::NAME, &report.url, &report.words));
@@ -214,20 +215,10 @@ impl Common {
         };
         report.ok = figures.checks.ok();
         report.words = scenario.words(&need, &figures);
-        let faults = (!report.ok).then(|| figures.checks.clone());
+        let faults = (!report.ok).then(|| broken(&figures.checks));
         report.figures = Some(figures);
         console.answer(&report, |_| page::page(&report))?;
-        match faults {
-            None => Ok(()),
-            Some(checks) => Err(Failure::Found {
-                what: format!(
-                    "the server did not keep what it promises — {} ({})",
-                    checks.words(),
-                    checks.first.as_deref().unwrap_or_default()
-                ),
-                hint: "the figures above are worth nothing then; report it with the server's log and --json of this run",
-            }),
-        }
+        faults.map_or(Ok(()), Err)
     }
 
     /// Where accounts come from.
@@ -258,31 +249,37 @@ impl Common {
                 .into(),
         })
     }
+}
 
-    fn plan<S: Scenario>(
-        &self,
-        scenario: &S,
-        need: &Need,
-        target: &Target,
-        setup: &Setup,
-    ) -> Vec<String> {
-        let mut plan = setup.plan(need);
-        let from = match target.sources.len() {
-            0 | 1 => String::new(),
-            many => format!(" from {many} addresses"),
-        };
-        plan.push(format!(
-            "open {} connections{from}, {} in each of {}",
-            number(need.connections() as u64),
-            number(need.members as u64),
-            crate::output::count(need.rooms as u64, "room"),
-        ));
-        plan.push(scenario.plan());
-        if target.process.is_none() {
-            plan.push(
-                "measure nothing of the server itself, as its process is not known (--pid)".into(),
-            );
-        }
-        plan
+/// What will be done, in words.
+fn plan<S: Scenario>(scenario: &S, need: &Need, target: &Target, setup: &Setup) -> Vec<String> {
+    let mut plan = setup.plan(need);
+    let from = match target.sources.len() {
+        0 | 1 => String::new(),
+        many => format!(" from {many} addresses"),
+    };
+    plan.push(format!(
+        "open {} connections{from}, {} in each of {}",
+        number(need.connections() as u64),
+        number(need.members as u64),
+        crate::output::count(need.rooms as u64, "room"),
+    ));
+    plan.push(scenario.plan());
+    if target.process.is_none() {
+        plan.push(
+            "measure nothing of the server itself, as its process is not known (--pid)".into(),
+        );
+    }
+    plan
+}
+/// That a check failed.
+fn broken(checks: &Checks) -> Failure {
+    Failure::Found {
+        what: format!(
+            "the server did not keep what it promises — {} ({})",
+            checks.words(),
+            checks.first.as_deref().unwrap_or_default()
+        ),
+        hint: "the figures above are worth nothing then; report it with the server's log and --json of this run",
     }
 }

@@ -17,13 +17,14 @@ pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 14);
     bytes.push(0x80 | opcode);
     let length = payload.len();
+    // The highest bit says that there is a mask.
     if let Ok(short @ 0..=125) = u8::try_from(length) {
         bytes.push(0x80 | short);
     } else if let Ok(medium) = u16::try_from(length) {
-        bytes.push(0x80 | 126);
+        bytes.push(0x80 | 0x7e);
         bytes.extend_from_slice(&medium.to_be_bytes());
     } else {
-        bytes.push(0x80 | 127);
+        bytes.push(0x80 | 0x7f);
         bytes.extend_from_slice(&(length as u64).to_be_bytes());
     }
     bytes.extend_from_slice(&[0; 4]);
@@ -48,7 +49,7 @@ pub(super) fn read(bytes: &[u8]) -> Read {
     let [first, second, rest @ ..] = bytes else {
         return Read::Short;
     };
-    if first & 0x80 == 0 || first & 0xf == 0 {
+    if first & 0x80 == 0 || first.trailing_zeros() >= 4 {
         return Read::Broken("a message in several frames, which chatd never sends");
     }
     if second & 0x80 != 0 {

@@ -7,6 +7,7 @@ use super::{Job, Worker};
 use crate::command::bench::{
     conn::{HELLO, Step, hello, listen, subscribe},
     order::record,
+    room::Room,
     said::{Position, Said},
     stream::Stream,
     trouble::{Trouble, here},
@@ -41,7 +42,7 @@ impl Worker {
                 return true;
             };
             if *next == *upto {
-                return *under_way == 0 && self.rooms.iter().all(|room| room.is_quiet());
+                return *under_way == 0 && self.rooms.iter().all(Room::is_quiet);
             }
             if *under_way >= *at_once {
                 return false;

@@ -4,6 +4,7 @@ use super::{Job, Worker};
 use crate::command::bench::{
     conn::Step,
     order::{Pace, Talk, record},
+    room::Room,
     said,
     trouble::Trouble,
     wire::{CLOSE, PING, PONG, TEXT, frame},
@@ -62,12 +63,12 @@ impl Worker {
         let over = *away == 0
             && match talk.pace {
                 Pace::Heard { each, .. } => {
-                    (*ending || said(each)) && self.rooms.iter().all(|room| room.is_quiet())
+                    (*ending || said(each)) && self.rooms.iter().all(Room::is_quiet)
                 }
                 Pace::Acknowledged { each, .. } => {
                     (*ending || said(each)) && self.rooms.iter().all(|room| room.unanswered() == 0)
                 }
-                Pace::Every(_) => *ending && self.rooms.iter().all(|room| room.is_quiet()),
+                Pace::Every(_) => *ending && self.rooms.iter().all(Room::is_quiet),
             };
         if over {
             return true;
