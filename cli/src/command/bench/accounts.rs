@@ -62,17 +62,20 @@ impl Origin {
         Self::Socket(vec![client])
     }
 
-    /// Opens more ways to the admin socket, where that is the way.
-    pub(super) async fn widen(
-        &mut self,
+    /// The same, with new ways to the admin socket where that is the way: over one that said nothing for a minute
+    /// the server says nothing more.
+    pub(super) async fn renewed(
+        &self,
         open: impl AsyncFn() -> Result<Client, Error>,
-    ) -> Result<(), Failure> {
-        if let Self::Socket(ways) = self {
-            while ways.len() < WAYS {
-                ways.push(open().await?);
-            }
+    ) -> Result<Self, Error> {
+        let Self::Socket(_) = self else {
+            return Ok(self.clone());
+        };
+        let mut ways = Vec::with_capacity(WAYS);
+        while ways.len() < WAYS {
+            ways.push(open().await?);
         }
-        Ok(())
+        Ok(Self::Socket(ways))
     }
 
     /// What will be done, in words.
@@ -120,14 +123,14 @@ impl Origin {
                 Self::Register { rest, invite } => {
                     register(rest, number, run, invite.as_deref()).await
                 }
-                _ => self.bot(number).await,
+                _ => self.bot(number, run).await,
             }
         });
         people.buffered(AT_ONCE).try_collect().await
     }
 
     /// A bot with a token. One that is there from another run is switched on.
-    async fn bot(&self, number: usize) -> Result<Person, Failure> {
+    async fn bot(&self, number: usize, run: &str) -> Result<Person, Failure> {
         let name = format!("bench-{number}");
         let new = api::NewUser {
             name: name.clone(),
@@ -157,7 +160,8 @@ impl Origin {
             Err(other) => return Err(other),
         }
         let token = api::NewToken {
-            name: "chatd bench".into(),
+            // Like no other that the bot may still have.
+            name: run.to_owned(),
             scopes: SCOPES,
             expires_in: Some(GOOD),
             dry_run: false,

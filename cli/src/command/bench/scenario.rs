@@ -129,7 +129,7 @@ impl Common {
     ) -> Result<(), Failure> {
         let found = self.to.find(asking, need.connections());
         let target = asking.within(found).await?;
-        let mut origin = self.origin(&target)?;
+        let origin = self.origin(&target)?;
         let console = asking.console;
         let threads = self.threads.map_or(machine::cores() / 2, |n| n as usize);
         let threads = threads.clamp(1, need.rooms.max(1));
@@ -147,10 +147,13 @@ impl Common {
             left: Left::default(),
             dry_run: self.dry.dry_run,
         };
-        if !self.dry.dry_run && matches!(origin, Origin::Socket(_)) {
-            let config = settings::load(&asking.sources)?.config;
-            origin.widen(async || asking.connect(&config).await).await?;
-        }
+        let config = settings::load(&asking.sources)?.config;
+        let open = async || asking.connect(&config).await;
+        let origin = if self.dry.dry_run {
+            origin
+        } else {
+            origin.renewed(&open).await?
+        };
         let setup = Setup::new(origin, target.rest.clone());
         let plan = plan(scenario, &need, &target, &setup);
         if self.dry.dry_run {
@@ -203,7 +206,7 @@ impl Common {
                 let what = format!("interrupted while clearing up; rooms and accounts {}-… may be left", setup.run);
                 return Err(anyhow::anyhow!(what).into());
             }
-            left = setup.clear() => left,
+            left = setup.clear(&open) => left,
         };
         let figures = match done {
             Ok(figures) => figures,

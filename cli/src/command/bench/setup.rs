@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use chatd::admin::{Client, Error};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Method;
 use serde::Serialize;
@@ -138,8 +139,11 @@ impl Setup {
     }
 
     /// Clears it. What does not go is told; it is no failure of the run.
-    pub(super) async fn clear(&self) -> Left {
+    pub(super) async fn clear(&self, open: impl AsyncFn() -> Result<Client, Error>) -> Left {
         let mut left = Left::default();
+        let renewed = self.origin.renewed(open).await;
+        // Without new ways the old ones say why not.
+        let origin = renewed.unwrap_or_else(|_| self.origin.clone());
         let rooms = self.rooms.take();
         let people = self.people.take();
         let deleted = stream::iter(&rooms).map(|(room, owner)| {
@@ -169,9 +173,9 @@ impl Setup {
                 self.run
             ));
         }
-        match self.origin.end(&self.made, &people).await {
+        match origin.end(&self.made, &people).await {
             Ok(0) => {}
-            Ok(count) => left.words.push(self.origin.left(count, &self.run)),
+            Ok(count) => left.words.push(origin.left(count, &self.run)),
             Err(why) => left.words.push(format!(
                 "its accounts could not be switched off — {why}; `chatd user list` shows them"
             )),
