@@ -7,9 +7,11 @@ mod invites;
 mod joining;
 mod members;
 mod messages;
+mod pins;
 mod presence;
 mod reactions;
 mod reading;
+mod replies;
 mod rooms;
 mod subscribe;
 mod typing;
@@ -21,10 +23,12 @@ pub use self::{
     edits::{Changed, NewEdit},
     invites::RoomCode,
     members::MemberView,
-    messages::{HistoryPage, MessageView, NewMessage, Sent},
+    messages::{HistoryPage, MessageView, NewMessage, PinnedView, ReadyMessage, Sent},
+    pins::{NewPin, PinChange},
     presence::{FOLLOWS, Presence, State},
     reactions::{NewReaction, Reacted, Reactor, TallyView},
     reading::{Answer, HasRead, NewRead, Reading},
+    replies::ThreadPage,
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
     subscribe::{Resume, Subscribed},
     typing::Typing,

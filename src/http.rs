@@ -5,6 +5,7 @@ mod deletions;
 mod edits;
 mod members;
 mod messages;
+mod pins;
 mod reactions;
 mod reading;
 mod rooms;
@@ -91,6 +92,9 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::show, edits::edit, deletions::delete))
         .routes(routes!(messages::report))
+        .routes(routes!(messages::replies))
+        .routes(routes!(pins::list))
+        .routes(routes!(pins::put, pins::remove))
         .routes(routes!(reactions::list))
         .routes(routes!(reactions::put, reactions::remove))
 }

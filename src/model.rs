@@ -14,6 +14,7 @@ pub mod level;
 pub mod over;
 pub mod permission;
 pub mod person;
+pub mod pin;
 pub mod reaction;
 pub mod record;
 pub mod refusal;
@@ -29,9 +30,10 @@ pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
 pub use level::Level;
-pub use over::{Edit, Edited, Laid, Over};
+pub use over::{Edit, Edited, Laid, Over, Thread};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};
+pub use pin::{Pin, Pinned};
 pub use reaction::{Reaction, Tally};
 pub use record::{
     Code, CodeHash, CodeKind, Facts, History, Key, Marker, Member, Read, Registration, Room,

@@ -29,6 +29,8 @@ pub enum InRoom {
     Edit,
     /// React to what anybody said.
     React,
+    /// Pin messages, and take them down.
+    Pin,
     /// Change title and topic.
     Describe,
     /// Add members, and make codes with which they come in.
@@ -53,6 +55,7 @@ impl InRoom {
         Self::Send,
         Self::Edit,
         Self::React,
+        Self::Pin,
         Self::Describe,
         Self::Invite,
         Self::Moderate,
@@ -70,6 +73,7 @@ impl InRoom {
             Self::Send | Self::Edit => rules.post,
             // Also where only moderators post: an announcement may be liked.
             Self::React => RoomRole::Member,
+            Self::Pin => rules.pin,
             Self::Describe => rules.topic,
             Self::Invite => rules.invite,
             Self::Moderate | Self::DeleteAny | Self::Lock => RoomRole::Moderator,
@@ -85,6 +89,7 @@ impl InRoom {
             Self::Send => Permission::MessageSend,
             Self::Edit => Permission::MessageEdit,
             Self::React => Permission::MessageReact,
+            Self::Pin => Permission::MessagePin,
             Self::Describe
             | Self::Invite
             | Self::Moderate
@@ -100,7 +105,7 @@ impl InRoom {
         match self {
             Self::Read | Self::Report | Self::Send | Self::Edit | Self::React => None,
             Self::DeleteAny => Some(Permission::MessageDeleteAny),
-            Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
+            Self::Pin | Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
                 Some(Permission::RoomManage)
             }
             Self::Configure | Self::Own => Some(Permission::RoomOwn),
@@ -114,6 +119,7 @@ impl InRoom {
             Self::Send => "write here",
             Self::Edit => "edit one's messages",
             Self::React => "react to messages",
+            Self::Pin => "pin messages",
             Self::Describe => "change the title or topic",
             Self::Invite => "add members",
             Self::Moderate => "remove, mute or ban members",

@@ -50,7 +50,7 @@ use crate::{
     id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, Head, Hold, Key,
-        Laid, Member, Reaction, Read, Redaction, Report, ReportState, Role, RoleName, Room,
+        Laid, Member, Pin, Reaction, Read, Redaction, Report, ReportState, Role, RoleName, Room,
         RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
@@ -215,7 +215,8 @@ pub enum Write {
     UpdateReport(Report),
     /// Makes the store another incarnation, from the next opening on.
     SetEpoch(Epoch),
-    /// A message is deleted: from now on it reads as a [`crate::model::Payload::Tombstone`].
+    /// A message is deleted: from now on it reads as a [`crate::model::Payload::Tombstone`]. It is not pinned any
+    /// more, also when that is undone.
     /// [`Outcome::Stale`] when it was deleted before.
     Delete(Deletion),
     /// A deletion is undone. [`Outcome::Stale`] when the message is not deleted by this redaction (or, with
@@ -276,6 +277,27 @@ pub enum Write {
         /// The generation of the segment that has that entry; none when it is live only.
         generation: Option<u32>,
     },
+    /// A message is answered by another. [`Outcome::Stale`] when it is deleted.
+    Reply {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message that is answered.
+        target: u64,
+        /// The `seq` of the answer.
+        seq: u64,
+        /// When.
+        at: Millis,
+    },
+    /// A message is pinned. [`Outcome::Stale`] when it is deleted, it is pinned, or [`Pin::MOST`] others of the
+    /// room are.
+    Pin(Pin),
+    /// A message is taken down. [`Outcome::Stale`] when it is not pinned.
+    Unpin {
+        /// Where.
+        room: RoomId,
+        /// The `seq` of the message.
+        target: u64,
+    },
     /// What somebody reacted with, by an entry that says so, leaves the store for good. [`Outcome::Stale`] as for
     /// the text of a message.
     EraseReaction {
@@ -301,7 +323,7 @@ pub enum Write {
     /// generation before.
     RewriteSegment(Segment, Bytes),
     /// A segment as it is from now on, with the bytes it has; when it is purged, with none, and without the
-    /// texts and reactions that lie over its messages.
+    /// texts, reactions, pins and threads that lie over its messages.
     /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
     UpdateSegment(Segment),
     /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
@@ -627,6 +649,21 @@ pub trait Store: Scan {
         user: UserId,
         targets: &[u64],
     ) -> Result<Vec<Reaction>, Error>;
+    /// The pinned messages of a room, the one that was pinned last first.
+    async fn pins(&self, room: RoomId) -> Result<Vec<u64>, Error>;
+    /// The answers to a message, by `seq`, from the first after `after`.
+    async fn replies(
+        &self,
+        room: RoomId,
+        target: u64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, Error>;
+    /// Messages of a room by `seq`, in that order, as they are now; those that do not exist are missing from the
+    /// answer, and for those that cannot be read any more there is a gap.
+    async fn messages_at(&self, room: RoomId, seqs: &[u64]) -> Result<Messages, Error> {
+        archived::messages_at(self, room, seqs).await
+    }
     /// A run of the archive.
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
     /// Runs, the newest first, from the first that is older than `before`.

@@ -444,6 +444,11 @@ async fn rooms(server: &Server, tour: &mut Tour) {
     tour.rest(&bob, route, &path, json!({"body": "hi, all"}), &[])
         .await;
     for method in ["PUT", "DELETE"] {
+        let route = format!("{method} /v1/rooms/{{room}}/pins/{{seq}}");
+        let path = at(&format!("/pins/{}", said["seq"]));
+        tour.rest(&ana, &route, &path, Value::Null, &[]).await;
+    }
+    for method in ["PUT", "DELETE"] {
         let route = format!("{method} /v1/rooms/{{room}}/messages/{{seq}}/reactions/{{emoji}}");
         let path = format!("{path}/reactions/:ok:");
         tour.rest(&bob, &route, &path, Value::Null, &[]).await;
@@ -499,6 +504,8 @@ async fn rooms(server: &Server, tour: &mut Tour) {
 async fn sockets(server: &Server, tour: &mut Tour) {
     let (ana, bob) = (server.user("caller").await, server.user("listener").await);
     let room = ana.room("sockets", Kind::Public).await;
+    let rules = json!({"pin": "member"});
+    ana.request("PATCH", &room.path(""), rules).await.ok();
     tour.new_acts().await;
     let mut ws = bob.connect().await;
     let quiet = [
@@ -507,13 +514,14 @@ async fn sockets(server: &Server, tour: &mut Tour) {
         ("send", json!({"room": room.id, "body": "hi"})),
         (
             "edit",
-            json!({"room": room.id, "target": 3, "body": "hi, all"}),
+            json!({"room": room.id, "target": 4, "body": "hi, all"}),
         ),
         (
             "react",
-            json!({"room": room.id, "target": 3, "emoji": ":ok:"}),
+            json!({"room": room.id, "target": 4, "emoji": ":ok:"}),
         ),
-        ("delete", json!({"room": room.id, "target": 3})),
+        ("pin", json!({"room": room.id, "target": 4})),
+        ("delete", json!({"room": room.id, "target": 4})),
         ("unsubscribe", json!({"room": room.id})),
         ("leave", json!({"room": room.id})),
         ("refresh", json!({"token": bob.token})),

@@ -57,7 +57,7 @@ async fn a_deleted_message_is_a_tombstone_everywhere() {
     let t = talk().await;
     let mut ears = t.bob.listen(&t.room).await;
     let reply = json!({"body": "yes", "reply_to": t.said["seq"]});
-    t.bob.post(&t.room.path("/messages"), reply).await.ok();
+    let reply = t.bob.post(&t.room.path("/messages"), reply).await.ok();
     ears.expect_message("yes").await;
     let done = delete(&t.ana, &t.room, &t.said["seq"]).await;
     assert_eq!(done["room"], *t.room.id);
@@ -75,6 +75,7 @@ async fn a_deleted_message_is_a_tombstone_everywhere() {
     let tombstone = json!({
         "seq": t.said["seq"], "n": t.said["n"], "id": t.said["message"], "from": t.ana.id,
         "name": "ana", "body": "", "deleted": true, "at": t.said["at"],
+        "replies": {"count": 1, "last": reply["seq"], "at": reply["at"]},
     });
     let one = t.bob.get(&t.room.message(&t.said["seq"])).await.ok();
     assert_eq!(one, tombstone);

@@ -7,10 +7,13 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Body, Caller, Edited, Entry, Payload, Refusal, Txn, Username},
+    model::{Body, Caller, Edited, Entry, Payload, Refusal, Thread, Txn, Username},
     rights::{self, InRoom},
-    store::{Gap, Messages, Page},
+    store::{Gap, Messages, Page, Write},
 };
+
+/// Why a message is not sent that answers one which is deleted.
+const ANSWERS_DELETED: &str = "the message that this answers was deleted";
 
 /// The most messages in one page, by the wire contract.
 const PAGE_MOST: usize = 200;
@@ -24,6 +27,28 @@ pub struct NewMessage {
     pub txn: Option<Txn>,
     /// The `seq` of the message it answers.
     pub reply_to: Option<u64>,
+}
+
+/// A message of which it was looked up what has to be, before it is sent.
+#[derive(Clone, Debug)]
+pub struct ReadyMessage {
+    new: NewMessage,
+    /// Whether it counts in its sender's rate already.
+    counted: bool,
+}
+
+impl NewMessage {
+    /// The message, if it can be sent without looking anything up.
+    pub fn plain(self) -> Result<ReadyMessage, Self> {
+        if self.reply_to.is_none() {
+            Ok(ReadyMessage {
+                new: self,
+                counted: false,
+            })
+        } else {
+            Err(self)
+        }
+    }
 }
 
 /// A message that is durable.
@@ -66,10 +91,27 @@ pub struct MessageView {
     pub edited: Option<Edited>,
     /// How people react to it, the first reaction first.
     pub reactions: Vec<TallyView>,
+    /// That it is pinned, if it is.
+    pub pinned: Option<PinnedView>,
+    /// The answers to it, if there are any.
+    pub thread: Option<Thread>,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
     pub txn: Option<Txn>,
+}
+
+/// Since when a message is pinned, and by whom.
+#[derive(Clone, Debug)]
+pub struct PinnedView {
+    /// Who did.
+    pub by: UserId,
+    /// Their name.
+    pub name: Option<Username>,
+    /// The `seq` of the entry that pinned it.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
 }
 
 /// A page of a room's messages.
@@ -88,18 +130,67 @@ pub struct HistoryPage {
 }
 
 impl Chat {
+    /// Looks up what a message needs: one that answers another needs that one to be there.
+    pub async fn ready(
+        &self,
+        caller: &Caller,
+        room: RoomId,
+        new: NewMessage,
+    ) -> Result<ReadyMessage, Refusal> {
+        let new = match new.plain() {
+            Ok(ready) => return Ok(ready),
+            Err(new) => new,
+        };
+        self.check_size(&new.body)?;
+        self.limits.check_send(caller.user)?;
+        let counted = true;
+        if let Some(txn) = &new.txn {
+            let known = self.store.entry_by_txn(room.into(), caller.user, txn).await;
+            if known.map_err(|e| refuse(&e))?.is_some() {
+                // The log answers a repeat, whatever became of the other message.
+                return Ok(ReadyMessage { new, counted });
+            }
+        }
+        if let Some(to) = new.reply_to {
+            self.answerable(caller, room, to).await?;
+        }
+        Ok(ReadyMessage { new, counted })
+    }
+
+    /// Refuses to answer what is no message that the caller may read, or is deleted.
+    async fn answerable(&self, caller: &Caller, id: RoomId, to: u64) -> Result<(), Refusal> {
+        let floor = {
+            let (room, person) = self.seen(caller, id).await?;
+            let facts = room.facts();
+            let who = person.who(caller.scopes, self.clock.now());
+            let member = rights::may_in_room(&who, &facts, InRoom::Send)?;
+            member.map_or(u64::MAX, |m| rights::floor(&facts.room, m))
+        };
+        let message = self.store.message(id, to).await;
+        let message = message.map_err(|e| refuse(&e))?;
+        match message.filter(|m| m.seq >= floor).map(|m| m.payload) {
+            Some(Payload::Tombstone) => Err(Refusal::Conflict(ANSWERS_DELETED.into())),
+            Some(_) => Ok(()),
+            None => {
+                let why = "there is no such message in this room";
+                Err(Refusal::field("reply_to", why))
+            }
+        }
+    }
+
     /// Says something. The answer comes through `reply`, from the log and before anybody hears the message;
     /// what can be refused at once is refused here.
     pub fn send(
         &self,
         caller: &Caller,
         room: RoomId,
-        new: NewMessage,
+        ready: ReadyMessage,
         reply: impl FnOnce(Result<Sent, Refusal>) + Send + 'static,
     ) {
-        if let Err(refusal) = self.check_message(caller, &new) {
+        if let Err(refusal) = self.check_message(caller, &ready) {
             return reply(Err(refusal));
         }
+        let new = ready.new;
         let (me, pass) = (caller.user, caller.pass());
         let NewMessage {
             body,
@@ -145,7 +236,16 @@ impl Chat {
                 body: body.clone(),
                 reply_to,
             };
-            draft.entry_once(room.into(), Some(me), once.clone(), said);
+            let seq = draft.entry_once(room.into(), Some(me), once.clone(), said);
+            if let Some(target) = reply_to {
+                let at = draft.now();
+                draft.write(Write::Reply {
+                    room,
+                    target,
+                    seq,
+                    at,
+                });
+            }
             Ok(())
         });
         let reply = Box::new(move |done| reply(sent(room, done)));
@@ -153,8 +253,11 @@ impl Chat {
             .submit(&[room.into(), me.into()], None, decide, reply);
     }
 
-    fn check_message(&self, caller: &Caller, new: &NewMessage) -> Result<(), Refusal> {
-        self.check_size(&new.body)?;
+    fn check_message(&self, caller: &Caller, ready: &ReadyMessage) -> Result<(), Refusal> {
+        self.check_size(&ready.new.body)?;
+        if ready.counted {
+            return Ok(());
+        }
         self.limits.check_send(caller.user)
     }
 
@@ -219,7 +322,7 @@ impl Chat {
     }
 
     /// The first `seq` that the caller may read in a room, if they may read there.
-    async fn may_read(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
+    pub(super) async fn may_read(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
         let (room, person) = self.seen(caller, id).await?;
         let facts = room.facts();
         let who = person.who(caller.scopes, self.clock.now());
@@ -227,18 +330,21 @@ impl Chat {
         Ok(member.map_or(u64::MAX, |m| rights::floor(&facts.room, m)))
     }
 
-    async fn views(
+    pub(super) async fn views(
         &self,
         caller: &Caller,
         room: RoomId,
         entries: Vec<Entry>,
     ) -> Result<Vec<MessageView>, Refusal> {
         let tallies = self.tallies(caller, room, &entries).await?;
-        let names = self
-            .log
-            .names(entries.iter().filter_map(|e| e.from))
-            .await?;
+        let pinned = |e: &Entry| e.over.as_ref().and_then(|over| over.pinned);
+        let people = entries
+            .iter()
+            .flat_map(|e| e.from.into_iter().chain(pinned(e).map(|p| p.by)));
+        let names = self.log.names(people).await?;
         let view = |(entry, reactions): (Entry, _)| {
+            let pinned = pinned(&entry);
+            let thread = entry.over.as_ref().and_then(|over| over.thread);
             let (body, reply_to, deleted) = match entry.payload {
                 Payload::Message { body, reply_to } => (body, reply_to, false),
                 Payload::Tombstone => (String::new(), None, true),
@@ -255,6 +361,13 @@ impl Chat {
                 reply_to,
                 edited: entry.over.and_then(|over| over.edited),
                 reactions,
+                pinned: pinned.map(|p| PinnedView {
+                    by: p.by,
+                    name: names.get(&p.by).cloned(),
+                    seq: p.seq,
+                    at: p.at,
+                }),
+                thread,
                 at: entry.at,
                 txn: entry.txn.filter(|_| entry.from == Some(caller.user)),
             })
@@ -264,7 +377,11 @@ impl Chat {
 }
 
 fn sent(room: RoomId, done: Result<Done, Error>) -> Result<Sent, Refusal> {
-    let done = done?;
+    let done = done.map_err(|e| match e {
+        // Nothing else that sending depends on can have changed.
+        Error::Stale => Refusal::Conflict(ANSWERS_DELETED.into()),
+        e => e.into(),
+    })?;
     let entry = done.entries.first().ok_or(Refusal::Internal)?;
     let (seq, n, message, at) = (entry.seq, entry.n, entry.id, entry.at);
     Ok(Sent {

@@ -60,6 +60,8 @@ pub struct RuleChanges {
     pub invite: Option<RoomRole>,
     /// The lowest role that may change title and topic.
     pub topic: Option<RoomRole>,
+    /// The lowest role that may pin messages.
+    pub pin: Option<RoomRole>,
     /// How many seconds a member has to wait between two messages.
     pub slow_mode: Option<u32>,
     /// Whether only moderators may say something.
@@ -76,6 +78,7 @@ impl RoomChanges {
             || rules.post.is_some()
             || rules.invite.is_some()
             || rules.topic.is_some()
+            || rules.pin.is_some()
         {
             needs.push(InRoom::Configure);
         }
@@ -109,6 +112,7 @@ impl RoomChanges {
         rules.post = new.post.unwrap_or(rules.post);
         rules.invite = new.invite.unwrap_or(rules.invite);
         rules.topic = new.topic.unwrap_or(rules.topic);
+        rules.pin = new.pin.unwrap_or(rules.pin);
         rules.slow_mode = new.slow_mode.unwrap_or(rules.slow_mode);
         rules.locked = new.locked.unwrap_or(rules.locked);
         after

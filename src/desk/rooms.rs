@@ -121,6 +121,7 @@ pub(super) async fn edit(
             post: body.post,
             invite: body.invite,
             topic: body.topic_role,
+            pin: body.pin,
             slow_mode: body.slow_mode,
             locked: body.locked,
         },

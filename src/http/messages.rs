@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{
     Asker,
     rooms::room_of,
-    view::{MessageBody, check_limit},
+    view::{MessageBody, PageQuery, check_limit},
 };
 use crate::{
     chat::NewMessage,
@@ -157,6 +157,7 @@ pub(super) async fn send(
         txn: body.txn,
         reply_to: body.reply_to,
     };
+    let new = app.chat.ready(&caller, id, new).await?;
     let (tx, rx) = oneshot::channel();
     app.chat
         .send(&caller, id, new, move |sent| drop(tx.send(sent)));
@@ -186,6 +187,40 @@ pub(super) async fn show(
     let id = room_of(&app, &caller, &room).await?;
     let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;
     Ok(Json(app.chat.message(&caller, id, seq).await?.into()))
+}
+
+/// A page of the answers to a message, in `seq` order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ThreadBody {
+    items: Vec<MessageBody>,
+    /// Answers that cannot be read any more.
+    gaps: Vec<GapBody>,
+    /// Give it as `cursor` for the next page; null on the last.
+    next: Option<String>,
+}
+
+/// What was said in answer to a message, deleted or not.
+#[utoipa::path(
+    get, path = "/v1/rooms/{room}/messages/{seq}/replies", tag = "messages",
+    params(("room" = String, Path, description = "id or name"), ("seq" = u64, Path), PageQuery),
+    security(("access_token" = [])), responses((status = 200, body = ThreadBody))
+)]
+pub(super) async fn replies(
+    State(app): State<Arc<App>>,
+    Asker(caller): Asker,
+    PathOf((room, seq)): PathOf<(String, String)>,
+    QueryOf(query): QueryOf<PageQuery>,
+) -> Result<Json<ThreadBody>, Problem> {
+    let limit = query.limit()?;
+    let id = room_of(&app, &caller, &room).await?;
+    let seq = seq.parse().map_err(|_| Refusal::NotFound("message"))?;
+    let cursor = query.cursor.as_deref();
+    let page = app.chat.replies(&caller, (id, seq), cursor, limit).await?;
+    Ok(Json(ThreadBody {
+        items: page.items.into_iter().map(Into::into).collect(),
+        gaps: page.gaps.into_iter().map(Into::into).collect(),
+        next: page.next,
+    }))
 }
 
 #[derive(Deserialize, ToSchema)]

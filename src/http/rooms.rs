@@ -134,6 +134,8 @@ pub(super) struct EditRoomBody {
     invite: Option<RoomRole>,
     /// The lowest role that may change title and topic.
     topic_role: Option<RoomRole>,
+    /// The lowest role that may pin messages.
+    pin: Option<RoomRole>,
     /// How many seconds a member has to wait between two messages; 0 for none.
     slow_mode: Option<u32>,
     /// Whether only moderators may say something.
@@ -165,6 +167,7 @@ pub(super) async fn edit(
             post: body.post,
             invite: body.invite,
             topic: body.topic_role,
+            pin: body.pin,
             slow_mode: body.slow_mode,
             locked: body.locked,
         },

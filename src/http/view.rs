@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    chat::{Listed, MemberView, MessageView, RoomView, TallyView},
+    chat::{Listed, MemberView, MessageView, PinnedView, RoomView, TallyView},
     clock::Millis,
-    model::{Edited, Refusal, RoomKind, RoomRole, Session, User},
+    model::{Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
 };
 
 /// How many items a page has when nobody says.
@@ -161,6 +161,12 @@ pub(super) struct MessageBody {
     /// Only there when people react to it: for each emoji how many, the first one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reactions: Vec<TallyBody>,
+    /// Only there when it is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<PinnedBody>,
+    /// Only there when something was said in answer to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replies: Option<RepliesBody>,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     at: Millis,
@@ -182,6 +188,8 @@ impl From<MessageView> for MessageBody {
             reply_to: m.reply_to,
             edited: m.edited.map(Into::into),
             reactions: m.reactions.into_iter().map(Into::into).collect(),
+            pinned: m.pinned.map(Into::into),
+            replies: m.thread.map(Into::into),
             at: m.at,
             txn: m.txn.map(Into::into),
         }
@@ -233,6 +241,52 @@ impl From<TallyView> for TallyBody {
             count: t.count,
             first: t.first.into_iter().map(named).collect(),
             mine: t.mine,
+        }
+    }
+}
+
+/// That a message is pinned.
+#[derive(Debug, Serialize, ToSchema)]
+struct PinnedBody {
+    by: NamedBody,
+    /// The `seq` of the entry that pinned it.
+    seq: u64,
+    /// Milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+}
+
+impl From<PinnedView> for PinnedBody {
+    fn from(p: PinnedView) -> Self {
+        Self {
+            by: NamedBody {
+                id: p.by.to_string(),
+                name: p.name.map(Into::into),
+            },
+            seq: p.seq,
+            at: p.at,
+        }
+    }
+}
+
+/// That a message was answered.
+#[derive(Debug, Serialize, ToSchema)]
+struct RepliesBody {
+    /// How often; answers that were deleted since count, too.
+    count: u64,
+    /// The `seq` of the last answer.
+    last: u64,
+    /// When that was said, in milliseconds since 1970.
+    #[schema(value_type = i64)]
+    at: Millis,
+}
+
+impl From<Thread> for RepliesBody {
+    fn from(t: Thread) -> Self {
+        Self {
+            count: t.count,
+            last: t.last,
+            at: t.at,
         }
     }
 }

@@ -123,6 +123,8 @@ pass_on! {
         room: RoomId, target: u64, emoji: Option<&Emoji>, after: Option<(&Emoji, u64)>, limit: usize
     ) -> Vec<Reaction>;
     reactions_of(room: RoomId, user: UserId, targets: &[u64]) -> Vec<Reaction>;
+    replies(room: RoomId, target: u64, after: u64, limit: usize) -> Vec<u64>;
+    pins(room: RoomId) -> Vec<u64>;
     run(id: RunId) -> Option<Run>;
     runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;

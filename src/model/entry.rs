@@ -94,6 +94,13 @@ pub enum Payload {
         /// Whether they do from here on.
         on: bool,
     },
+    /// Somebody pinned a message, or took it down.
+    Pin {
+        /// The `seq` of the message.
+        target: u64,
+        /// Whether it is pinned from here on.
+        on: bool,
+    },
     /// Somebody, or the server's operator, deleted a message of this room.
     Delete {
         /// The `seq` of the message.
@@ -225,6 +232,7 @@ impl Payload {
             Self::Message { .. } | Self::Tombstone => "message",
             Self::Edit { .. } => "edit",
             Self::Reaction { .. } => "reaction",
+            Self::Pin { .. } => "pin",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
             Self::Purged { .. } => "purged",

@@ -3,7 +3,7 @@
 //! The entry of a message keeps the text that was sent. Each edit is an entry of its own, and the newest text
 //! lies in the overlay, from where a page of history takes it.
 
-use super::reaction::Tally;
+use super::{pin::Pinned, reaction::Tally};
 use crate::{clock::Millis, id::RoomId};
 
 /// That a message says something else from now on.
@@ -40,6 +40,10 @@ pub struct Laid {
     pub edits: Vec<u64>,
     /// How people react to it, kept while it is deleted: that can be undone.
     pub reactions: Vec<Tally>,
+    /// That it is pinned, if it is.
+    pub pinned: Option<Pinned>,
+    /// What was said in answer to it, if something was; also to one that is deleted.
+    pub thread: Option<Thread>,
 }
 
 impl Laid {
@@ -51,6 +55,17 @@ impl Laid {
             count: self.edits.len() as u64,
         })
     }
+}
+
+/// The answers to a message. Those that were deleted or purged since count, too, as they do in `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// How many there are.
+    pub count: u64,
+    /// The `seq` of the last one.
+    pub last: u64,
+    /// When that was said.
+    pub at: Millis,
 }
 
 /// That a message was edited, for its readers.
@@ -71,4 +86,8 @@ pub struct Over {
     pub edited: Option<Edited>,
     /// How people react to it, the first reaction first.
     pub reactions: Vec<Tally>,
+    /// That it is pinned, if it is.
+    pub pinned: Option<Pinned>,
+    /// What was said in answer to it, if something was; also to one that is deleted.
+    pub thread: Option<Thread>,
 }

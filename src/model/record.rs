@@ -165,6 +165,8 @@ pub struct RoomRules {
     pub invite: RoomRole,
     /// The lowest role that may change title and topic.
     pub topic: RoomRole,
+    /// The lowest role that may pin messages.
+    pub pin: RoomRole,
     /// How many seconds a member has to wait between two messages; 0 for none. Moderators need not.
     pub slow_mode: u32,
     /// Whether only moderators may say something, for as long as this is so.
@@ -182,6 +184,7 @@ impl Default for RoomRules {
             post: RoomRole::Member,
             invite: RoomRole::Moderator,
             topic: RoomRole::Moderator,
+            pin: RoomRole::Moderator,
             slow_mode: 0,
             locked: false,
         }

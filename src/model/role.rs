@@ -42,6 +42,7 @@ const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessageSend,
     P::MessageEdit,
     P::MessageReact,
+    P::MessagePin,
     P::RoomCreate,
     P::RoomEdit,
 ]));

@@ -68,6 +68,7 @@ impl InRoom {
                 post: role,
                 invite: role,
                 topic: role,
+                pin: role,
                 ..RoomRules::default()
             })
         };

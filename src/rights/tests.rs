@@ -93,6 +93,7 @@ fn every_builtin_role_and_permission() {
         (P::MessageSend, [false, false, true, true, true]),
         (P::MessageEdit, [false, false, true, true, true]),
         (P::MessageReact, [false, false, true, true, true]),
+        (P::MessagePin, [false, false, true, true, true]),
         (P::MessageReport, [true, true, true, true, true]),
         (P::MessageDeleteAny, [false, false, false, true, true]),
         (P::MessageRedact, [false, false, false, true, true]),
@@ -163,6 +164,7 @@ fn every_room_role_and_act() {
         (I::Send, [false, true, true, true]),
         (I::Edit, [false, true, true, true]),
         (I::React, [false, true, true, true]),
+        (I::Pin, [false, false, true, true]),
         (I::Describe, [false, false, true, true]),
         (I::Invite, [false, false, true, true]),
         (I::Moderate, [false, false, true, true]),
@@ -204,6 +206,9 @@ fn rules_shift_what_a_role_may() {
     let mut here = facts(RoomKind::Private, Some((&member, RoomRole::Member)));
     here.room.rules.invite = RoomRole::Member;
     here.room.rules.topic = RoomRole::Viewer;
+    assert!(!may(&here, InRoom::Pin));
+    here.room.rules.pin = RoomRole::Member;
+    assert!(may(&here, InRoom::Pin));
     assert!(may(&here, InRoom::Invite) && may(&here, InRoom::Describe));
     assert!(may_grant(&who(&member), &here, RoomRole::Member).is_ok());
     assert!(may_grant(&who(&member), &here, RoomRole::Moderator).is_err());

@@ -177,6 +177,53 @@ pub(super) async fn message<S: Store + ?Sized>(
     Ok(Some(message))
 }
 
+pub(super) async fn messages_at<S: Store + ?Sized>(
+    store: &S,
+    room: RoomId,
+    seqs: &[u64],
+) -> Result<Messages, Error> {
+    let mut page = Messages::default();
+    let mut opened: Option<(Segment, Result<Vec<Entry>, Lack>)> = None;
+    for seq in seqs.iter().copied() {
+        let mut found = store.live_entry(room.into(), seq).await?;
+        if found.is_none() {
+            if opened
+                .as_ref()
+                .is_none_or(|(segment, _)| !segment.covers(seq))
+            {
+                let segment = store.segment_from(room, seq).await?;
+                opened = match segment.filter(|s| s.covers(seq)) {
+                    Some(segment) => {
+                        let read = of_page(store, room, &segment).await?;
+                        Some((segment, read))
+                    }
+                    None => None,
+                };
+            }
+            match &opened {
+                Some((segment, Ok(entries))) if segment.covers(seq) => {
+                    found = entries.iter().find(|e| e.seq == seq).cloned();
+                }
+                Some((segment, Err(why))) if segment.covers(seq) => {
+                    page.gaps.push(Gap {
+                        first: seq,
+                        last: seq,
+                        why: *why,
+                    });
+                }
+                _ => {}
+            }
+        }
+        if let Some(found) = found.filter(|e| e.payload.is_message()) {
+            // Each for itself: what lies between them may be much.
+            let mut found = [found];
+            lay(store, room, &mut found).await?;
+            page.entries.extend(found);
+        }
+    }
+    Ok(page)
+}
+
 pub(super) async fn messages<S: Store + ?Sized>(
     store: &S,
     room: RoomId,

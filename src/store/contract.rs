@@ -10,9 +10,11 @@ pub(in crate::store) mod logs;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
+pub(in crate::store) mod pins;
 pub(in crate::store) mod plain;
 pub(in crate::store) mod raw;
 pub(in crate::store) mod reactions;
+pub(in crate::store) mod replies;
 pub(in crate::store) mod rooms;
 
 use async_trait::async_trait;
@@ -82,6 +84,11 @@ macro_rules! suite {
             edits::erases_what_a_message_was_edited_to,
             edits::lays_edits_over_archived_messages,
             edits::erases_archived_edits,
+            replies::counts_and_pages_what_answers_a_message,
+            replies::keeps_threads_of_deleted_messages_and_forgets_those_of_purged_ones,
+            pins::pins_so_many_messages_and_no_more,
+            pins::takes_down_what_is_deleted_or_purged,
+            pins::reads_messages_by_number_wherever_they_lie,
             reactions::sums_what_people_react_with,
             reactions::takes_no_more_reactions_than_there_may_be,
             reactions::pages_those_who_react,

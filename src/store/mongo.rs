@@ -310,6 +310,20 @@ impl Store for Mongo {
         overlay::reactions_of(self.db()?, room, user, targets).await
     }
 
+    async fn replies(
+        &self,
+        room: RoomId,
+        target: u64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, Error> {
+        overlay::replies(self.db()?, (room, target), after, limit).await
+    }
+
+    async fn pins(&self, room: RoomId) -> Result<Vec<u64>, Error> {
+        overlay::pins(self.db()?, room).await
+    }
+
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
         archive::run(self.db()?, id).await
     }

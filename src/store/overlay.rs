@@ -34,7 +34,7 @@ pub(super) struct Reach {
 /// What these entries of one log, which are in order, one way or the other, reach; none when nothing can lie
 /// over them.
 pub(super) fn reach(entries: &[Entry]) -> Option<Reach> {
-    let said = |e: &&Entry| matches!(e.payload, Payload::Message { .. });
+    let said = |e: &&Entry| e.payload.is_message();
     let mut messages = entries.iter().filter(said).map(|e| e.seq);
     let (first, last) = match messages.next() {
         Some(one) => {
@@ -86,15 +86,24 @@ pub fn lay(messages: &mut [Entry], mut over: BTreeMap<u64, Laid>) {
         return;
     }
     for entry in messages {
-        let (Some(laid), Payload::Message { body, .. }) =
-            (over.remove(&entry.seq), &mut entry.payload)
+        let Some(laid) = over
+            .remove(&entry.seq)
+            .filter(|_| entry.payload.is_message())
         else {
             continue;
         };
         if laid.deleted {
             entry.payload = Payload::Tombstone;
-            continue;
         }
+        let Payload::Message { body, .. } = &mut entry.payload else {
+            let thread = laid.thread;
+            let over = Over {
+                thread,
+                ..Over::default()
+            };
+            entry.over = thread.is_some().then(|| Box::new(over));
+            continue;
+        };
         let edited = laid.edited();
         if let Some(text) = laid.body {
             *body = text;
@@ -102,6 +111,8 @@ pub fn lay(messages: &mut [Entry], mut over: BTreeMap<u64, Laid>) {
         let over = Over {
             edited,
             reactions: laid.reactions,
+            pinned: laid.pinned,
+            thread: laid.thread,
         };
         entry.over = (over != Over::default()).then(|| Box::new(over));
     }

@@ -10,10 +10,11 @@ use crate::{
 };
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "message",
     "edit",
     "reaction",
+    "pin",
     "delete",
     "restore",
     "purged",

@@ -359,6 +359,24 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn replies(
+        &self,
+        room: RoomId,
+        target: u64,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, Error> {
+        self.readers
+            .read(move |conn| overlay::replies(conn, (room, target), after, limit))
+            .await
+    }
+
+    async fn pins(&self, room: RoomId) -> Result<Vec<u64>, Error> {
+        self.readers
+            .read(move |conn| overlay::pins(conn, room))
+            .await
+    }
+
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
         self.readers.read(move |conn| archive::run(conn, id)).await
     }

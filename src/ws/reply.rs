@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    chat::{Changed, HasRead, Reacted, Sent, Subscribed},
+    chat::{Changed, HasRead, PinChange, Reacted, Sent, Subscribed},
     hub::{Close, Frame},
     id::{Epoch, LogId},
     model::Refusal,
@@ -135,6 +135,19 @@ pub(super) fn reacted(reacted: &Reacted) -> serde_json::Value {
         "n": reacted.n,
         "at": reacted.at,
         "dup": reacted.dup,
+    })
+}
+
+/// The answer to a pin.
+pub(super) fn pinned(pin: &PinChange) -> serde_json::Value {
+    serde_json::json!({
+        "room": pin.room,
+        "target": pin.target,
+        "on": pin.on,
+        "seq": pin.seq,
+        "n": pin.n,
+        "at": pin.at,
+        "dup": pin.dup,
     })
 }
 

@@ -20,6 +20,7 @@ pub(super) enum Request {
     Edit(Edit),
     Delete(Delete),
     React(React),
+    Pin(Pin),
     Join(Room),
     Leave(Room),
     Read(Read),
@@ -131,6 +132,15 @@ pub(super) struct React {
     pub(super) txn: Option<Txn>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Pin {
+    pub(super) room: String,
+    pub(super) target: u64,
+    #[serde(default = "yes")]
+    pub(super) on: bool,
+    pub(super) txn: Option<Txn>,
+}
+
 fn yes() -> bool {
     true
 }
@@ -187,6 +197,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "edit" => Request::Edit(parse_json(text)?),
         "delete" => Request::Delete(parse_json(text)?),
         "react" => Request::React(parse_json(text)?),
+        "pin" => Request::Pin(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),
         "read" => Request::Read(parse_json(text)?),

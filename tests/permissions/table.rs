@@ -42,6 +42,7 @@ const REPORT: Right = right(0, "message.report", None);
 pub(super) const SEND: Right = right(1, "message.send", None);
 pub(super) const EDIT: Right = right(1, "message.edit", None);
 const REACT: Right = right(1, "message.react", None);
+const PIN: Right = right(2, "message.pin", Some("room.manage"));
 const DESCRIBE: Right = right(2, "room.edit", Some("room.manage"));
 const INVITE: Right = right(2, "room.edit", Some("room.manage"));
 const MODERATE: Right = right(2, "room.edit", Some("room.manage"));
@@ -400,6 +401,16 @@ pub(super) const ROOM: &[Row] = &[
         false,
     ),
     here(
+        "GET",
+        "/v1/rooms/ROOM/messages/SEQ/replies",
+        "",
+        &[READ],
+        false,
+    ),
+    here("PUT", "/v1/rooms/ROOM/pins/SEQ", "", &[PIN], false),
+    here("DELETE", "/v1/rooms/ROOM/pins/SEQ", "", &[PIN], false),
+    here("GET", "/v1/rooms/ROOM/pins", "", &[READ], false),
+    here(
         "POST",
         "/v1/rooms/ROOM/messages/SEQ/report",
         r#"{"reason":"rude"}"#,
@@ -452,6 +463,13 @@ pub(super) const ROOM: &[Row] = &[
         "PATCH",
         "/v1/rooms/ROOM",
         r#"{"topic_role":"moderator"}"#,
+        &[CONFIGURE],
+        true,
+    ),
+    here(
+        "PATCH",
+        "/v1/rooms/ROOM",
+        r#"{"pin":"moderator"}"#,
         &[CONFIGURE],
         true,
     ),

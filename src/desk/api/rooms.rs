@@ -90,6 +90,9 @@ pub struct RoomChange {
     /// The lowest role that may change title and topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic_role: Option<RoomRole>,
+    /// The lowest role that may pin messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<RoomRole>,
     /// How many seconds a member has to wait between two messages; 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_mode: Option<u32>,

@@ -94,6 +94,9 @@ impl Memory {
             | Write::EraseEdit { .. }
             | Write::React(_)
             | Write::Unreact { .. }
+            | Write::Pin(_)
+            | Write::Unpin { .. }
+            | Write::Reply { .. }
             | Write::EraseReaction { .. }
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
@@ -216,6 +219,9 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::EraseEdit { .. }
         | Write::React(_)
         | Write::Unreact { .. }
+        | Write::Pin(_)
+        | Write::Unpin { .. }
+        | Write::Reply { .. }
         | Write::EraseReaction { .. }
         | Write::PutRedaction(_)
         | Write::InsertSegment(..)

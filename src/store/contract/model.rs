@@ -18,8 +18,8 @@ use super::{
 use crate::{
     id::{RedactionId, ReportId, SessionId},
     model::{
-        Code, CodeKind, Deletion, Edit, Emoji, Reaction, Read, Report, Sanction, SanctionKind,
-        Session, Tally,
+        Code, CodeKind, Deletion, Edit, Emoji, Pin, Pinned, Reaction, Read, Report, Sanction,
+        SanctionKind, Session, Tally,
     },
 };
 
@@ -101,6 +101,13 @@ enum Step {
         user: u8,
         emoji: Option<u8>,
     },
+    Reply {
+        target: u8,
+    },
+    Pin {
+        target: u8,
+        on: bool,
+    },
     Delete {
         target: u8,
         redaction: Option<u8>,
@@ -143,6 +150,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(target, user, emoji)| Step::React { target, user, emoji }),
         2 => (few(), few(), maybe())
             .prop_map(|(target, user, emoji)| Step::Unreact { target, user, emoji }),
+        1 => few().prop_map(|target| Step::Reply { target }),
+        2 => (few(), any::<bool>()).prop_map(|(target, on)| Step::Pin { target, on }),
         2 => (few(), maybe()).prop_map(|(target, redaction)| Step::Delete { target, redaction }),
         1 => (few(), maybe()).prop_map(|(target, redaction)| Step::Restore { target, redaction }),
         1 => (few(), few()).prop_map(|(target, edits)| Step::Erase { target, edits }),
@@ -307,6 +316,25 @@ fn write_of(step: &Step, number: u64) -> Option<Write> {
             user: user_id(user),
             emoji: emoji.map(the_emoji),
         },
+        Step::Reply { target } => Write::Reply {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            seq: number,
+            at: NOW,
+        },
+        Step::Pin { target, on: true } => Write::Pin(Pin {
+            room: the_room(),
+            target: u64::from(target) + 1,
+            pinned: Pinned {
+                seq: number,
+                by: user_id(1),
+                at: NOW,
+            },
+        }),
+        Step::Pin { target, .. } => Write::Unpin {
+            room: the_room(),
+            target: u64::from(target) + 1,
+        },
         Step::Setting { name, value } => Write::PutSetting(name.to_string(), value.to_string()),
         Step::Sanction {
             lift,
@@ -395,6 +423,17 @@ async fn assert_same(store: &dyn Store, model: &Model) {
         assert_eq!(laid.deleted, known.is_some());
         assert_eq!((laid.body, laid.edits), edits.cloned().unwrap_or_default());
         assert_eq!(laid.reactions, model.sums((the_room(), target)));
+        let answers = model
+            .replies
+            .get(&(the_room(), target))
+            .cloned()
+            .unwrap_or_default();
+        let found = store.replies(the_room(), target, 0, 1_000).await.unwrap();
+        assert_eq!(found, answers);
+        let thread = laid.thread.map_or((0, None), |t| (t.count, Some(t.last)));
+        assert_eq!(thread, (answers.len() as u64, answers.last().copied()));
+        let pinned = model.pins.get(&(the_room(), target)).copied();
+        assert_eq!(laid.pinned.map(|p| p.seq), pinned);
         let of = model.deletions.values().copied();
         let of = of.filter(|d| d.redaction == Some(redaction_id(i)));
         let found = store.deletions_of(redaction_id(i), None, 10).await.unwrap();
@@ -422,6 +461,15 @@ async fn assert_same(store: &dyn Store, model: &Model) {
             model.settings.get(&name)
         );
     }
+}
+
+/// What is pinned, the last first.
+async fn assert_pinned(store: &dyn Store, model: &Model) {
+    let pins = model.pins.iter().map(|((_, target), seq)| (*seq, *target));
+    let mut pins: Vec<_> = pins.collect();
+    pins.sort_unstable_by(|a, b| b.cmp(a));
+    let pins: Vec<_> = pins.into_iter().map(|(_, target)| target).collect();
+    assert_eq!(store.pins(the_room()).await.unwrap(), pins);
 }
 
 /// Those whose text is still there.
@@ -457,6 +505,7 @@ pub(in crate::store) fn equals_the_model<P: Place>(place: impl Fn() -> Option<P>
             }
             assert_same(&*store, &model).await;
             assert_unerased(&*store, &model).await;
+            assert_pinned(&*store, &model).await;
             store.close().await;
             Ok(())
         })

@@ -11,8 +11,9 @@ use crate::{
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
         Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
-        Permissions, Purge, Reaction, Read, Redaction, RedactionDetail, Report, ReportState, Role,
-        RoomRules, Run, RunDetail, RunKind, RunState, Sanction, SanctionKind, Segment, Session,
+        Permissions, Pin, Pinned, Purge, Reaction, Read, Redaction, RedactionDetail, Report,
+        ReportState, Role, RoomRules, Run, RunDetail, RunKind, RunState, Sanction, SanctionKind,
+        Segment, Session,
     },
     store::{
         backup::{self, Tell},
@@ -23,7 +24,7 @@ use crate::{
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 18] = [
+const SUMS: [(Table, u64, &str); 19] = [
     (
         Table::Settings,
         2,
@@ -72,12 +73,17 @@ const SUMS: [(Table, u64, &str); 18] = [
     (
         Table::Overlay,
         3,
-        "e478e9288aad1019fc10e04769eb22e386f136e484d720450828a2665ce861c9",
+        "90427a723abe0c35ce2bc49d2a901319df3974868d3bd348c53fcb7230f8550d",
     ),
     (
         Table::Reactions,
         3,
         "94a2d76742087e1db1b189d001130208439898fa8509d80ebc24ca4a8f133862",
+    ),
+    (
+        Table::Replies,
+        2,
+        "b8455faf376231d0e40d66db0a7cd7053f7480ffc2e5125f5dddce0e5f1bf1d2",
     ),
     (
         Table::Redactions,
@@ -107,7 +113,7 @@ const SUMS: [(Table, u64, &str); 18] = [
     (
         Table::Rooms,
         2,
-        "6c3589fddbc876ed5f5e17fe2b7cbd3cfe255717517b99c7f775c2b33d543dfa",
+        "152d2a96f23f4590d9fcc254d2e17c152eaad4ac72d27a7cbcab8c5963f10b19",
     ),
     (
         Table::Users,

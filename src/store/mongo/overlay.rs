@@ -1,7 +1,9 @@
 //! What lies over messages, and redactions: the collections `overlay` and `redactions`.
 
 mod erase;
+mod pin;
 mod react;
+mod reply;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,11 +15,15 @@ use serde::de::DeserializeOwned;
 
 pub(super) use self::{
     erase::purge,
+    pin::pins,
     react::{reactions, reactions_of},
+    reply::replies,
 };
 use self::{
     erase::{erase, erase_edit, erase_reaction},
+    pin::{pin, unpin},
     react::{react, unreact},
+    reply::reply,
 };
 use super::{
     archive,
@@ -246,6 +252,14 @@ pub(super) async fn apply(
             user,
             emoji,
         } => unreact(db, session, (*room, *target), *user, emoji.as_ref()).await,
+        Write::Reply {
+            room,
+            target,
+            seq,
+            at,
+        } => reply(db, session, (*room, *target), *seq, *at).await,
+        Write::Pin(new) => pin(db, session, new).await,
+        Write::Unpin { room, target } => unpin(db, session, *room, *target).await,
         Write::EraseReaction {
             room,
             target,

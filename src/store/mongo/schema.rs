@@ -21,8 +21,8 @@ use self::lease::Lease;
 use super::{
     documents::{
         AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, OverlayDoc, ReactionDoc,
-        RedactionDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc, SessionDoc,
-        SettingDoc, UserDoc, binary, bytes, date,
+        RedactionDoc, ReplyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc,
+        SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     members,
@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -48,6 +48,8 @@ const STEPS: [Step; 8] = [
     |db, _| Box::pin(validators::add(db, validators::OVERLAY)),
     |db, _| Box::pin(members::have_read(db)),
     |db, _| Box::pin(reactions(db)),
+    |db, _| Box::pin(async move { pins(db).await.map_err(store_error) }),
+    |db, _| Box::pin(replies(db)),
 ];
 
 /// The newest schema: how many steps there are.
@@ -82,8 +84,10 @@ pub(super) mod index {
     pub(in super::super) const OVERLAY_TARGET: &str = "room_target";
     pub(in super::super) const OVERLAY_UNERASED: &str = "unerased";
     pub(in super::super) const OVERLAY_REDACTION: &str = "redaction_room_target";
+    pub(in super::super) const OVERLAY_PIN: &str = "room_pin_seq";
     pub(in super::super) const REACTION: &str = "room_target_emoji_seq";
     pub(in super::super) const REACTION_USER: &str = "room_user_target_emoji";
+    pub(in super::super) const REPLY: &str = "room_target_seq";
     pub(in super::super) const SEGMENT: &str = "room_last";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
     pub(in super::super) const ID: &str = "_id_";
@@ -108,6 +112,7 @@ pub(super) struct Collections {
     pub(super) reports: Collection<ReportDoc>,
     pub(super) overlay: Collection<OverlayDoc>,
     pub(super) reactions: Collection<ReactionDoc>,
+    pub(super) replies: Collection<ReplyDoc>,
     pub(super) redactions: Collection<RedactionDoc>,
     pub(super) segments: Collection<SegmentDoc>,
     pub(super) runs: Collection<RunDoc>,
@@ -134,6 +139,7 @@ impl Collections {
             reports: database.collection("reports"),
             overlay: database.collection("overlay"),
             reactions: database.collection("reactions"),
+            replies: database.collection("replies"),
             redactions: database.collection("redactions"),
             segments: database.collection("segments"),
             runs: database.collection("runs"),
@@ -277,6 +283,19 @@ async fn archive(db: &Collections) -> Result<(), Error> {
 async fn reactions(db: &Collections) -> Result<(), Error> {
     validators::create(db, validators::REACTIONS).await?;
     indexes::create(db, indexes::reactions())
+        .await
+        .map_err(store_error)
+}
+
+/// The ninth step: what is pinned.
+async fn pins(db: &Collections) -> mongodb::error::Result<()> {
+    indexes::create(db, indexes::pins()).await
+}
+
+/// The tenth step: what answers which message.
+async fn replies(db: &Collections) -> Result<(), Error> {
+    validators::create(db, validators::REPLIES).await?;
+    indexes::create(db, indexes::replies())
         .await
         .map_err(store_error)
 }

@@ -104,7 +104,10 @@ pub(super) async fn apply(
         | Write::EraseEdit { .. }
         | Write::React(_)
         | Write::Unreact { .. }
-        | Write::EraseReaction { .. } => overlay::apply(db, session, write).await,
+        | Write::EraseReaction { .. }
+        | Write::Pin(_)
+        | Write::Unpin { .. }
+        | Write::Reply { .. } => overlay::apply(db, session, write).await,
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
         | Write::UpdateSegment(_)

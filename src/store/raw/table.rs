@@ -11,8 +11,8 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use self::specs::{
-    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, OVERLAY, REACTIONS, REDACTIONS, REPORTS,
-    ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
+    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, OVERLAY, REACTIONS, REDACTIONS, REPLIES,
+    REPORTS, ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
 };
 use super::{Row, Value};
 
@@ -41,6 +41,8 @@ pub enum Table {
     Overlay,
     /// How people react to messages.
     Reactions,
+    /// What answers which message.
+    Replies,
     /// Messages that were deleted together.
     Redactions,
     /// Who is in which room.
@@ -73,6 +75,7 @@ impl Table {
         Self::Reports,
         Self::Overlay,
         Self::Reactions,
+        Self::Replies,
         Self::Redactions,
         Self::Members,
         Self::Entries,
@@ -97,6 +100,7 @@ impl Table {
             Self::Redactions => &REDACTIONS,
             Self::Overlay => &OVERLAY,
             Self::Reactions => &REACTIONS,
+            Self::Replies => &REPLIES,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Segments => &SEGMENTS,

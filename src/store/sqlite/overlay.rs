@@ -1,21 +1,31 @@
 //! What lies over messages, and redactions: the tables `overlay` and `redaction`.
 
 mod erase;
+mod pin;
 mod react;
+mod reply;
 
 use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-#[cfg(test)]
-pub(super) use self::react::{REACTIONS, REACTIONS_OF, REACTIONS_WITH};
 pub(super) use self::{
     erase::purge,
+    pin::pins,
     react::{reactions, reactions_of},
+    reply::replies,
 };
 use self::{
     erase::{erase, erase_edit, erase_reaction},
+    pin::{pin, pinned, unpin},
     react::{react, sums, unreact},
+    reply::{reply, thread},
+};
+#[cfg(test)]
+pub(super) use self::{
+    pin::PINS,
+    react::{REACTIONS, REACTIONS_OF, REACTIONS_WITH},
+    reply::REPLIES,
 };
 use super::rows::{self, int, number};
 use crate::{
@@ -36,8 +46,8 @@ pub(super) const DELETED: &str = "SELECT target FROM overlay
      WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND deleted_at IS NOT NULL";
 
 pub(super) const LAID_OVER: &str =
-    "SELECT target, deleted_at IS NOT NULL, body, edited_at, edits, reactions
-     FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3";
+    "SELECT target, deleted_at IS NOT NULL, body, edited_at, edits, reactions,
+     pin_seq, pinned_by, pinned_at, replies, last_reply, last_reply_at FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3";
 
 pub(super) const DELETION: &str = concat!(
     "SELECT ",
@@ -204,6 +214,14 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
             user,
             emoji,
         } => unreact(conn, (*room, *target), *user, emoji.as_ref()),
+        Write::Reply {
+            room,
+            target,
+            seq,
+            at,
+        } => reply(conn, (*room, *target), *seq, *at),
+        Write::Pin(new) => pin(conn, new),
+        Write::Unpin { room, target } => unpin(conn, *room, *target),
         Write::EraseReaction {
             room,
             target,
@@ -225,7 +243,8 @@ fn delete(conn: &Connection, deletion: &Deletion) -> rusqlite::Result<bool> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (room, target) DO UPDATE SET deleted_at = excluded.deleted_at,
              deleted_by = excluded.deleted_by, seq = excluded.seq, redaction = excluded.redaction,
-             erased_at = excluded.erased_at WHERE deleted_at IS NULL",
+             erased_at = excluded.erased_at, pin_seq = NULL, pinned_by = NULL, pinned_at = NULL
+             WHERE deleted_at IS NULL",
         )?
         .execute(params![
             deletion.room.as_bytes(),
@@ -290,7 +309,8 @@ fn restore(
 fn bare(conn: &Connection, room: RoomId, first: u64, last: u64) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "DELETE FROM overlay WHERE room = ?1 AND target >= ?2 AND target <= ?3
-         AND deleted_at IS NULL AND erased_at IS NULL AND edits IS NULL AND reactions IS NULL",
+         AND deleted_at IS NULL AND erased_at IS NULL AND edits IS NULL AND reactions IS NULL
+         AND pin_seq IS NULL AND replies IS NULL",
     )?
     .execute(params![room.as_bytes(), int(first), int(last)])?;
     Ok(())
@@ -328,6 +348,8 @@ fn laid_row(row: &Row<'_>) -> rusqlite::Result<Laid> {
         edited_at: row.get::<_, Option<_>>(3)?.map(Millis),
         edits,
         reactions: sums(row, 5)?,
+        pinned: pinned(row, 6)?,
+        thread: thread(row, 9)?,
     })
 }
 

@@ -34,6 +34,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/read.sql"),
     include_str!("schema/presence.sql"),
     include_str!("schema/reactions.sql"),
+    include_str!("schema/pins.sql"),
+    include_str!("schema/replies.sql"),
 ];
 
 /// What a connection is for.

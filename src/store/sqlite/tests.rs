@@ -467,6 +467,8 @@ fn hot_queries_scan_no_table() {
         overlay::REACTIONS,
         overlay::REACTIONS_OF,
         overlay::REACTIONS_WITH,
+        overlay::PINS,
+        overlay::REPLIES,
     ] {
         let plan = plan(&db, sql);
         assert!(

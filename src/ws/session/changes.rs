@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Session, Then, ops::locate};
 use crate::{
-    chat::{NewEdit, NewReaction},
+    chat::{NewEdit, NewPin, NewReaction},
     door::App,
     id::{LogId, RoomId},
     model::{Authority, Caller, Refusal},
@@ -57,6 +57,19 @@ impl Session {
             };
             let done = app.chat.react(&caller, &new).await?;
             Ok(reply::reacted(&done))
+        });
+    }
+
+    pub(super) fn pin(&mut self, id: Id, pin: request::Pin) {
+        self.change(id, pin.room, move |app, caller, room| async move {
+            let new = NewPin {
+                room,
+                target: pin.target,
+                on: pin.on,
+                txn: pin.txn,
+            };
+            let done = app.chat.pin(&caller, &new).await?;
+            Ok(reply::pinned(&done))
         });
     }
 

@@ -74,6 +74,7 @@ impl Session {
             Request::Edit(edit) => self.edit(id, edit),
             Request::Delete(delete) => self.delete(id, delete),
             Request::React(react) => self.react(id, react),
+            Request::Pin(pin) => self.pin(id, pin),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
             Request::Read(read) => self.read(id, read),
@@ -126,15 +127,31 @@ impl Session {
             sends.fetch_sub(1, Ordering::Release);
             outbox.wake();
         };
-        if let Some(room) = self.named(&send.room) {
-            return self.app.chat.send(&known.caller, room, new, acknowledge);
-        }
+        let known_room = self.named(&send.room);
+        let new = match (known_room, new.plain()) {
+            (Some(room), Ok(new)) => {
+                return self.app.chat.send(&known.caller, room, new, acknowledge);
+            }
+            (_, Ok(ready)) => Ok(ready),
+            (_, Err(new)) => Err(new),
+        };
         let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
         let connection = Arc::clone(&known.connection);
         self.work = Some(Box::pin(async move {
-            match locate(&app, &connection, &send.room).await {
+            let place = match known_room {
+                Some(room) => Ok((room.into(), None)),
+                None => locate(&app, &connection, &send.room).await,
+            };
+            match place {
                 Ok((LogId::Room(room), name)) => {
-                    app.chat.send(&caller, room, new, acknowledge);
+                    let ready = match new {
+                        Ok(ready) => Ok(ready),
+                        Err(new) => app.chat.ready(&caller, room, new).await,
+                    };
+                    match ready {
+                        Ok(new) => app.chat.send(&caller, room, new, acknowledge),
+                        Err(refusal) => acknowledge(Err(refusal)),
+                    }
                     name.map_or(Then::Nothing, |name| Then::Named(name, room))
                 }
                 Ok(_) => {

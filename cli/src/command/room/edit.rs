@@ -71,6 +71,13 @@ pub(crate) struct Edit {
     )]
     topic_role: Option<RoomRole>,
 
+    /// The lowest role there that may pin messages
+    #[arg(
+        long, value_name = "ROLE", group = "change",
+        value_parser = one_of(RoomRole::ALL, RoomRole::as_str)
+    )]
+    pin: Option<RoomRole>,
+
     /// How long a member waits between two messages, such as 30s; or off
     #[arg(long, value_name = "PERIOD", group = "change", value_parser = slow_mode)]
     slow_mode: Option<u32>,
@@ -111,6 +118,7 @@ impl Edit {
             post: self.post,
             invite: self.invite,
             topic_role: self.topic_role,
+            pin: self.pin,
             slow_mode: self.slow_mode,
             ..change_of(&self.noted)
         };

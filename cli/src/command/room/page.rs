@@ -74,6 +74,7 @@ pub(super) fn detail(detail: &RoomDetail, now: Millis) -> String {
         .with("who writes", writes)
         .with("who adds people", from(rules.invite))
         .with("who sets the topic", from(rules.topic))
+        .with("who pins messages", from(rules.pin))
         .with("slow mode", slow)
         .under(&escape(&room.name));
     if detail.people.is_empty() {

@@ -22,6 +22,10 @@ pub(super) struct Model {
     pub(super) deletions: BTreeMap<(RoomId, u64), Deletion>,
     /// The newest text, unless it was erased, and what edited the message.
     pub(super) edits: BTreeMap<(RoomId, u64), (Option<String>, Vec<u64>)>,
+    /// What answers it.
+    pub(super) replies: BTreeMap<(RoomId, u64), Vec<u64>>,
+    /// By which entry it is pinned.
+    pub(super) pins: BTreeMap<(RoomId, u64), u64>,
     /// Who reacts with what, by the `seq` of it, the first emoji first.
     pub(super) reactions: BTreeMap<(RoomId, u64), Vec<Reacting>>,
 }
@@ -176,6 +180,22 @@ impl Model {
                 self.overlay(write)?;
             }
             Write::React(_) | Write::Unreact { .. } => self.react(write)?,
+            Write::Reply {
+                room, target, seq, ..
+            } => {
+                stale(!self.deletions.contains_key(&(room, target)))?;
+                let known = self.replies.entry((room, target)).or_default();
+                stale(!known.contains(&seq))?;
+                known.push(seq);
+            }
+            Write::Pin(pin) => {
+                let place = (pin.room, pin.target);
+                stale(!self.pins.contains_key(&place) && !self.deletions.contains_key(&place))?;
+                self.pins.insert(place, pin.pinned.seq);
+            }
+            Write::Unpin { room, target } => {
+                stale(self.pins.remove(&(room, target)).is_some())?;
+            }
             Write::EraseEdit { .. }
             | Write::EraseReaction { .. }
             | Write::PutKey(_)
@@ -215,6 +235,7 @@ impl Model {
                 let place = (deletion.room, deletion.target);
                 stale(!self.deletions.contains_key(&place))?;
                 self.deletions.insert(place, deletion);
+                self.pins.remove(&place);
             }
             Write::Restore {
                 room,

@@ -144,7 +144,24 @@ pub(super) fn taken_back() -> Vec<Write> {
             at: NOW,
         })
     };
+    let pin = |target, seq| {
+        let (by, at) = (user_id(1), NOW);
+        Write::Pin(Pin {
+            room: room_id(3),
+            target,
+            pinned: Pinned { seq, by, at },
+        })
+    };
+    let reply = |target, seq| Write::Reply {
+        room: room_id(3),
+        target,
+        seq,
+        at: NOW,
+    };
     vec![
+        reply(310, 313),
+        reply(310, 314),
+        pin(310, 312),
         react(1, "👍", 303),
         react(200, "👍", 304),
         react(200, ":party:", 305),

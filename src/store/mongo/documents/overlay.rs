@@ -7,7 +7,7 @@ use super::{date, int, millis, number, parsed, room_uuid, user_uuid};
 use crate::{
     clock::Millis,
     id::{RedactionId, RoomId, UserId},
-    model::{Deletion, Edit, Laid, Reaction, Redaction, Tally},
+    model::{Deletion, Edit, Laid, Pinned, Reaction, Redaction, Tally, Thread},
     store::Error,
 };
 
@@ -42,6 +42,18 @@ pub(in super::super) struct OverlayDoc {
     /// JSON, as in the other store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reactions: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pin_seq: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pinned_by: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pinned_at: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replies: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_reply: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_reply_at: Option<DateTime>,
 }
 
 impl OverlayDoc {
@@ -60,6 +72,12 @@ impl OverlayDoc {
             edited_at: None,
             edits: None,
             reactions: None,
+            pin_seq: None,
+            pinned_by: None,
+            pinned_at: None,
+            replies: None,
+            last_reply: None,
+            last_reply_at: None,
         }
     }
 
@@ -69,6 +87,8 @@ impl OverlayDoc {
             && self.erased_at.is_none()
             && self.edits.is_none()
             && self.reactions.is_none()
+            && self.pin_seq.is_none()
+            && self.replies.is_none()
     }
 
     /// Deletes the message.
@@ -80,6 +100,7 @@ impl OverlayDoc {
         self.redaction = deletion.redaction.map(redaction_uuid);
         self.erased_at = deletion.erased_at.map(date);
         self.unerased = deletion.erased_at.is_none().then_some(at);
+        self.unpin();
     }
 
     /// Takes a deletion back; false when there is none by this redaction, or the text is gone.
@@ -101,6 +122,51 @@ impl OverlayDoc {
         self.body = Some(edit.body.clone());
         self.edited_at = Some(date(edit.at));
         self.edits.get_or_insert_default().push(int(edit.seq));
+    }
+
+    /// Pins the message.
+    pub(in super::super) fn pin(&mut self, pinned: &Pinned) {
+        self.pin_seq = Some(int(pinned.seq));
+        self.pinned_by = Some(user_uuid(pinned.by));
+        self.pinned_at = Some(date(pinned.at));
+    }
+
+    /// Takes the message down; false when it was not pinned.
+    pub(in super::super) fn unpin(&mut self) -> bool {
+        self.pinned_by = None;
+        self.pinned_at = None;
+        self.pin_seq.take().is_some()
+    }
+
+    fn pinned(&self) -> Result<Option<Pinned>, Error> {
+        let (Some(seq), Some(by), Some(at)) = (self.pin_seq, self.pinned_by, self.pinned_at) else {
+            return Ok(None);
+        };
+        Ok(Some(Pinned {
+            seq: number(seq)?,
+            by: UserId::from_bytes(by.bytes()),
+            at: millis(at),
+        }))
+    }
+
+    /// Counts an answer.
+    pub(in super::super) fn reply(&mut self, seq: u64, at: Millis) {
+        self.replies = Some(self.replies.unwrap_or(0) + 1);
+        self.last_reply = Some(int(seq));
+        self.last_reply_at = Some(date(at));
+    }
+
+    fn thread(&self) -> Result<Option<Thread>, Error> {
+        let (Some(count), Some(last), Some(at)) =
+            (self.replies, self.last_reply, self.last_reply_at)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Thread {
+            count: number(count)?,
+            last: number(last)?,
+            at: millis(at),
+        }))
     }
 
     /// Lays sums of reactions over it, in the place of those that were there.
@@ -133,6 +199,7 @@ impl OverlayDoc {
             })?,
             None => Vec::new(),
         };
+        let (pinned, thread) = (self.pinned()?, self.thread()?);
         let edits = self.edits.unwrap_or_default().into_iter().map(number);
         Ok(Laid {
             deleted: self.deleted_at.is_some(),
@@ -140,6 +207,8 @@ impl OverlayDoc {
             edited_at: self.edited_at.map(millis),
             edits: edits.collect::<Result<_, _>>()?,
             reactions,
+            pinned,
+            thread,
         })
     }
 }
@@ -197,6 +266,24 @@ impl TryFrom<ReactionDoc> for Reaction {
             user: UserId::from_bytes(doc.user.bytes()),
             at: millis(doc.at),
         })
+    }
+}
+
+/// That a message answers another; its `_id` means nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in super::super) struct ReplyDoc {
+    room: Uuid,
+    target: i64,
+    pub(in super::super) seq: i64,
+}
+
+impl ReplyDoc {
+    pub(in super::super) fn new(room: RoomId, target: u64, seq: u64) -> Self {
+        Self {
+            room: room_uuid(room),
+            target: int(target),
+            seq: int(seq),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
         schema::{Collections, index},
         transact::Halt,
     },
-    over, put, react,
+    over, pin, put, react, reply,
 };
 use crate::{
     clock::Millis,
@@ -115,7 +115,7 @@ async fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to, and the reactions to them.
+/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads.
 pub(in super::super) async fn purge(
     db: &Collections,
     session: &mut ClientSession,
@@ -132,6 +132,8 @@ pub(in super::super) async fn purge(
         .session(&mut *session);
     within(gone).await?;
     react::forget(db, session, room, first, last).await?;
+    pin::take_down(db, session, room, first, last).await?;
+    reply::forget(db, session, room, first, last).await?;
     bare(db, session, room, first, last).await
 }
 
@@ -147,7 +149,7 @@ async fn bare(
     // null is also what is not there.
     let nothing = doc! {
         "room": room_uuid(room), "target": range, "deleted_at": null, "erased_at": null, "edits": null,
-        "reactions": null,
+        "reactions": null, "pin_seq": null, "replies": null,
     };
     let gone = db
         .overlay

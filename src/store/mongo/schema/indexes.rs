@@ -18,7 +18,7 @@ type Indexes = (&'static str, Vec<IndexModel>);
 /// Every index there is.
 fn all() -> impl Iterator<Item = Indexes> {
     let later = order().into_iter().chain(overlay()).chain(archive());
-    let later = later.chain(reactions());
+    let later = later.chain(reactions()).chain(pins()).chain(replies());
     first().into_iter().chain(later)
 }
 
@@ -191,6 +191,22 @@ pub(super) fn reactions() -> Vec<Indexes> {
             unique(index::REACTION_USER, by_user, None),
         ],
     )]
+}
+
+/// The index of what is pinned.
+pub(super) fn pins() -> Vec<Indexes> {
+    let pinned = doc! { "pin_seq": { "$gt": 0_i64 } };
+    let keys = doc! { "room": 1, "pin_seq": 1 };
+    vec![(
+        "overlay",
+        vec![plain(index::OVERLAY_PIN, keys, Some(pinned))],
+    )]
+}
+
+/// The index of what answers which message.
+pub(super) fn replies() -> Vec<Indexes> {
+    let keys = doc! { "room": 1, "target": 1, "seq": 1 };
+    vec![("replies", vec![unique(index::REPLY, keys, None)])]
 }
 
 /// The indexes that should be there and are not, or are others.

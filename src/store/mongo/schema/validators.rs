@@ -83,6 +83,12 @@ pub(super) const REACTIONS: Fields = &[(
     ],
 )];
 
+/// Those of what answers which message.
+pub(super) const REPLIES: Fields = &[(
+    "replies",
+    &[("room", "binData"), ("target", "long"), ("seq", "long")],
+)];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields

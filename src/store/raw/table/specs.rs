@@ -199,6 +199,12 @@ pub(super) const OVERLAY: Spec = Spec {
         time("edited_at"),
         json::<Vec<u64>>("edits"),
         json_text::<Vec<Tally>>("reactions"),
+        field("pin_seq", Kind::Int),
+        id("pinned_by").to(Table::Users),
+        time("pinned_at"),
+        field("replies", Kind::Int),
+        field("last_reply", Kind::Int),
+        time("last_reply_at"),
     ],
     derived: &[Derived {
         mongo: "unerased",
@@ -222,6 +228,19 @@ pub(super) const REACTIONS: Spec = Spec {
         field("seq", Kind::Int),
         id("user").to(Table::Users),
         time("at"),
+    ],
+    derived: &[],
+};
+
+pub(super) const REPLIES: Spec = Spec {
+    name: "replies",
+    sqlite: "reply",
+    index: "room_target_seq",
+    key: 3,
+    fields: &[
+        id("room").to(Table::Rooms),
+        field("target", Kind::Int),
+        field("seq", Kind::Int),
     ],
     derived: &[],
 };

@@ -114,6 +114,9 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         | Write::React(_)
         | Write::Unreact { .. }
         | Write::EraseReaction { .. }
+        | Write::Pin(_)
+        | Write::Unpin { .. }
+        | Write::Reply { .. }
         | Write::PutRedaction(_) => expect_true(overlay::write(conn, write)?),
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)

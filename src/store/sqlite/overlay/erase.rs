@@ -7,7 +7,7 @@ use super::{
         archive,
         rows::{int, log_key},
     },
-    bare, deletion, laid_over, react,
+    bare, deletion, laid_over, pin, react, reply,
 };
 use crate::{
     clock::Millis,
@@ -105,7 +105,7 @@ fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to, and the reactions to them.
+/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads.
 pub(in super::super) fn purge(
     conn: &Connection,
     room: RoomId,
@@ -118,5 +118,7 @@ pub(in super::super) fn purge(
     )?
     .execute(params![room.as_bytes(), int(first), int(last)])?;
     react::forget(conn, room, first, last)?;
+    pin::take_down(conn, room, first, last)?;
+    reply::forget(conn, room, first, last)?;
     bare(conn, room, first, last)
 }
