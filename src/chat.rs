@@ -2,6 +2,7 @@
 //! authorises, appends, answers.
 
 mod departure;
+mod direct;
 mod edits;
 mod invites;
 mod joining;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use self::{
     departure::Departed,
+    direct::Opened,
     edits::{Changed, NewEdit},
     invites::RoomCode,
     members::MemberView,
@@ -29,7 +31,7 @@ pub use self::{
     reactions::{NewReaction, Reacted, Reactor, TallyView},
     reading::{Answer, HasRead, NewRead, Reading},
     replies::ThreadPage,
-    rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
+    rooms::{NewRoom, PersonView, RoomChanges, RoomView, RuleChanges},
     subscribe::{Resume, Subscribed},
     typing::Typing,
 };

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod deletions;
+mod direct;
 mod edits;
 mod members;
 mod messages;
@@ -80,6 +81,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::end_session))
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
+        .routes(routes!(direct::open))
         .routes(routes!(rooms::join))
         .routes(routes!(rooms::join_with_code))
         .routes(routes!(rooms::leave))

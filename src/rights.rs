@@ -182,6 +182,24 @@ pub fn may_create_room(who: &Who<'_>) -> Result<(), Refusal> {
     }
 }
 
+/// Whether somebody may open a direct conversation: others are told of it, so nobody who is muted everywhere.
+pub fn may_open_direct(who: &Who<'_>) -> Result<(), Refusal> {
+    may(who, Permission::DmOpen)?;
+    match who.sanction(SanctionKind::Mute, who.now) {
+        Some(mute) => Err(Refusal::sanctioned(mute)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what a direct conversation has not got: an owner, other people, a name.
+pub fn not_direct(facts: &Facts, what: &str) -> Result<(), Refusal> {
+    if facts.room.kind == RoomKind::Direct {
+        let why = format!("this is a direct conversation, which {what}");
+        return Err(Refusal::Conflict(why));
+    }
+    Ok(())
+}
+
 /// Whether somebody may go out of a room: whoever may act, but a token only that is good for coming in.
 pub fn may_leave(who: &Who<'_>) -> Result<(), Refusal> {
     may_act(who)?;

@@ -36,6 +36,7 @@ mod credentials;
 mod damage;
 mod dashboard;
 mod deleting;
+mod direct;
 mod doctor;
 mod durability;
 mod edits;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     id::{RoomId, UserId},
     log::{Draft, refuse},
-    model::{Authority, Facts, Member, Permissions, Refusal, RoomRole},
+    model::{Authority, Facts, Member, Permissions, Refusal, RoomKind, RoomRole},
     rights,
 };
 
@@ -72,7 +72,8 @@ impl Chat {
         let room = self.seen_by(by, id).await?;
         let (heirs, owns) = {
             let facts = room.facts();
-            (heirs(&facts, user), facts.room.owner == user)
+            let direct = facts.room.kind == RoomKind::Direct;
+            (heirs(&facts, user), facts.room.owner == user && !direct)
         };
         if owns {
             for heir in heirs {

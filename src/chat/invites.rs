@@ -73,6 +73,7 @@ impl Chat {
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
                 let room = draft.open_room(id)?;
+                rights::not_direct(&room.facts(), "is always of the same people")?;
                 draft.authorise(&by, |who| {
                     // It makes members: a viewer who may add viewers does not make themselves one by it.
                     rights::may_grant(who, &room.facts(), RoomRole::Member)

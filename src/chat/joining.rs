@@ -70,7 +70,7 @@ impl Chat {
                 if facts.members.contains_key(&me) {
                     return Ok(());
                 }
-                if code.is_none() && facts.room.kind == RoomKind::Private {
+                if code.is_none() && facts.room.kind != RoomKind::Public {
                     return Err(Refusal::NotFound("room"));
                 }
                 draft.authorise(&by, |who| {
@@ -91,7 +91,14 @@ impl Chat {
                 check_size(&facts, most)?;
                 facts.room.name.clone()
             };
-            enter(draft, id, me, Some(me), role, name);
+            let came = Came {
+                room: id,
+                user: me,
+                role,
+                name,
+                people: Vec::new(),
+            };
+            enter(draft, Some(me), came);
             if let Some(hash) = code {
                 let detail = json!({"user": me, "after": role});
                 draft.act("room.join", &by.actor(), Some(id.to_string()), detail, &[]);
@@ -132,15 +139,26 @@ pub(super) fn check_size(facts: &Facts, most: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Somebody comes into a room.
+pub(super) struct Came {
+    pub(super) room: RoomId,
+    pub(super) user: UserId,
+    pub(super) role: RoomRole,
+    /// The room's name.
+    pub(super) name: RoomName,
+    /// Whose direct conversation it is, if it is one.
+    pub(super) people: Vec<UserId>,
+}
+
 /// Puts somebody in.
-pub(super) fn enter(
-    draft: &mut Draft<'_>,
-    room: RoomId,
-    user: UserId,
-    by: Option<UserId>,
-    role: RoomRole,
-    name: RoomName,
-) {
+pub(super) fn enter(draft: &mut Draft<'_>, by: Option<UserId>, came: Came) {
+    let Came {
+        room,
+        user,
+        role,
+        name,
+        people,
+    } = came;
     let at = draft.now();
     let came = Payload::Membership {
         user,
@@ -156,6 +174,7 @@ pub(super) fn enter(
             target: room,
             name,
             role,
+            people,
         },
     );
     draft.write(Write::PutMember(Member {

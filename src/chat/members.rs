@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Chat, Listed,
-    joining::{check_size, enter, may_be_added},
+    joining::{Came, check_size, enter, may_be_added},
 };
 use crate::{
     clock::Millis,
@@ -139,6 +139,7 @@ impl Chat {
             let detail = json!({"user": user, "before": now.map(|m| m.role), "after": role});
             match now {
                 Some(m) => {
+                    rights::not_direct(&facts, "has plain members only")?;
                     if m.role == RoomRole::Owner {
                         let what = "the owner stays the owner; pass the room on with transfer";
                         return Err(Refusal::Conflict(what.into()));
@@ -156,10 +157,18 @@ impl Chat {
                 }
                 None if !may_add => return Err(Refusal::NotFound("member")),
                 None => {
+                    rights::not_direct(&facts, "is always of the same people; open another")?;
                     check_size(&facts, most)?;
                     may_be_added(draft, &facts, user)?;
                     drop(facts);
-                    enter(draft, id, user, by.user(), role, name);
+                    let came = Came {
+                        room: id,
+                        user,
+                        role,
+                        name,
+                        people: Vec::new(),
+                    };
+                    enter(draft, by.user(), came);
                 }
             }
             draft.act(
@@ -237,6 +246,7 @@ impl Chat {
                 draft.authorise(&by, |who| {
                     rights::may_in_room(who, &facts, InRoom::Own).map(drop)
                 })?;
+                rights::not_direct(&facts, "nobody owns")?;
             }
             let now = draft.now();
             let able = draft

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{Chat, Listed};
 use crate::{
-    id::{LogId, RoomId},
+    id::{LogId, RoomId, UserId},
     log::{LiveRoom, refuse},
     model::{
         Authority, Caller, Head, History, Marker, Member, Payload, Reason, Refusal, Room, RoomKind,
-        RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
+        RoomName, RoomRole, RoomRules, Title, Topic, Txn, Username, entry::Cleared,
     },
     rights::{self, InRoom},
     store::{RoomRow, Scope, Write},
@@ -132,6 +132,17 @@ pub struct RoomView {
     pub head: Head,
     /// Up to where the asker has read it, if they are in.
     pub read: Option<Marker>,
+    /// Whose direct conversation it is; empty for all other rooms.
+    pub people: Vec<PersonView>,
+}
+
+/// Somebody as others see them.
+#[derive(Clone, Debug)]
+pub struct PersonView {
+    /// Who.
+    pub user: UserId,
+    /// Their name, if there is such an account.
+    pub name: Option<Username>,
 }
 
 impl From<RoomRow> for RoomView {
@@ -139,6 +150,7 @@ impl From<RoomRow> for RoomView {
         let role = row.member.map(|m| m.role);
         Self {
             read: row.member.map(|m| m.read),
+            people: Vec::new(),
             room: row.room,
             role,
             members: row.members,
@@ -150,6 +162,10 @@ impl From<RoomRow> for RoomView {
 impl Chat {
     /// Makes a room, owned by who makes it.
     pub async fn create_room(&self, caller: &Caller, new: NewRoom) -> Result<RoomView, Refusal> {
+        if new.kind == RoomKind::Direct {
+            let why = "public or private; a direct conversation is opened with POST /v1/dm";
+            return Err(Refusal::field("kind", why));
+        }
         let (now, scopes) = (self.clock.now(), caller.scopes);
         let user = self.user(caller.user).await?;
         user.with(|p| rights::may_create_room(&p.who(scopes, now)))?;
@@ -183,7 +199,12 @@ impl Chat {
                 owner: me,
             };
             let since = draft.entry(id.into(), Some(me), created);
-            let added = Payload::Added { target, name, role };
+            let added = Payload::Added {
+                target,
+                name,
+                role,
+                people: Vec::new(),
+            };
             draft.entry_once(
                 me.into(),
                 Some(me),
@@ -207,6 +228,7 @@ impl Chat {
                 history: new.history,
                 rules: RoomRules::default(),
                 owner: me,
+                people: Vec::new(),
                 created_at: at,
                 deleted_at: None,
             }));
@@ -232,7 +254,24 @@ impl Chat {
     /// A room, if the asker may know of it.
     pub async fn room(&self, caller: &Caller, id: RoomId) -> Result<RoomView, Refusal> {
         let (room, _) = self.seen(caller, id).await?;
-        Ok(view(&room, caller))
+        let mut view = view(&room, caller);
+        self.name_people(std::slice::from_mut(&mut view)).await?;
+        Ok(view)
+    }
+
+    /// Says who is in direct conversations.
+    async fn name_people(&self, rooms: &mut [RoomView]) -> Result<(), Refusal> {
+        let people = rooms.iter().flat_map(|view| &view.room.people).copied();
+        let names = self.log.names(people).await?;
+        for view in rooms {
+            let people = view.room.people.iter();
+            let named = people.map(|user| PersonView {
+                user: *user,
+                name: names.get(user).cloned(),
+            });
+            view.people = named.collect();
+        }
+        Ok(())
     }
 
     /// Rooms, by name: one's own, or all public ones.
@@ -254,6 +293,7 @@ impl Chat {
         items.truncate(limit);
         let last = items.last().filter(|_| more);
         let next = last.map(|r| format!("{}:{}", r.room.name, r.room.id));
+        self.name_people(&mut items).await?;
         Ok(Listed { items, next })
     }
 
@@ -287,6 +327,9 @@ impl Chat {
                     }
                     Ok(())
                 })?;
+                if changes.needs() != [InRoom::Lock] {
+                    rights::not_direct(&facts, "has no name and no settings")?;
+                }
                 facts.room.clone()
             };
             let after = changes.applied(&before);
@@ -396,6 +439,7 @@ pub(super) fn view(room: &LiveRoom, caller: &Caller) -> RoomView {
     RoomView {
         role: member.map(|m| m.role),
         read: member.map(|m| m.read),
+        people: Vec::new(),
         members: facts.members.len() as u64,
         room: facts.room.clone(),
         head: room.head(),

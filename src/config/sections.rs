@@ -123,6 +123,8 @@ sections! {
         live typing_members: usize = 200, "0" to "10000000";
         /// In rooms with more members than this nobody is told who is there. 0 for in none.
         live presence_members: usize = 200, "0" to "10000000";
+        /// How many people a direct conversation may have.
+        live direct_people: usize = 10, "2" to "100";
         /// How many rooms a user may be in.
         live rooms_per_user: usize = 1000, "1" to "10000000";
         /// Requests an address may make, per second.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    chat::{Listed, MemberView, MessageView, PinnedView, RoomView, TallyView},
+    chat::{Listed, MemberView, MessageView, PersonView, PinnedView, RoomView, TallyView},
     clock::Millis,
     model::{Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
 };
@@ -75,6 +75,26 @@ pub(super) struct RoomBody {
     read_n: Option<u64>,
     /// How many came since: `n` less `read_n`.
     unread: Option<u64>,
+    /// Whose direct conversation it is, those who left it too. Only there for one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    people: Vec<PersonBody>,
+}
+
+/// Somebody in a direct conversation.
+#[derive(Debug, Serialize, ToSchema)]
+struct PersonBody {
+    id: String,
+    /// Null when there is no such account any more.
+    name: Option<String>,
+}
+
+impl From<PersonView> for PersonBody {
+    fn from(p: PersonView) -> Self {
+        Self {
+            id: p.user.to_string(),
+            name: p.name.map(Into::into),
+        }
+    }
 }
 
 impl From<RoomView> for RoomBody {
@@ -96,6 +116,7 @@ impl From<RoomView> for RoomBody {
             read: v.read.map(|read| read.seq),
             read_n: v.read.map(|read| read.n),
             unread: v.read.map(|read| read.unread(v.head.n)),
+            people: v.people.into_iter().map(Into::into).collect(),
         }
     }
 }

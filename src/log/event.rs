@@ -88,6 +88,8 @@ enum What<'a> {
         target: String,
         room_name: &'a str,
         role: &'static str,
+        #[serde(skip_serializing_if = "<[UserId]>::is_empty")]
+        people: &'a [UserId],
     },
     Edit {
         target: u64,
@@ -143,10 +145,16 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             user_name: name(*user),
             role: role.map(crate::model::RoomRole::as_str),
         },
-        Payload::Added { target, name, role } => What::Added {
+        Payload::Added {
+            target,
+            name,
+            role,
+            people,
+        } => What::Added {
             target: target.to_string(),
             room_name: name.as_str(),
             role: role.as_str(),
+            people,
         },
         Payload::Edit { target, body } => What::Edit {
             target: *target,

@@ -249,6 +249,7 @@ fn seed(ana: UserId, room: RoomId) -> Vec<Write> {
         history: History::All,
         rules: RoomRules::default(),
         owner: ana,
+        people: Vec::new(),
         created_at: at,
         deleted_at: None,
     };

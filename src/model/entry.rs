@@ -167,6 +167,9 @@ pub enum Payload {
         name: RoomName,
         /// My role there.
         role: RoomRole,
+        /// Whose direct conversation it is; empty for all other rooms.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        people: Vec<UserId>,
     },
     /// `@me`: I am no longer in a room.
     Removed {

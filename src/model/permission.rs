@@ -47,6 +47,7 @@ permissions! {
     RoomEdit = "room.edit": "Change and moderate rooms, as one's role there allows.",
     RoomManage = "room.manage": "Do in any public room what its moderators may.",
     RoomOwn = "room.own": "Do in any public room what its owner may.",
+    DmOpen = "dm.open": "Open direct conversations with others.",
     UserRead = "user.read": "See every account, its sessions and its sanctions.",
     UserMute = "user.mute": "Mute people everywhere.",
     UserBan = "user.ban": "Ban people from the server.",

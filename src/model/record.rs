@@ -75,6 +75,8 @@ word!(
         Public = "public",
         /// Only those who are added; to everyone else it does not exist.
         Private = "private",
+        /// A few people who are always the same; found by them, and not by its name.
+        Direct = "direct",
     }
 );
 
@@ -147,8 +149,11 @@ pub struct Room {
     pub history: History,
     /// Who may do what in it, where that is not as usual.
     pub rules: RoomRules,
-    /// Who owns it.
+    /// Who owns it; of a direct conversation, who opened it first: nobody owns that.
     pub owner: UserId,
+    /// Whose direct conversation it is, whether they are in it just now or not, in the order of their ids;
+    /// empty for all other rooms.
+    pub people: Vec<UserId>,
     /// When it was made.
     pub created_at: Millis,
     /// When it was deleted; its log stays until it is purged, but nobody reaches it through the API.

@@ -45,6 +45,7 @@ const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessagePin,
     P::RoomCreate,
     P::RoomEdit,
+    P::DmOpen,
 ]));
 const MODERATOR: Permissions = MEMBER.or(Permissions::of(&[
     P::MessageDeleteAny,

@@ -21,7 +21,7 @@ use super::Ops;
 use crate::{
     id::{LogId, RoomId},
     log::verify::Walk,
-    model::RoomRole,
+    model::{RoomKind, RoomRole},
     store::{
         self, Span, Store,
         raw::{self, Row, Table, Value, place},
@@ -267,7 +267,10 @@ impl Check {
         let members = owners.0.remove(&key).unwrap_or_default();
         let owner = row.get(Table::Rooms, "owner").id().unwrap_or_default();
         let deleted = *row.get(Table::Rooms, "deleted_at") != Value::Null;
-        if deleted || members == [owner] {
+        // Nobody owns a direct conversation.
+        let direct = row.get(Table::Rooms, "kind").text() == Some(RoomKind::Direct.as_str());
+        let own: &[_] = if direct { &[] } else { &[owner] };
+        if deleted || members == own {
             return Ok(());
         }
         // It may have been passed on between the two readings; this reading is of one moment.
@@ -276,7 +279,11 @@ impl Check {
         };
         let own = state.members.iter().filter(|m| m.role == RoomRole::Owner);
         let own: Vec<_> = own.map(|m| m.user).collect();
-        if state.room.deleted_at.is_none() && own != [state.room.owner] {
+        let right = match state.room.kind {
+            RoomKind::Direct => own.is_empty(),
+            _ => own == [state.room.owner],
+        };
+        if state.room.deleted_at.is_none() && !right {
             let what = match own.len() {
                 0 => format!("its owner {} is no member as such", state.room.owner),
                 1 => format!(

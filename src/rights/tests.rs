@@ -48,6 +48,7 @@ fn facts(kind: RoomKind, member: Option<(&Person, RoomRole)>) -> Facts {
         history: History::All,
         rules: RoomRules::default(),
         owner: UserId::new(Millis(1)),
+        people: Vec::new(),
         created_at: Millis(1),
         deleted_at: None,
     };
@@ -102,6 +103,7 @@ fn every_builtin_role_and_permission() {
         (P::RoomEdit, [false, false, true, true, true]),
         (P::RoomManage, [false, false, false, true, true]),
         (P::RoomOwn, [false, false, false, false, true]),
+        (P::DmOpen, [false, false, true, true, true]),
         (P::UserRead, [false, true, false, true, true]),
         (P::UserMute, [false, false, false, true, true]),
         (P::UserBan, [false, false, false, true, true]),

@@ -176,6 +176,7 @@ fn room(name: &str, kind: RoomKind) -> Room {
         history: History::All,
         rules: RoomRules::default(),
         owner: UserId::new(NOW),
+        people: Vec::new(),
         created_at: NOW,
         deleted_at: None,
     }

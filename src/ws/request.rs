@@ -22,6 +22,7 @@ pub(super) enum Request {
     React(React),
     Pin(Pin),
     Join(Room),
+    Dm(Dm),
     Leave(Room),
     Read(Read),
     Typing(Typing),
@@ -66,6 +67,12 @@ struct Subscribe {
 #[derive(Debug, Deserialize)]
 pub(super) struct Room {
     pub(super) room: String,
+}
+
+/// Whose direct conversation to open.
+#[derive(Debug, Deserialize)]
+pub(super) struct Dm {
+    pub(super) users: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -199,6 +206,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
         "react" => Request::React(parse_json(text)?),
         "pin" => Request::Pin(parse_json(text)?),
         "join" => Request::Join(parse_json(text)?),
+        "dm" => Request::Dm(parse_json(text)?),
         "leave" => Request::Leave(parse_json(text)?),
         "read" => Request::Read(parse_json(text)?),
         "typing" => Request::Typing(parse_json(text)?),

@@ -345,6 +345,7 @@ pub(super) const SERVER: &[Row] = &[
         r#"{"name":"mine","kind":"private"}"#,
         &["room.create"],
     ),
+    mine("POST", "/v1/dm", r#"{"users":["victim"]}"#, &["dm.open"]),
     mine("POST", "/v1/rooms/open/join", "", &["room.join"]),
     mine("POST", "/v1/join", r#"{"code":"CODE"}"#, &["room.join"]),
 ];

@@ -207,7 +207,7 @@ fn room_body(row: &RoomTraffic) -> api::WatchedRoom {
         delivery_rate,
         last_at: (row.head.seq > 0).then_some(row.head.at),
         locked: facts.room.rules.locked,
-        private: facts.room.kind == crate::model::RoomKind::Private,
+        private: facts.room.kind != crate::model::RoomKind::Public,
     }
 }
 

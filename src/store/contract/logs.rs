@@ -319,6 +319,7 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             rules: None,
         },
         Payload::Added {
+            people: vec![UserId::from_bytes([3; 16])],
             target: room,
             name,
             role: RoomRole::Owner,

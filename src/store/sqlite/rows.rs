@@ -139,6 +139,10 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<Room> {
         topic: named_optional(row, "topic")?,
         history: named(row, "history")?,
         rules: from_json(row, "rules")?,
+        people: match row.get_ref("people")? {
+            rusqlite::types::ValueRef::Null => Vec::new(),
+            _ => from_json(row, "people")?,
+        },
         owner: UserId::from_bytes(row.get("owner")?),
         created_at: Millis(row.get("created_at")?),
         deleted_at: row.get::<_, Option<_>>("deleted_at")?.map(Millis),

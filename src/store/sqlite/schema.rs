@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/reactions.sql"),
     include_str!("schema/pins.sql"),
     include_str!("schema/replies.sql"),
+    include_str!("schema/direct.sql"),
 ];
 
 /// What a connection is for.

@@ -75,6 +75,7 @@ impl Session {
             Request::Delete(delete) => self.delete(id, delete),
             Request::React(react) => self.react(id, react),
             Request::Pin(pin) => self.pin(id, pin),
+            Request::Dm(dm) => self.open_direct(id, dm),
             Request::Join(room) => self.membership(id, room.room, true),
             Request::Leave(room) => self.membership(id, room.room, false),
             Request::Read(read) => self.read(id, read),

@@ -49,6 +49,29 @@ impl Session {
         });
     }
 
+    pub(super) fn open_direct(&mut self, id: Id, dm: request::Dm) {
+        let Some(known) = &self.known else { return };
+        let (app, caller) = (Arc::clone(&self.app), known.caller.clone());
+        let outbox = Arc::clone(&self.outbox);
+        self.work = Some(Box::pin(async move {
+            let opened = app.chat.open_direct_with(&caller, &dm.users).await;
+            outbox.push(match opened {
+                Ok(opened) => {
+                    let room = &opened.room;
+                    let (head, n) = (room.head.seq, room.head.n);
+                    let room = room.room.id;
+                    let made = opened.made;
+                    reply::ok(
+                        id,
+                        json!({"room": room, "made": made, "head": head, "n": n}),
+                    )
+                }
+                Err(refusal) => reply::err(id, &refusal, None),
+            });
+            Then::Nothing
+        }));
+    }
+
     pub(super) fn presence(&mut self, id: Id, presence: request::Presence) {
         let Some(known) = &self.known else { return };
         if let Some(here) = presence.state {

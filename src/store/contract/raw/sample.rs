@@ -213,6 +213,7 @@ pub(super) fn people() -> Vec<Write> {
         title: Some("Alles".parse().unwrap()),
         topic: Some("anything".parse().unwrap()),
         owner: ana.id,
+        people: vec![user_id(1), user_id(9)],
         rules,
         ..room("general", RoomKind::Public)
     };

@@ -100,6 +100,9 @@ pub(in super::super) struct RoomDoc {
     /// Who may do what in it; what is not there is as usual.
     #[serde(default)]
     rules: RoomRules,
+    /// Whose direct conversation it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    people: Option<Vec<String>>,
 }
 
 impl From<&Room> for RoomDoc {
@@ -118,6 +121,8 @@ impl From<&Room> for RoomDoc {
             created_at: date(room.created_at),
             deleted_at: room.deleted_at.map(date),
             rules: room.rules,
+            people: (!room.people.is_empty())
+                .then(|| room.people.iter().map(ToString::to_string).collect()),
         }
     }
 }
@@ -134,11 +139,20 @@ impl TryFrom<RoomDoc> for Room {
             topic: parsed_optional(doc.topic.as_ref())?,
             history: parsed(&doc.history)?,
             rules: doc.rules,
+            people: people(doc.people)?,
             owner: UserId::from_bytes(doc.owner.bytes()),
             created_at: millis(doc.created_at),
             deleted_at: doc.deleted_at.map(millis),
         })
     }
+}
+
+fn people(ids: Option<Vec<String>>) -> Result<Vec<UserId>, Error> {
+    let parsed = ids.unwrap_or_default().into_iter().map(|id| {
+        let wrong = || Error::Damaged(format!("a room is of {id:?}, which is nobody"));
+        id.parse().map_err(|_| wrong())
+    });
+    parsed.collect()
 }
 
 /// That a user is in a room; its `_id` means nothing.

@@ -6,6 +6,7 @@ use super::{
     Absent, Derived, Kind, Spec, Table, Value, by, bytes, detail, field, free, id, json, json_text,
     text, time,
 };
+use crate::id::UserId;
 use crate::model::{
     CodeKind, DeviceName, DisplayName, Email, Emoji, History, Permissions, Reason, RedactionDetail,
     ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, RunDetail, RunKind, RunState,
@@ -343,6 +344,7 @@ pub(super) const ROOMS: Spec = Spec {
         time("created_at"),
         time("deleted_at"),
         json::<RoomRules>("rules").or(Absent::Text("{}")),
+        json::<Vec<UserId>>("people"),
     ],
     derived: &[Derived {
         mongo: "public_name",

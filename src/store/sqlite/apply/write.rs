@@ -24,11 +24,11 @@ const UPDATE_USER: &str =
     "UPDATE user SET name = ?2, display_name = ?3, email = ?4, email_login = ?5, role = ?6,
              status = ?7, password = ?8, created_at = ?9, bot = ?10, presence = ?11 WHERE id = ?1";
 const INSERT_ROOM: &str =
-    "INSERT INTO room (id, name, kind, title, topic, history, owner, created_at, deleted_at, rules)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "INSERT INTO room (id, name, kind, title, topic, history, owner, created_at, deleted_at, rules,
+             people) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const UPDATE_ROOM: &str =
     "UPDATE room SET name = ?2, kind = ?3, title = ?4, topic = ?5, history = ?6, owner = ?7,
-             created_at = ?8, deleted_at = ?9, rules = ?10 WHERE id = ?1";
+             created_at = ?8, deleted_at = ?9, rules = ?10, people = ?11 WHERE id = ?1";
 const INSERT_SESSION: &str =
     "INSERT INTO session (id, user, device, address, created_at, used_at, expires_at, ended_at,
              anchor, current, previous, seed, rotated_at, version, scopes)
@@ -220,6 +220,9 @@ fn put_room(conn: &Connection, room: &Room, sql: &str) -> Result<(), Halt> {
         room.created_at.0,
         room.deleted_at.map(|at| at.0),
         rows::json(&room.rules)?,
+        (!room.people.is_empty())
+            .then(|| rows::json(&room.people))
+            .transpose()?,
     ]);
     match done {
         Err(e) if is_constraint(&e) => {
