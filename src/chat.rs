@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use self::{
     departure::Departed,
-    direct::Opened,
+    direct::{Opened, PersonView},
     edits::{Changed, NewEdit},
     invites::RoomCode,
     members::MemberView,
@@ -31,8 +31,8 @@ pub use self::{
     reactions::{NewReaction, Reacted, Reactor, TallyView},
     reading::{Answer, HasRead, NewRead, Reading},
     replies::ThreadPage,
-    rooms::{NewRoom, PersonView, RoomChanges, RoomView, RuleChanges},
-    subscribe::{Resume, Subscribed},
+    rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
+    subscribe::{Described, Resume, Subscribed},
     typing::Typing,
 };
 use crate::{

@@ -128,10 +128,8 @@ async fn two_who_open_it_at_once_meet() {
     // Each was told once.
     let mine = people[5].get("/v1/rooms").await.ok();
     assert_eq!(mine["items"].as_array().expect("items").len(), 1);
-    let me = people[5]
-        .connect()
-        .await
-        .request(json!({"op": "subscribe", "room": "@me"}));
+    let mut ws = people[5].connect().await;
+    let me = ws.request(json!({"op": "subscribe", "room": "@me"}));
     assert_eq!(me.await.expect("one's own log")["head"], 1);
 }
 
@@ -171,10 +169,8 @@ async fn the_others_are_told_and_can_answer() {
         let reply = cat.request(method, &room.path(rest), body).await;
         reply.refused(404, "not_found");
     }
-    let refused = cat
-        .connect()
-        .await
-        .request(json!({"op": "subscribe", "room": room.id}));
+    let mut ws = cat.connect().await;
+    let refused = ws.request(json!({"op": "subscribe", "room": room.id}));
     assert_eq!(refused.await.expect_err("not hers").code, "not_found");
 }
 
@@ -297,10 +293,7 @@ async fn only_who_may_opens_one() {
     refused.refused(403, "muted");
     // What there is, is found all the same.
     assert_eq!(open(&ana, &[&bob]).await.0, 200);
-    let path = format!("/v1/users/{}", dan.id);
-    admin
-        .request("PATCH", &path, json!({"role": "guest"}))
-        .await;
+    admin.give("dan", "guest").await;
     dan.post("/v1/dm", more).await.refused(403, "forbidden");
     // A guest can be talked to, and not talk.
     let with_guest = conversation(&bob, &[&dan]).await;
@@ -316,9 +309,7 @@ async fn nobody_is_found_by_it_who_is_not_found_otherwise() {
     let (ana, bob, cat) = three(&server).await;
     let mine = ana.room("mine", Kind::Private).await;
     let admin = server.admin();
-    let off = json!({"status": "disabled"});
-    let path = format!("/v1/users/{}", bob.id);
-    let disabled = admin.request("PATCH", &path, off).await;
+    let disabled = admin.set_status("bob", "disabled").await;
     assert!((200..300).contains(&disabled.status), "{disabled:#?}");
     for name in ["bob", "nobody", "0197c0de-0000-7000-8000-000000000000"] {
         let dm = ana.post("/v1/dm", json!({"users": [name]})).await;

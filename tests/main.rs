@@ -81,6 +81,7 @@ mod stopping;
 mod store_check;
 mod store_copy;
 mod supervised;
+mod sync;
 mod tasks;
 mod tokens;
 mod typing;

@@ -15,8 +15,8 @@ use crate::{
     id::{LogId, RoomId, UserId},
     log::{Draft, request_digest},
     model::{
-        Authority, Caller, History, Marker, Member, Payload, Permissions, Refusal, Room, RoomKind,
-        RoomName, RoomRole, RoomRules, UserRef,
+        Authority, Caller, History, Marker, Member, Payload, Permission, Permissions, Refusal,
+        Room, RoomKind, RoomName, RoomRole, RoomRules, UserRef, Username,
     },
     rights,
     store::Write,
@@ -36,6 +36,15 @@ pub struct Opened {
     pub made: bool,
 }
 
+/// Somebody as others see them.
+#[derive(Clone, Debug)]
+pub struct PersonView {
+    /// Who.
+    pub user: UserId,
+    /// Their name, if there is such an account.
+    pub name: Option<Username>,
+}
+
 impl Chat {
     /// The same, of people by what they are called: ids or names.
     pub async fn open_direct_with(
@@ -43,7 +52,10 @@ impl Chat {
         caller: &Caller,
         users: &[String],
     ) -> Result<Opened, Refusal> {
-        if users.len() > self.config.limits.direct_people {
+        // Who may not open one is not told who is there.
+        let (me, now) = (self.user(caller.user).await?, self.clock.now());
+        me.with(|p| rights::may(&p.who(caller.scopes, now), Permission::DmOpen))?;
+        if users.len() > self.config.get().limits.direct_people {
             return Err(self.too_many());
         }
         let mut ids = Vec::with_capacity(users.len());
@@ -56,7 +68,7 @@ impl Chat {
     }
 
     fn too_many(&self) -> Refusal {
-        let most = self.config.limits.direct_people.saturating_sub(1);
+        let most = self.config.get().limits.direct_people.saturating_sub(1);
         Refusal::field("users", format!("name 1 to {most} others"))
     }
 
@@ -70,14 +82,15 @@ impl Chat {
         people.push(caller.user);
         people.sort_unstable();
         people.dedup();
-        let most = self.config.limits.direct_people;
+        let most = self.config.get().limits.direct_people;
         if !(2..=most).contains(&people.len()) {
             return Err(self.too_many());
         }
         let now = self.clock.now();
         let me = self.user(caller.user).await?;
-        me.with(|p| rights::may_act(&p.who(caller.scopes, now)))?;
+        me.with(|p| rights::may(&p.who(caller.scopes, now), Permission::DmOpen))?;
         let (id, known) = self.find_direct(&people).await?;
+        let new = known.is_none().then_some(LogId::Room(id));
         if known.is_some_and(|room| room.facts().members.contains_key(&caller.user)) {
             let room = self.room(caller, id).await?;
             return Ok(Opened { room, made: false });
@@ -92,7 +105,7 @@ impl Chat {
         touches.extend([id.into(), LogId::Control]);
         let by = Authority::from(caller);
         let me = caller.user;
-        let done = self.log.append(&touches, Some(id.into()), move |draft| {
+        let done = self.log.append(&touches, new, move |draft| {
             draft.authorise(&by, rights::may_open_direct)?;
             match draft.room(id) {
                 Ok(_) => come_back(draft, id, me),
@@ -104,6 +117,33 @@ impl Chat {
         let made = done.entries.iter().any(|e| created(&e.payload));
         let room = self.room(caller, id).await?;
         Ok(Opened { room, made })
+    }
+
+    /// Whose direct conversation a room is; nobody for all other rooms.
+    pub async fn people_of(&self, id: RoomId) -> Result<Vec<PersonView>, Refusal> {
+        let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+        let people = room.facts().room.people.clone();
+        let names = self.log.names(people.iter().copied()).await?;
+        let view = |user| PersonView {
+            user,
+            name: names.get(&user).cloned(),
+        };
+        Ok(people.into_iter().map(view).collect())
+    }
+
+    /// Says who is in direct conversations.
+    pub(super) async fn name_people(&self, rooms: &mut [RoomView]) -> Result<(), Refusal> {
+        let people = rooms.iter().flat_map(|view| &view.room.people).copied();
+        let names = self.log.names(people).await?;
+        for view in rooms {
+            let people = view.room.people.iter();
+            let named = people.map(|user| PersonView {
+                user: *user,
+                name: names.get(user).cloned(),
+            });
+            view.people = named.collect();
+        }
+        Ok(())
     }
 
     /// The room that these people's conversation is, or would be.

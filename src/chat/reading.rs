@@ -4,6 +4,8 @@
 //! after it was written down is kept until that second is over, and the last of it is written down then, for
 //! everyone together; all of it is answered with what came of it. What was answered is durable.
 
+mod want;
+
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -19,6 +21,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::want::Want;
 use super::Chat;
 use crate::{
     id::{LogId, RoomId, UserId},
@@ -62,48 +65,6 @@ pub struct HasRead {
 
 /// Takes the answer. It must not wait.
 pub type Answer = Box<dyn FnOnce(Result<HasRead, Refusal>) + Send>;
-
-/// Where somebody wants to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Want {
-    /// Here, or where they are, if that is further.
-    AtLeast(u64),
-    /// Here.
-    Just(u64),
-}
-
-impl Want {
-    /// First this, then that.
-    fn then(self, next: Self) -> Self {
-        match (self, next) {
-            (_, Self::Just(_)) => next,
-            (Self::AtLeast(a), Self::AtLeast(b)) => Self::AtLeast(a.max(b)),
-            (Self::Just(a), Self::AtLeast(b)) => Self::Just(a.max(b)),
-        }
-    }
-
-    fn seq(self) -> u64 {
-        match self {
-            Self::AtLeast(seq) | Self::Just(seq) => seq,
-        }
-    }
-
-    /// The same, for where that really is.
-    fn at(self, seq: u64) -> Self {
-        match self {
-            Self::AtLeast(_) => Self::AtLeast(seq),
-            Self::Just(_) => Self::Just(seq),
-        }
-    }
-
-    /// Whether somebody who is here has to go elsewhere.
-    fn moves(self, from: u64) -> bool {
-        match self {
-            Self::AtLeast(seq) => seq > from,
-            Self::Just(seq) => seq != from,
-        }
-    }
-}
 
 type Key = (RoomId, UserId);
 
@@ -420,25 +381,4 @@ fn may_move(draft: &Draft<'_>, (id, user): Key, pass: Pass) -> Result<(Marker, u
     let member = facts.members.get(&user).copied();
     let member = member.ok_or(Refusal::NotFound("room"))?;
     Ok((member.read, rights::floor(&facts.room, member)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Want::{AtLeast, Just};
-
-    #[test]
-    fn the_last_of_what_is_said_counts_and_never_goes_back_unasked() {
-        for (first, next, both) in [
-            (AtLeast(5), AtLeast(3), AtLeast(5)),
-            (AtLeast(3), AtLeast(5), AtLeast(5)),
-            (AtLeast(5), Just(3), Just(3)),
-            (Just(3), AtLeast(5), Just(5)),
-            (Just(5), AtLeast(3), Just(5)),
-            (Just(3), Just(4), Just(4)),
-        ] {
-            assert_eq!(first.then(next), both, "{first:?}, {next:?}");
-        }
-        assert!(AtLeast(5).moves(4) && !AtLeast(5).moves(5) && !AtLeast(5).moves(6));
-        assert!(Just(5).moves(4) && !Just(5).moves(5) && Just(5).moves(6));
-    }
 }

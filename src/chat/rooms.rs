@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::{Chat, Listed};
+use super::{Chat, Listed, direct::PersonView};
 use crate::{
     id::{LogId, RoomId, UserId},
     log::{LiveRoom, refuse},
     model::{
         Authority, Caller, Head, History, Marker, Member, Payload, Reason, Refusal, Room, RoomKind,
-        RoomName, RoomRole, RoomRules, Title, Topic, Txn, Username, entry::Cleared,
+        RoomName, RoomRole, RoomRules, Title, Topic, Txn, entry::Cleared,
     },
     rights::{self, InRoom},
     store::{RoomRow, Scope, Write},
@@ -136,15 +136,6 @@ pub struct RoomView {
     pub people: Vec<PersonView>,
 }
 
-/// Somebody as others see them.
-#[derive(Clone, Debug)]
-pub struct PersonView {
-    /// Who.
-    pub user: UserId,
-    /// Their name, if there is such an account.
-    pub name: Option<Username>,
-}
-
 impl From<RoomRow> for RoomView {
     fn from(row: RoomRow) -> Self {
         let role = row.member.map(|m| m.role);
@@ -259,19 +250,9 @@ impl Chat {
         Ok(view)
     }
 
-    /// Says who is in direct conversations.
-    async fn name_people(&self, rooms: &mut [RoomView]) -> Result<(), Refusal> {
-        let people = rooms.iter().flat_map(|view| &view.room.people).copied();
-        let names = self.log.names(people).await?;
-        for view in rooms {
-            let people = view.room.people.iter();
-            let named = people.map(|user| PersonView {
-                user: *user,
-                name: names.get(user).cloned(),
-            });
-            view.people = named.collect();
-        }
-        Ok(())
+    /// The rooms that somebody is in.
+    pub async fn room_ids(&self, user: UserId) -> Result<Vec<RoomId>, Refusal> {
+        self.store.room_ids_of(user).await.map_err(|e| refuse(&e))
     }
 
     /// Rooms, by name: one's own, or all public ones.

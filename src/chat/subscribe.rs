@@ -13,7 +13,7 @@ use crate::{
     hub::{Attached, Connection, Position},
     id::{Epoch, LogId, UserId},
     log::{encode, refuse},
-    model::{Entry, Marker, Payload, Person, Refusal},
+    model::{Entry, Facts, Marker, Member, Payload, Person, Refusal, Room, RoomRole},
     rights::{self, InRoom},
 };
 
@@ -28,6 +28,17 @@ pub struct Resume {
     pub after: Option<u64>,
     /// The incarnation of the store that `seq` is of.
     pub epoch: Option<Epoch>,
+    /// Whether a room is to be described to whoever cannot know how it stands from what they have.
+    pub describe: bool,
+}
+
+/// A room, and what somebody is in it.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The record.
+    pub room: Room,
+    /// Their role.
+    pub role: RoomRole,
 }
 
 /// Why a replay does not become listening.
@@ -48,6 +59,8 @@ pub struct Subscribed {
     pub events: Vec<Bytes>,
     /// Up to where its user has read; none for their own log.
     pub read: Option<Marker>,
+    /// The room, where it was to be described and not all that came since is in `events`.
+    pub described: Option<Described>,
 }
 
 /// Takes the text from edits of messages that lie before somebody's time.
@@ -83,12 +96,17 @@ impl Chat {
         }
         let admit = || self.admit(connection, log).map(|(position, _)| position);
         let mut welcome = |position, _| {
-            self.answer_with_read(connection.user, log, |read| {
+            self.answer_with_read(connection.user, log, |facts, member| {
+                let described = facts.zip(member).filter(|_| resume.describe);
                 answer(Subscribed {
                     position,
                     recovered: false,
                     events: Vec::new(),
-                    read,
+                    read: member.map(|m| m.read),
+                    described: described.map(|(facts, member)| Described {
+                        room: facts.room.clone(),
+                        role: member.role,
+                    }),
                 });
             });
         };
@@ -119,12 +137,13 @@ impl Chat {
                 let mut welcome = |position, recent| {
                     events.extend::<Vec<Bytes>>(recent);
                     let events = std::mem::take(&mut events);
-                    self.answer_with_read(connection.user, log, |read| {
+                    self.answer_with_read(connection.user, log, |_, member| {
                         answer(Subscribed {
                             position,
                             recovered: true,
                             events,
-                            read,
+                            read: member.map(|m| m.read),
+                            described: None,
                         });
                     });
                 };
@@ -167,16 +186,22 @@ impl Chat {
         Ok(false)
     }
 
-    /// Answers with how far somebody has read a room. That does not move while they are told, so that what
-    /// their own log tells later is newer.
-    fn answer_with_read(&self, user: UserId, log: LogId, answer: impl FnOnce(Option<Marker>)) {
+    /// Answers with a room as it is, and how far somebody has read it. None of that changes while they are told,
+    /// so that what they are told later is newer.
+    fn answer_with_read(
+        &self,
+        user: UserId,
+        log: LogId,
+        answer: impl FnOnce(Option<&Facts>, Option<Member>),
+    ) {
         let room = match log {
             LogId::Room(id) => self.log.room_in_memory(id),
             LogId::User(_) | LogId::Control => None,
         };
         let facts = room.as_ref().map(|room| room.facts());
-        let member = facts.as_ref().and_then(|facts| facts.members.get(&user));
-        answer(member.map(|member| member.read));
+        let facts = facts.as_deref();
+        let member = facts.and_then(|facts| facts.members.get(&user)).copied();
+        answer(facts, member);
     }
 
     /// Where a log stands and from where on the user may read it, from memory and at this moment.

@@ -164,7 +164,7 @@ pub(super) fn deleted(deleted: &Deleted) -> serde_json::Value {
 }
 
 #[derive(Serialize)]
-struct SubscribedBody {
+struct SubscribedBody<'a, T: Serialize> {
     room: String,
     head: u64,
     n: u64,
@@ -176,10 +176,23 @@ struct SubscribedBody {
     read_n: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unread: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    info: Option<&'a T>,
 }
 
 /// The answer to a subscribe; the events, JSON already, are put in as they are.
 pub(super) fn subscribed(id: Id, log: LogId, epoch: Epoch, s: &Subscribed) -> Frame {
+    described::<()>(id, log, epoch, s, None)
+}
+
+/// The same, with what it is that is listened to.
+pub(super) fn described<T: Serialize>(
+    id: Id,
+    log: LogId,
+    epoch: Epoch,
+    s: &Subscribed,
+    info: Option<&T>,
+) -> Frame {
     let room = match log {
         LogId::Room(room) => room.to_string(),
         LogId::User(_) | LogId::Control => "@me".to_owned(),
@@ -196,6 +209,7 @@ pub(super) fn subscribed(id: Id, log: LogId, epoch: Epoch, s: &Subscribed) -> Fr
             read: s.read.map(|read| read.seq),
             read_n: s.read.map(|read| read.n),
             unread: s.read.map(|read| read.unread(n)),
+            info,
         },
     )
     .payload();
@@ -247,6 +261,7 @@ mod tests {
             recovered: true,
             events,
             read: None,
+            described: None,
         };
         let log = LogId::Room(RoomId::new(Millis(1)));
         let frame = subscribed(Some(7), log, Epoch::new(Millis(1)), &said);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::reply::Id;
 use crate::{
     door::parse_json,
-    id::Epoch,
+    id::{Epoch, RoomId},
     model::{Body, Emoji, Reason, Refusal, Txn},
 };
 
@@ -16,6 +16,7 @@ pub(super) enum Request {
     Hello(Hello),
     Subscribe(Vec<Place>, Option<Epoch>),
     Unsubscribe(Room),
+    Sync(Sync),
     Send(Send),
     Edit(Edit),
     Delete(Delete),
@@ -62,6 +63,26 @@ struct Subscribe {
     after: Option<u64>,
     epoch: Option<Epoch>,
     rooms: Option<Vec<Place>>,
+}
+
+/// What a client has already.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sync {
+    pub(super) epoch: Option<Epoch>,
+    /// The last `seq` of one's own log.
+    pub(super) me: Option<u64>,
+    #[serde(default)]
+    pub(super) rooms: Vec<Known>,
+}
+
+/// What it has of a room.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Known {
+    pub(super) room: RoomId,
+    /// The last `seq`.
+    pub(super) after: u64,
+    /// Up to where its user has read, as far as it knows.
+    pub(super) read: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -199,6 +220,7 @@ fn parse_op(op: &str, text: &[u8]) -> Result<Request, Refusal> {
     Ok(match op {
         "hello" => Request::Hello(parse_json(text)?),
         "subscribe" => parse_subscribe(parse_json(text)?)?,
+        "sync" => Request::Sync(parse_json(text)?),
         "unsubscribe" => Request::Unsubscribe(parse_json(text)?),
         "send" => Request::Send(parse_json(text)?),
         "edit" => Request::Edit(parse_json(text)?),

@@ -4,6 +4,7 @@
 mod changes;
 mod ops;
 mod state;
+mod sync;
 mod time;
 mod told;
 
@@ -28,16 +29,17 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
+use self::sync::Pending;
 use super::{
     reply::{self, Id},
-    request::{self, Hello, PingAs, Place},
+    request::{self, Hello, PingAs},
     wire::{Reader, Writer},
 };
 use crate::{
     account::Identity,
     door::{App, Context, PROTOCOL},
     hub::{Close, CloseCode, Connection, Outbox},
-    id::{ConnId, Epoch, LogId, RoomId},
+    id::{ConnId, LogId, RoomId},
     limit::Bucket,
     model::{Caller, Origin, Refusal, RoomName},
     stats::Count,
@@ -60,6 +62,8 @@ enum Then {
     Nothing,
     LoggedIn(Box<(Hello, Id, Identity)>),
     Listening(LogId, Option<(RoomName, RoomId)>),
+    /// One's own log is listened to; these come next.
+    Next(Vec<Pending>),
     Deaf(LogId),
     Named(RoomName, RoomId),
     Refreshed(Identity),
@@ -73,13 +77,6 @@ struct Known {
     expires: Instant,
     told_expiry: bool,
     ping: PingAs,
-}
-
-/// A room that is yet to be listened to.
-struct Pending {
-    id: Id,
-    place: Place,
-    epoch: Option<Epoch>,
 }
 
 /// One WebSocket.
@@ -368,6 +365,7 @@ impl Session {
                     self.remember(name, room);
                 }
             }
+            Then::Next(pending) => self.take_up(pending),
             Then::Deaf(log) => drop(self.listening.remove(&log)),
             Then::Named(name, room) => self.remember(name, room),
             Then::Refreshed(identity) => {

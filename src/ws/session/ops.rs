@@ -12,7 +12,7 @@ use crate::{
     chat::{NewMessage, Resume},
     door::{App, PROTOCOL},
     hub::{Close, CloseCode, Connection},
-    id::{LogId, RoomId},
+    id::{Epoch, LogId, RoomId},
     model::{Refusal, RoomName, RoomRef},
     ws::{
         reply::{self, Id},
@@ -44,9 +44,10 @@ impl Session {
                     self.app.stats.rate_limited.up();
                     return self.refuse(id, &refusal);
                 }
-                self.pending
-                    .extend(places.into_iter().map(|place| Pending { id, place, epoch }));
+                let pending = |place| Pending::Place { id, place, epoch };
+                self.pending.extend(places.into_iter().map(pending));
             }
+            Request::Sync(sync) => self.pending.push_back(Pending::Sync(id, Box::new(sync))),
             Request::Unsubscribe(room) => {
                 let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
                 let known_name = self.named(&room.room);
@@ -225,32 +226,67 @@ impl Session {
 
     /// Takes up the next room to listen to, once there is room for what was missed in it.
     pub(super) fn start_next(&mut self) {
-        let Some(known) = &self.known else { return };
-        if self.work.is_some() || !self.outbox.has_room() {
-            return;
+        while self.known.is_some()
+            && self.work.is_none()
+            && self.outbox.has_room()
+            && let Some(pending) = self.pending.pop_front()
+        {
+            if self.pending.is_empty() {
+                // An idle connection keeps no buffer.
+                self.pending = VecDeque::new();
+            }
+            match pending {
+                Pending::Place { id, place, epoch } => self.listen(id, place, epoch),
+                Pending::Sync(id, sync) => self.sync(id, *sync),
+                Pending::Room {
+                    id,
+                    room,
+                    known,
+                    epoch,
+                } => self.sync_room(id, room, known, epoch),
+                Pending::Synced { id, rooms, all } => self.synced(id, rooms, all),
+            }
         }
-        let Some(Pending { id, place, epoch }) = self.pending.pop_front() else {
-            return;
+    }
+
+    /// Lets all of a sync come next, if that is not too much at once.
+    pub(super) fn take_up(&mut self, pending: Vec<Pending>) {
+        let me = self.known.as_ref().map(|k| LogId::User(k.connection.user));
+        self.listening.extend(me);
+        let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+        let taken = self.subscribes.take(count);
+        if let (Err(refusal), Some(Pending::Synced { id, .. })) = (taken, pending.last()) {
+            self.app.stats.rate_limited.up();
+            return self.refuse(*id, &refusal);
+        }
+        for pending in pending.into_iter().rev() {
+            self.pending.push_front(pending);
+        }
+    }
+
+    /// Whether it listens to as many rooms as a connection may.
+    pub(super) fn is_full(&mut self) -> bool {
+        let Some(known) = &self.known else {
+            return false;
         };
-        if self.pending.is_empty() {
-            // An idle connection keeps no buffer.
-            self.pending = VecDeque::new();
-        }
-        let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
-        let most = app.config.get().ws.subscriptions;
+        let most = self.app.config.get().ws.subscriptions;
         if self.listening.len() >= most {
             // Rooms one was taken out of meanwhile do not count.
-            self.listening
-                .retain(|log| app.hub.listens(*log, &connection));
+            let (hub, connection) = (&self.app.hub, &known.connection);
+            self.listening.retain(|log| hub.listens(*log, connection));
         }
-        let full = self.listening.len() >= most;
+        self.listening.len() >= most
+    }
+
+    fn listen(&mut self, id: Id, place: request::Place, epoch: Option<Epoch>) {
+        let full = self.is_full();
+        let Some(known) = &self.known else { return };
+        let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
         let known_name = self.named(&place.room);
         self.work = Some(Box::pin(async move {
             let subscribed = async {
                 if full {
-                    let most = app.config.get().ws.subscriptions;
-                    let why = format!("a connection listens to {most} rooms at most");
-                    return Err(Refusal::Conflict(why));
+                    return Err(too_many_rooms(&app));
                 }
                 let (log, name) = match known_name {
                     Some(id) => (LogId::Room(id), None),
@@ -259,6 +295,7 @@ impl Session {
                 let resume = Resume {
                     after: place.after,
                     epoch,
+                    describe: false,
                 };
                 let outbox = &connection.outbox;
                 let mut answer = |s| outbox.push(reply::subscribed(id, log, app.store.epoch(), &s));
@@ -298,6 +335,11 @@ impl Session {
         let same = facts.room.name == *name && facts.room.deleted_at.is_none();
         (same && facts.members.contains_key(&user)).then_some(*id)
     }
+}
+
+pub(super) fn too_many_rooms(app: &App) -> Refusal {
+    let most = app.config.get().ws.subscriptions;
+    Refusal::Conflict(format!("a connection listens to {most} rooms at most"))
 }
 
 /// The log that is meant, and the name it was called by.
