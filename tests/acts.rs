@@ -453,6 +453,14 @@ async fn rooms(server: &Server, tour: &mut Tour) {
         let path = format!("{path}/reactions/:ok:");
         tour.rest(&bob, &route, &path, Value::Null, &[]).await;
     }
+    let route = "PUT /v1/rooms/{room}/read";
+    tour.rest(&bob, route, &at("/read"), json!({"seq": 1}), &[])
+        .await;
+    let route = "POST /v1/rooms/{room}/typing";
+    tour.rest(&bob, route, &at("/typing"), json!({}), &[]).await;
+    let others = json!({"users": [ana.id]});
+    tour.rest(&bob, "POST /v1/dm", "/v1/dm", others, &["room.create"])
+        .await;
     tour.rest(
         &bob,
         "POST /v1/rooms/{room}/leave",
@@ -522,6 +530,10 @@ async fn sockets(server: &Server, tour: &mut Tour) {
         ),
         ("pin", json!({"room": room.id, "target": 4})),
         ("delete", json!({"room": room.id, "target": 4})),
+        ("read", json!({"room": room.id, "seq": 3})),
+        ("typing", json!({"room": room.id})),
+        ("presence", json!({"room": room.id, "state": "away"})),
+        ("sync", json!({})),
         ("unsubscribe", json!({"room": room.id})),
         ("leave", json!({"room": room.id})),
         ("refresh", json!({"token": bob.token})),
@@ -535,6 +547,11 @@ async fn sockets(server: &Server, tour: &mut Tour) {
     }
     let by = By::Person(&bob.id, Some(&bob.session));
     tour.expect("a WebSocket", &[], &by, None).await;
+    let dm = json!({"op": "dm", "users": [ana.id]});
+    ws.request(dm).await.expect("dm");
+    tour.walked.insert("ws dm".to_owned());
+    tour.expect("a WebSocket", &["room.create"], &by, None)
+        .await;
 }
 
 /// What those administer who have the right role, and operators by the same URLs: accounts.
