@@ -550,7 +550,8 @@ async fn sockets(server: &Server, tour: &mut Tour) {
     let dm = json!({"op": "dm", "users": [ana.id]});
     ws.request(dm).await.expect("dm");
     tour.walked.insert("ws dm".to_owned());
-    tour.expect("a WebSocket", &["room.create"], &by, None)
+    let conn = text(&ws.hello["conn"]);
+    tour.expect("a WebSocket", &["room.create"], &by, Some(&conn))
         .await;
 }
 
