@@ -137,11 +137,11 @@ impl Chat {
         let names = self.log.names(people).await?;
         for view in rooms {
             let people = view.room.people.iter();
-            let named = people.map(|user| PersonView {
+            let people = people.map(|user| PersonView {
                 user: *user,
                 name: names.get(user).cloned(),
             });
-            view.people = named.collect();
+            view.people = people.collect();
         }
         Ok(())
     }

@@ -254,7 +254,8 @@ impl Session {
         let me = self.known.as_ref().map(|k| LogId::User(k.connection.user));
         self.listening.extend(me);
         let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
-        let taken = self.subscribes.take(count);
+        let limits = &self.app.limits;
+        let taken = limits.check_subscribe(&mut self.subscribes, count);
         if let (Err(refusal), Some(Pending::Synced { id, .. })) = (taken, pending.last()) {
             self.app.stats.rate_limited.up();
             return self.refuse(*id, &refusal);
