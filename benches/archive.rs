@@ -207,6 +207,7 @@ impl House {
             history: History::All,
             rules: RoomRules::default(),
             owner: self.people[0],
+            people: Vec::new(),
             created_at: Millis(0),
             deleted_at: None,
         };

@@ -306,7 +306,7 @@ async fn only_who_may_opens_one() {
 
 async fn nobody_is_found_by_it_who_is_not_found_otherwise() {
     let server = Server::start().await;
-    let (ana, bob, cat) = three(&server).await;
+    let (ana, _bob, cat) = three(&server).await;
     let mine = ana.room("mine", Kind::Private).await;
     let admin = server.admin();
     let disabled = admin.set_status("bob", "disabled").await;

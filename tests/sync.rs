@@ -78,7 +78,10 @@ impl Screen {
 
     /// A reply for one room, or for one's own log.
     fn take_in(&mut self, ok: &Value) {
-        self.epoch = ok["epoch"].as_str().expect("an epoch").to_owned();
+        ok["epoch"]
+            .as_str()
+            .expect("an epoch")
+            .clone_into(&mut self.epoch);
         let events = ok["events"].as_array().expect("events");
         if ok["room"] == "@me" {
             self.me = ok["info"].clone();
@@ -355,7 +358,7 @@ async fn positions_of_another_store_mean_nothing() {
     let mut screen = Screen::new(&bob).await;
     let known = screen.shown();
     // Everything is told, and the list of rooms with it.
-    screen.epoch = "0197c0de-0000-7000-8000-000000000000".to_owned();
+    "0197c0de-0000-7000-8000-000000000000".clone_into(&mut screen.epoch);
     screen.rooms.insert(
         "0197c0de-0000-7000-8000-000000000001".to_owned(),
         json!({"head": 7}),
