@@ -44,11 +44,11 @@ impl Archive {
     }
 
     async fn named(&self, hold: Hold) -> Result<HeldThing, Refusal> {
-        let held = match hold.on {
+        let person = match hold.on {
             HoldOn::Room(_) => None,
             HoldOn::User(user) => Some(user),
         };
-        let names = self.log.names(held.into_iter().chain(hold.by)).await?;
+        let names = self.log.names(person.into_iter().chain(hold.by)).await?;
         let name = match hold.on {
             HoldOn::Room(room) => {
                 let room = self.log.room(room).await?;

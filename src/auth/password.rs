@@ -166,7 +166,7 @@ impl Passwords {
     /// Starts `threads` threads (0 for half the cores, at least one); at most `queue` passwords wait.
     pub fn new(cost: Cost, threads: usize, queue: usize) -> Result<Self, Error> {
         let hasher = Arc::new(Hasher::new(cost)?);
-        let hashed = Arc::clone(&hasher.hashed);
+        let count = Arc::clone(&hasher.hashed);
         let (jobs, receiver) = mpsc::sync_channel(queue.max(1));
         let receiver = Arc::new(Mutex::new(receiver));
         let under_way = Arc::new(AtomicUsize::new(0));
@@ -186,7 +186,7 @@ impl Passwords {
         Ok(Self {
             jobs,
             under_way,
-            hashed,
+            hashed: count,
             most: queue.max(1) + threads,
         })
     }

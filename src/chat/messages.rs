@@ -380,7 +380,7 @@ fn sent(room: RoomId, done: Result<Done, Error>) -> Result<Sent, Refusal> {
     let done = done.map_err(|e| match e {
         // Nothing else that sending depends on can have changed.
         Error::Stale => Refusal::Conflict(ANSWERS_DELETED.into()),
-        e => e.into(),
+        e @ Error::Refused(_) => e.into(),
     })?;
     let entry = done.entries.first().ok_or(Refusal::Internal)?;
     let (seq, n, message, at) = (entry.seq, entry.n, entry.id, entry.at);

@@ -95,6 +95,7 @@ async fn what_does_not_fit_the_queue_is_told_so() {
     let passwords = Passwords {
         jobs,
         under_way: Arc::default(),
+        hashed: Arc::default(),
         most: 1,
     };
     // Nobody works the queue off: the first waits, the second is refused.
