@@ -22,9 +22,9 @@ async fn thread(store: &dyn Store, room: RoomId, seq: u64) -> Option<Thread> {
     found.over.and_then(|over| over.thread)
 }
 
-fn of(count: u64, last: u64) -> Option<Thread> {
+fn of(count: u64, last: u64) -> Thread {
     let at = Millis(NOW.0 + i64::try_from(last).unwrap());
-    Some(Thread { count, last, at })
+    Thread { count, last, at }
 }
 
 pub(in crate::store) async fn counts_and_pages_what_answers_a_message(place: &impl Place) {
@@ -35,8 +35,8 @@ pub(in crate::store) async fn counts_and_pages_what_answers_a_message(place: &im
     let many: Vec<_> = all.iter().map(|seq| reply(room, 1, *seq)).collect();
     put(&*store, many).await;
     put(&*store, [reply(room, 2, 60)]).await;
-    assert_eq!(thread(&*store, room, 1).await, of(40, 49));
-    assert_eq!(thread(&*store, room, 2).await, of(1, 60));
+    assert_eq!(thread(&*store, room, 1).await, Some(of(40, 49)));
+    assert_eq!(thread(&*store, room, 2).await, Some(of(1, 60)));
     assert_eq!(thread(&*store, room, 3).await, None);
     store.close().await;
 
@@ -81,13 +81,13 @@ pub(in crate::store) async fn keeps_threads_of_deleted_messages_and_forgets_thos
         let found = store.message(room, seq).await.unwrap().unwrap();
         assert_eq!(found.payload, Payload::Tombstone);
     }
-    assert_eq!(thread(&*store, room, 1).await, of(1, 4));
-    assert_eq!(thread(&*store, room, 6).await, of(1, 8), "erased");
+    assert_eq!(thread(&*store, room, 1).await, Some(of(1, 4)));
+    assert_eq!(thread(&*store, room, 6).await, Some(of(1, 8)), "erased");
     let page = messages(&*store, room, Page::After(5), 0, 1).await;
     assert!(page[0].over.is_some(), "alone on a page");
     let segment = seal(&*store, room, 1, 4).await;
     take_out(&*store, room, 4).await;
-    assert_eq!(thread(&*store, room, 1).await, of(1, 4));
+    assert_eq!(thread(&*store, room, 1).await, Some(of(1, 4)));
     purge(&*store, segment).await;
     assert_eq!(store.replies(room, 1, 0, 9).await.unwrap(), [] as [u64; 0]);
     assert_eq!(store.replies(room, 6, 0, 9).await.unwrap(), [8]);
