@@ -233,6 +233,7 @@ impl House {
                     payload: Payload::Message {
                         body: talk.say(&mut dice),
                         reply_to: None,
+                        mentions: None,
                     },
                     over: None,
                 }
@@ -271,7 +272,15 @@ impl House {
                 draft.by_itself();
                 let body = "somebody says something while all that goes on".to_owned();
                 let reply_to = None;
-                draft.entry(room.into(), Some(from), Payload::Message { body, reply_to });
+                draft.entry(
+                    room.into(),
+                    Some(from),
+                    Payload::Message {
+                        body,
+                        reply_to,
+                        mentions: None,
+                    },
+                );
                 Ok(())
             });
             done.await?;

@@ -7,6 +7,7 @@ mod edits;
 mod invites;
 mod joining;
 mod members;
+mod mentions;
 mod messages;
 mod pins;
 mod presence;
@@ -25,6 +26,7 @@ pub use self::{
     edits::{Changed, NewEdit},
     invites::RoomCode,
     members::MemberView,
+    mentions::MentionView,
     messages::{HistoryPage, MessageView, NewMessage, PinnedView, ReadyMessage, Sent},
     pins::{NewPin, PinChange},
     presence::{FOLLOWS, Presence, State},

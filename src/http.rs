@@ -5,6 +5,7 @@ mod deletions;
 mod direct;
 mod edits;
 mod members;
+mod mentions;
 mod messages;
 mod pins;
 mod reactions;
@@ -79,6 +80,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::password))
         .routes(routes!(accounts::sessions, accounts::end_other_sessions))
         .routes(routes!(accounts::end_session))
+        .routes(routes!(mentions::list))
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
         .routes(routes!(direct::open))

@@ -29,6 +29,8 @@ pub enum InRoom {
     Edit,
     /// React to what anybody said.
     React,
+    /// Mention everyone who is in it.
+    MentionRoom,
     /// Pin messages, and take them down.
     Pin,
     /// Change title and topic.
@@ -55,6 +57,7 @@ impl InRoom {
         Self::Send,
         Self::Edit,
         Self::React,
+        Self::MentionRoom,
         Self::Pin,
         Self::Describe,
         Self::Invite,
@@ -76,7 +79,9 @@ impl InRoom {
             Self::Pin => rules.pin,
             Self::Describe => rules.topic,
             Self::Invite => rules.invite,
-            Self::Moderate | Self::DeleteAny | Self::Lock => RoomRole::Moderator,
+            Self::MentionRoom | Self::Moderate | Self::DeleteAny | Self::Lock => {
+                RoomRole::Moderator
+            }
             Self::Configure | Self::Own => RoomRole::Owner,
         }
     }
@@ -89,6 +94,7 @@ impl InRoom {
             Self::Send => Permission::MessageSend,
             Self::Edit => Permission::MessageEdit,
             Self::React => Permission::MessageReact,
+            Self::MentionRoom => Permission::MessageMentionRoom,
             Self::Pin => Permission::MessagePin,
             Self::Describe
             | Self::Invite
@@ -103,7 +109,12 @@ impl InRoom {
     /// The permission with which one may in any public room, whatever one is there.
     pub const fn anywhere(self) -> Option<Permission> {
         match self {
-            Self::Read | Self::Report | Self::Send | Self::Edit | Self::React => None,
+            Self::Read
+            | Self::Report
+            | Self::Send
+            | Self::Edit
+            | Self::React
+            | Self::MentionRoom => None,
             Self::DeleteAny => Some(Permission::MessageDeleteAny),
             Self::Pin | Self::Describe | Self::Invite | Self::Moderate | Self::Lock => {
                 Some(Permission::RoomManage)
@@ -119,6 +130,7 @@ impl InRoom {
             Self::Send => "write here",
             Self::Edit => "edit one's messages",
             Self::React => "react to messages",
+            Self::MentionRoom => "mention everyone with @room",
             Self::Pin => "pin messages",
             Self::Describe => "change the title or topic",
             Self::Invite => "add members",

@@ -47,11 +47,11 @@ pub use self::{
 };
 use crate::{
     clock::Millis,
-    id::{Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, Head, Hold, Key,
-        Laid, Member, Pin, Reaction, Read, Redaction, Report, ReportState, Role, RoleName, Room,
-        RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
+        Laid, Member, Mention, Pin, Reaction, Read, Redaction, Report, ReportState, Role, RoleName,
+        Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -288,6 +288,8 @@ pub enum Write {
         /// When.
         at: Millis,
     },
+    /// A message mentions somebody, or everyone in its room.
+    Mention(Mention),
     /// A message is pinned. [`Outcome::Stale`] when it is deleted, it is pinned, or [`Pin::MOST`] others of the
     /// room are.
     Pin(Pin),
@@ -651,6 +653,15 @@ pub trait Store: Scan {
     ) -> Result<Vec<Reaction>, Error>;
     /// The pinned messages of a room, the one that was pinned last first.
     async fn pins(&self, room: RoomId) -> Result<Vec<u64>, Error>;
+    /// Where this user, and everyone in these rooms, was mentioned, the newest message first, from the first that is
+    /// older than `before`.
+    async fn mentions(
+        &self,
+        user: UserId,
+        rooms: &[RoomId],
+        before: Option<EntryId>,
+        limit: usize,
+    ) -> Result<Vec<Mention>, Error>;
     /// The answers to a message, by `seq`, from the first after `after`.
     async fn replies(
         &self,

@@ -52,6 +52,7 @@ mod import;
 mod limits;
 mod liveness;
 mod logs;
+mod mentions;
 mod metrics;
 mod mongodb;
 mod origin;

@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::{Chat, TallyView};
 use crate::{
     clock::Millis,
-    id::{EntryId, Epoch, RoomId, UserId},
+    id::{EntryId, Epoch, LogId, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Body, Caller, Edited, Entry, Payload, Refusal, Thread, Txn, Username},
+    model::{
+        Body, Caller, Edited, Entry, Mention, Mentions, Payload, Refusal, Thread, Txn, Username,
+        mention,
+    },
     rights::{self, InRoom},
     store::{Gap, Messages, Page, Write},
 };
@@ -35,15 +38,21 @@ pub struct ReadyMessage {
     new: NewMessage,
     /// Whether it counts in its sender's rate already.
     counted: bool,
+    /// Whom it names, of those who were in the room when that was looked up.
+    users: Vec<UserId>,
+    /// Whether it says `@room`.
+    everyone: bool,
 }
 
 impl NewMessage {
     /// The message, if it can be sent without looking anything up.
     pub fn plain(self) -> Result<ReadyMessage, Self> {
-        if self.reply_to.is_none() {
+        if self.reply_to.is_none() && !self.body.as_str().contains('@') {
             Ok(ReadyMessage {
                 new: self,
                 counted: false,
+                users: Vec::new(),
+                everyone: false,
             })
         } else {
             Err(self)
@@ -95,6 +104,10 @@ pub struct MessageView {
     pub pinned: Option<PinnedView>,
     /// The answers to it, if there are any.
     pub thread: Option<Thread>,
+    /// Whom it mentions, with their names.
+    pub mentions: Vec<(UserId, Option<Username>)>,
+    /// Whether it mentions everyone in the room.
+    pub everyone: bool,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
@@ -130,7 +143,8 @@ pub struct HistoryPage {
 }
 
 impl Chat {
-    /// Looks up what a message needs: one that answers another needs that one to be there.
+    /// Looks up what a message needs: one that answers another needs that one to be there, and of one that names people
+    /// it is found out who they are.
     pub async fn ready(
         &self,
         caller: &Caller,
@@ -143,18 +157,48 @@ impl Chat {
         };
         self.check_size(&new.body)?;
         self.limits.check_send(caller.user)?;
-        let counted = true;
+        let mut ready = ReadyMessage {
+            new,
+            counted: true,
+            users: Vec::new(),
+            everyone: false,
+        };
+        let new = &ready.new;
         if let Some(txn) = &new.txn {
             let known = self.store.entry_by_txn(room.into(), caller.user, txn).await;
             if known.map_err(|e| refuse(&e))?.is_some() {
                 // The log answers a repeat, whatever became of the other message.
-                return Ok(ReadyMessage { new, counted });
+                return Ok(ready);
             }
         }
         if let Some(to) = new.reply_to {
             self.answerable(caller, room, to).await?;
         }
-        Ok(ReadyMessage { new, counted })
+        let (names, everyone) = mention::named(new.body.as_str());
+        let users = self.named_members(caller, room, &names).await?;
+        ready.users = users;
+        ready.everyone = everyone;
+        Ok(ready)
+    }
+
+    /// Those of a room's members who are called so, in this order, but for the caller.
+    async fn named_members(
+        &self,
+        caller: &Caller,
+        id: RoomId,
+        names: &[Username],
+    ) -> Result<Vec<UserId>, Refusal> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.store.users_named(names).await;
+        let found = found.map_err(|e| refuse(&e))?;
+        let (room, _) = self.seen(caller, id).await?;
+        let facts = room.facts();
+        let named = |name: &Username| found.iter().find(|u| u.name == *name).map(|u| u.id);
+        let users = names.iter().filter_map(named);
+        let users = users.filter(|id| *id != caller.user && facts.members.contains_key(id));
+        Ok(users.take(Mentions::MOST).collect())
     }
 
     /// Refuses to answer what is no message that the caller may read, or is deleted.
@@ -190,7 +234,14 @@ impl Chat {
         if let Err(refusal) = self.check_message(caller, &ready) {
             return reply(Err(refusal));
         }
-        let new = ready.new;
+        let ReadyMessage {
+            new,
+            users,
+            everyone,
+            ..
+        } = ready;
+        let mut touches: Vec<LogId> = vec![room.into(), caller.user.into()];
+        touches.extend(users.iter().copied().map(LogId::from));
         let (me, pass) = (caller.user, caller.pass());
         let NewMessage {
             body,
@@ -206,10 +257,16 @@ impl Chat {
         let mut noted = false;
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
+            let mut mentions = Mentions::default();
             {
                 let facts = live.facts();
+                let there = |id: &&UserId| facts.members.contains_key(*id);
+                mentions.users = users.iter().filter(there).copied().collect();
                 draft.authorise_pass(pass, |who| {
                     let member = rights::may_in_room(who, &facts, InRoom::Send)?;
+                    // Who may not is not refused: it is a word like any other then.
+                    mentions.everyone =
+                        everyone && rights::may_in_room(who, &facts, InRoom::MentionRoom).is_ok();
                     let floor = member.map_or(u64::MAX, |m| rights::floor(&facts.room, m));
                     let known = floor.max(1)..=live.head().seq;
                     if reply_to.is_some_and(|to| !known.contains(&to)) {
@@ -232,11 +289,16 @@ impl Chat {
             }
             // Kept for a second turn: a change before it in the batch, that does not happen, takes this one's
             // number with it.
+            let some = mentions != Mentions::default();
             let said = Payload::Message {
                 body: body.clone(),
                 reply_to,
+                mentions: some.then(|| Box::new(mentions.clone())),
             };
             let seq = draft.entry_once(room.into(), Some(me), once.clone(), said);
+            if some {
+                mention_all(draft, (room, seq), me, &mentions);
+            }
             if let Some(target) = reply_to {
                 let at = draft.now();
                 draft.write(Write::Reply {
@@ -249,8 +311,7 @@ impl Chat {
             Ok(())
         });
         let reply = Box::new(move |done| reply(sent(room, done)));
-        self.log
-            .submit(&[room.into(), me.into()], None, decide, reply);
+        self.log.submit(&touches, None, decide, reply);
     }
 
     fn check_message(&self, caller: &Caller, ready: &ReadyMessage) -> Result<(), Refusal> {
@@ -340,14 +401,25 @@ impl Chat {
         let pinned = |e: &Entry| e.over.as_ref().and_then(|over| over.pinned);
         let people = entries
             .iter()
-            .flat_map(|e| e.from.into_iter().chain(pinned(e).map(|p| p.by)));
+            .flat_map(|e| e.from.into_iter().chain(pinned(e).map(|p| p.by)))
+            .chain(entries.iter().flat_map(|e| match &e.payload {
+                Payload::Message {
+                    mentions: Some(mentions),
+                    ..
+                } => mentions.users.clone(),
+                _ => Vec::new(),
+            }));
         let names = self.log.names(people).await?;
         let view = |(entry, reactions): (Entry, _)| {
             let pinned = pinned(&entry);
             let thread = entry.over.as_ref().and_then(|over| over.thread);
-            let (body, reply_to, deleted) = match entry.payload {
-                Payload::Message { body, reply_to } => (body, reply_to, false),
-                Payload::Tombstone => (String::new(), None, true),
+            let (body, reply_to, mentions, deleted) = match entry.payload {
+                Payload::Message {
+                    body,
+                    reply_to,
+                    mentions,
+                } => (body, reply_to, mentions, false),
+                Payload::Tombstone => (String::new(), None, None, true),
                 _ => return None,
             };
             Some(MessageView {
@@ -368,11 +440,46 @@ impl Chat {
                     at: p.at,
                 }),
                 thread,
+                everyone: mentions.as_ref().is_some_and(|m| m.everyone),
+                mentions: mentions
+                    .map(|m| m.users)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|id| (id, names.get(&id).cloned()))
+                    .collect(),
                 at: entry.at,
                 txn: entry.txn.filter(|_| entry.from == Some(caller.user)),
             })
         };
         Ok(entries.into_iter().zip(tallies).filter_map(view).collect())
+    }
+}
+
+/// Tells those whom a message mentions, and notes it for their lists.
+fn mention_all(
+    draft: &mut crate::log::Draft<'_>,
+    (room, seq): (RoomId, u64),
+    by: UserId,
+    mentions: &Mentions,
+) {
+    let Some(message) = draft.last_id(room.into()) else {
+        return;
+    };
+    for user in &mentions.users {
+        let told = Payload::Mention {
+            target: room,
+            message_seq: seq,
+        };
+        draft.entry((*user).into(), Some(by), told);
+    }
+    let all = mentions.users.iter().copied().map(Some);
+    for user in all.chain(mentions.everyone.then_some(None)) {
+        draft.write(Write::Mention(Mention {
+            user,
+            message,
+            room,
+            seq,
+        }));
     }
 }
 

@@ -188,6 +188,12 @@ pub(super) struct MessageBody {
     /// Only there when something was said in answer to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     replies: Option<RepliesBody>,
+    /// Only there when it mentions somebody by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<NamedBody>,
+    /// Only there, and true, when it mentions everyone in the room.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    everyone: bool,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     at: Millis,
@@ -211,6 +217,8 @@ impl From<MessageView> for MessageBody {
             reactions: m.reactions.into_iter().map(Into::into).collect(),
             pinned: m.pinned.map(Into::into),
             replies: m.thread.map(Into::into),
+            mentions: m.mentions.into_iter().map(NamedBody::of).collect(),
+            everyone: m.everyone,
             at: m.at,
             txn: m.txn.map(Into::into),
         }
@@ -253,14 +261,10 @@ struct TallyBody {
 
 impl From<TallyView> for TallyBody {
     fn from(t: TallyView) -> Self {
-        let named = |(id, name): (crate::id::UserId, Option<crate::model::Username>)| NamedBody {
-            id: id.to_string(),
-            name: name.map(Into::into),
-        };
         Self {
             emoji: t.emoji.into(),
             count: t.count,
-            first: t.first.into_iter().map(named).collect(),
+            first: t.first.into_iter().map(NamedBody::of).collect(),
             mine: t.mine,
         }
     }
@@ -317,6 +321,15 @@ impl From<Thread> for RepliesBody {
 pub(super) struct NamedBody {
     pub(super) id: String,
     pub(super) name: Option<String>,
+}
+
+impl NamedBody {
+    fn of((id, name): (crate::id::UserId, Option<crate::model::Username>)) -> Self {
+        Self {
+            id: id.to_string(),
+            name: name.map(Into::into),
+        }
+    }
 }
 
 /// A session.

@@ -152,6 +152,12 @@ impl<'a> Draft<'a> {
         seq
     }
 
+    /// The id of the last entry that this turn adds to a log.
+    pub fn last_id(&self, log: LogId) -> Option<EntryId> {
+        let entries = self.change.entries.iter();
+        entries.rev().find(|e| e.log == log).map(|e| e.id)
+    }
+
     /// Writes an act into the control log; `personal` are its particulars that name a person.
     pub fn act(
         &mut self,

@@ -52,6 +52,10 @@ struct Message<'a> {
     deleted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    mentions: &'a [UserId],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    everyone: bool,
     at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     txn: Option<&'a str>,
@@ -114,11 +118,15 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
     let txn = entry.txn.as_ref().map(crate::model::Txn::as_str);
     let ev = entry.payload.kind();
     let said = match &entry.payload {
-        Payload::Message { body, reply_to } => Some((body.as_str(), *reply_to, false)),
-        Payload::Tombstone => Some(("", None, true)),
+        Payload::Message {
+            body,
+            reply_to,
+            mentions,
+        } => Some((body.as_str(), *reply_to, mentions.as_deref(), false)),
+        Payload::Tombstone => Some(("", None, None, true)),
         _ => None,
     };
-    if let Some((body, reply_to, deleted)) = said {
+    if let Some((body, reply_to, mentions, deleted)) = said {
         let message = entry.id;
         return Frame::json(&Message {
             ev,
@@ -131,6 +139,8 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             body,
             deleted,
             reply_to,
+            mentions: mentions.map_or(&[], |m| &m.users),
+            everyone: mentions.is_some_and(|m| m.everyone),
             at,
             txn,
         });
@@ -282,6 +292,7 @@ mod tests {
                 payload: Payload::Message {
                     body: "a \"secret\" \u{1f680}\n".into(),
                     reply_to: Some(2),
+                    mentions: None,
                 },
                 over: None,
             };

@@ -123,6 +123,9 @@ pass_on! {
         room: RoomId, target: u64, emoji: Option<&Emoji>, after: Option<(&Emoji, u64)>, limit: usize
     ) -> Vec<Reaction>;
     reactions_of(room: RoomId, user: UserId, targets: &[u64]) -> Vec<Reaction>;
+    mentions(
+        user: UserId, rooms: &[RoomId], before: Option<crate::id::EntryId>, limit: usize
+    ) -> Vec<crate::model::Mention>;
     replies(room: RoomId, target: u64, after: u64, limit: usize) -> Vec<u64>;
     pins(room: RoomId) -> Vec<u64>;
     run(id: RunId) -> Option<Run>;
@@ -284,6 +287,7 @@ impl House {
             let said = Payload::Message {
                 body: body.clone(),
                 reply_to: None,
+                mentions: None,
             };
             draft.entry_once(room.into(), Some(ana), txn.clone(), said);
             Ok(())

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     level::Level,
+    mention::Mentions,
     over::Over,
     record::{History, RoomRole, RoomRules},
     sanction::SanctionKind,
@@ -70,6 +71,9 @@ pub enum Payload {
         /// The `seq` of the message it answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<u64>,
+        /// Whom it mentions, if it does.
+        #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+        mentions: Option<Box<Mentions>>,
     },
     /// A message that was deleted, as everybody reads it: without its text. It keeps its place, and counts
     /// in `n`. The store makes it of a message that has a [`super::Deletion`]; nobody writes one.
@@ -178,6 +182,13 @@ pub enum Payload {
         /// `left`, `removed`, `banned` or `deleted`.
         why: String,
     },
+    /// `@me`: a message mentions me.
+    Mention {
+        /// In which room.
+        target: RoomId,
+        /// The `seq` of the message there.
+        message_seq: u64,
+    },
     /// `@me`: my role on the server changed.
     Role {
         /// The new role.
@@ -246,6 +257,7 @@ impl Payload {
             Self::Deleted => "deleted",
             Self::Added { .. } => "added",
             Self::Removed { .. } => "removed",
+            Self::Mention { .. } => "mention",
             Self::Role { .. } => "role",
             Self::Sanction { .. } => "sanction",
             Self::Act(_) => "act",

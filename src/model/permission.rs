@@ -39,6 +39,7 @@ permissions! {
     MessageEdit = "message.edit": "Change one's own messages, in rooms where one may write.",
     MessageReact = "message.react": "React to messages, in rooms where one is a member.",
     MessagePin = "message.pin": "Pin messages, in rooms where one's role there allows it.",
+    MessageMentionRoom = "message.mention.room": "Mention a whole room, as one's role there allows.",
     MessageReport = "message.report": "Report a message to those who moderate.",
     MessageDeleteAny = "message.delete.any": "Delete anybody's message in public rooms.",
     MessageRedact = "message.redact": "Delete many messages of a person at once, and undo that.",

@@ -43,6 +43,7 @@ const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessageEdit,
     P::MessageReact,
     P::MessagePin,
+    P::MessageMentionRoom,
     P::RoomCreate,
     P::RoomEdit,
     P::DmOpen,

@@ -7,6 +7,7 @@ pub(in crate::store) mod archive;
 pub(in crate::store) mod deletions;
 pub(in crate::store) mod edits;
 pub(in crate::store) mod logs;
+pub(in crate::store) mod mentions;
 pub(in crate::store) mod model;
 pub(in crate::store) mod moderation;
 pub(in crate::store) mod people;
@@ -84,6 +85,8 @@ macro_rules! suite {
             edits::erases_what_a_message_was_edited_to,
             edits::lays_edits_over_archived_messages,
             edits::erases_archived_edits,
+            mentions::lists_where_somebody_was_mentioned,
+            mentions::keeps_whom_a_message_mentions,
             replies::counts_and_pages_what_answers_a_message,
             replies::keeps_threads_of_deleted_messages_and_forgets_those_of_purged_ones,
             pins::pins_so_many_messages_and_no_more,
@@ -211,6 +214,7 @@ pub(in crate::store) fn message(log: impl Into<LogId>, seq: u64, body: &str) -> 
         payload: Payload::Message {
             body: body.to_owned(),
             reply_to: None,
+            mentions: None,
         },
         over: None,
     }

@@ -67,11 +67,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Reaction,
-        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
-        Segment, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Mention,
+        Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -308,6 +308,16 @@ impl Store for Mongo {
         targets: &[u64],
     ) -> Result<Vec<Reaction>, Error> {
         overlay::reactions_of(self.db()?, room, user, targets).await
+    }
+
+    async fn mentions(
+        &self,
+        user: UserId,
+        rooms: &[RoomId],
+        before: Option<EntryId>,
+        limit: usize,
+    ) -> Result<Vec<Mention>, Error> {
+        overlay::mentions(self.db()?, user, rooms, before, limit).await
     }
 
     async fn replies(

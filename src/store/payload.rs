@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    model::{Payload, entry::FORMAT},
+    id::UserId,
+    model::{Mentions, Payload, entry::FORMAT},
     segment::Line,
 };
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "message",
     "edit",
     "reaction",
@@ -25,6 +26,7 @@ const KNOWN: [&str; 17] = [
     "deleted",
     "added",
     "removed",
+    "mention",
     "role",
     "sanction",
     "act",
@@ -37,6 +39,8 @@ struct Message<'a> {
     body: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    mentions: Option<&'a Mentions>,
 }
 
 /// The same as it is read: one whose text was erased has no body.
@@ -46,6 +50,10 @@ struct MessageRead {
     body: Option<String>,
     #[serde(default)]
     reply_to: Option<u64>,
+    #[serde(default)]
+    users: Vec<UserId>,
+    #[serde(default)]
+    everyone: bool,
     #[serde(default)]
     erased: bool,
 }
@@ -119,9 +127,14 @@ pub fn erased(line: Line) -> Line {
 /// The JSON of a payload without its kind.
 pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
     match payload {
-        Payload::Message { body, reply_to } => serde_json::to_string(&Message {
+        Payload::Message {
+            body,
+            reply_to,
+            mentions,
+        } => serde_json::to_string(&Message {
             body: body.as_str(),
             reply_to: *reply_to,
+            mentions: mentions.as_deref(),
         }),
         Payload::Tombstone => Ok(ERASED.to_owned()),
         Payload::Unknown { data, .. } => Ok(data.clone()),
@@ -147,7 +160,15 @@ pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, ser
     if kind == "message" {
         let read: MessageRead = serde_json::from_str(data)?;
         return match (read.body, read.reply_to) {
-            (Some(body), reply_to) => Ok(Payload::Message { body, reply_to }),
+            (Some(body), reply_to) => {
+                let (users, everyone) = (read.users, read.everyone);
+                let some = everyone || !users.is_empty();
+                Ok(Payload::Message {
+                    body,
+                    reply_to,
+                    mentions: some.then(|| Box::new(Mentions { users, everyone })),
+                })
+            }
             (None, _) if read.erased => Ok(Payload::Tombstone),
             (None, _) => Err(serde::de::Error::missing_field("body")),
         };

@@ -50,11 +50,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Reaction,
-        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
-        Segment, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Mention,
+        Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, User, Username,
     },
     segment::Line,
 };
@@ -356,6 +356,19 @@ impl Store for Sqlite {
         let targets = targets.to_vec();
         self.readers
             .read(move |conn| overlay::reactions_of(conn, room, user, &targets))
+            .await
+    }
+
+    async fn mentions(
+        &self,
+        user: UserId,
+        rooms: &[RoomId],
+        before: Option<EntryId>,
+        limit: usize,
+    ) -> Result<Vec<Mention>, Error> {
+        let rooms = rooms.to_vec();
+        self.readers
+            .read(move |conn| overlay::mentions(conn, user, &rooms, before, limit))
             .await
     }
 

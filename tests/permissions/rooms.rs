@@ -10,9 +10,10 @@ use super::{
 use crate::support::{Kind, Room, Server, User};
 
 /// The permissions that have to do with rooms.
-const ABOUT_ROOMS: [&str; 10] = [
+const ABOUT_ROOMS: [&str; 11] = [
     "message.delete.any",
     "message.edit",
+    "message.mention.room",
     "message.pin",
     "message.react",
     "message.read",

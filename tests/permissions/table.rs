@@ -52,7 +52,7 @@ const CONFIGURE: Right = right(3, "room.edit", Some("room.own"));
 pub(super) const OWN: Right = right(3, "room.edit", Some("room.own"));
 
 /// Permissions that no route asks for yet.
-pub(super) const UNUSED: &[&str] = &[];
+pub(super) const UNUSED: &[&str] = &["message.mention.room"];
 
 const fn row(
     method: &'static str,

@@ -97,6 +97,7 @@ impl Memory {
             | Write::Pin(_)
             | Write::Unpin { .. }
             | Write::Reply { .. }
+            | Write::Mention(_)
             | Write::EraseReaction { .. }
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
@@ -222,6 +223,7 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::Pin(_)
         | Write::Unpin { .. }
         | Write::Reply { .. }
+        | Write::Mention(_)
         | Write::EraseReaction { .. }
         | Write::PutRedaction(_)
         | Write::InsertSegment(..)

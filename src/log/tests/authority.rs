@@ -19,6 +19,7 @@ async fn an_act_that_nobody_authorised_is_refused_and_changes_nothing() {
                 let said = Payload::Message {
                     body: "unasked".into(),
                     reply_to: None,
+                    mentions: None,
                 };
                 draft.entry(room.into(), Some(ana), said);
             } else {

@@ -45,6 +45,7 @@ fn edited(original: &Entry, body: &str, seq: u64, count: u64) -> Entry {
         payload: Payload::Message {
             body: body.to_owned(),
             reply_to: None,
+            mentions: None,
         },
         over: Some(Box::new(Over {
             edited,

@@ -193,6 +193,7 @@ pub(in crate::store) async fn pages_messages_between_other_entries(place: &impl 
                 Payload::Message {
                     body: "hi".into(),
                     reply_to: (seq > 2).then(|| seq - 2),
+                    mentions: None,
                 }
             } else {
                 Payload::Membership {
@@ -283,10 +284,12 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
         Payload::Message {
             body: "\u{1f469}\u{200d}\u{1f680} \"hi\"\n".into(),
             reply_to: None,
+            mentions: None,
         },
         Payload::Message {
             body: "re".into(),
             reply_to: Some((1 << 53) - 1),
+            mentions: None,
         },
         unknown,
         Payload::Membership {

@@ -10,10 +10,10 @@ use crate::{
     clock::Clock,
     id::{HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Permission,
-        Permissions, Pin, Pinned, Purge, Reaction, Read, Redaction, RedactionDetail, Report,
-        ReportState, Role, RoomRules, Run, RunDetail, RunKind, RunState, Sanction, SanctionKind,
-        Segment, Session,
+        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Mention,
+        Permission, Permissions, Pin, Pinned, Purge, Reaction, Read, Redaction, RedactionDetail,
+        Report, ReportState, Role, RoomRules, Run, RunDetail, RunKind, RunState, Sanction,
+        SanctionKind, Segment, Session,
     },
     store::{
         backup::{self, Tell},
@@ -24,7 +24,7 @@ use crate::{
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 19] = [
+const SUMS: [(Table, u64, &str); 20] = [
     (
         Table::Settings,
         2,
@@ -85,6 +85,7 @@ const SUMS: [(Table, u64, &str); 19] = [
         2,
         "b8455faf376231d0e40d66db0a7cd7053f7480ffc2e5125f5dddce0e5f1bf1d2",
     ),
+    (Table::Mentions, 2, ""),
     (
         Table::Redactions,
         1,

@@ -18,7 +18,7 @@ pub(super) use self::{
     archive::{HoldDoc, RunDoc, SegmentDoc, hold_uuid, run_uuid},
     entry::{EntryDoc, HeadDoc},
     moderation::{AddressBanDoc, ReportDoc, RoleDoc, SanctionDoc, report_uuid},
-    overlay::{OverlayDoc, ReactionDoc, RedactionDoc, ReplyDoc, redaction_uuid},
+    overlay::{MentionDoc, OverlayDoc, ReactionDoc, RedactionDoc, ReplyDoc, redaction_uuid},
     rooms::{MemberDoc, RoomDoc, UserDoc},
     sessions::{CodeDoc, KeyDoc, SessionDoc, SettingDoc},
 };

@@ -1,6 +1,7 @@
 //! What lies over messages, and redactions: the collections `overlay` and `redactions`.
 
 mod erase;
+mod mention;
 mod pin;
 mod react;
 mod reply;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use self::{
     erase::purge,
+    mention::mentions,
     pin::pins,
     react::{reactions, reactions_of},
     reply::replies,
@@ -258,6 +260,7 @@ pub(super) async fn apply(
             seq,
             at,
         } => reply(db, session, (*room, *target), *seq, *at).await,
+        Write::Mention(new) => mention::mention(db, session, new).await,
         Write::Pin(new) => pin(db, session, new).await,
         Write::Unpin { room, target } => unpin(db, session, *room, *target).await,
         Write::EraseReaction {

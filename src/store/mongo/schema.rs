@@ -20,9 +20,9 @@ pub(super) use self::indexes::missing;
 use self::lease::Lease;
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, OverlayDoc, ReactionDoc,
-        RedactionDoc, ReplyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc, SegmentDoc,
-        SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, MentionDoc, OverlayDoc,
+        ReactionDoc, RedactionDoc, ReplyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc,
+        SegmentDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     members,
@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -50,6 +50,7 @@ const STEPS: [Step; 10] = [
     |db, _| Box::pin(reactions(db)),
     |db, _| Box::pin(async move { pins(db).await.map_err(store_error) }),
     |db, _| Box::pin(replies(db)),
+    |db, _| Box::pin(mentions(db)),
 ];
 
 /// The newest schema: how many steps there are.
@@ -87,6 +88,7 @@ pub(super) mod index {
     pub(in super::super) const OVERLAY_PIN: &str = "room_pin_seq";
     pub(in super::super) const REACTION: &str = "room_target_emoji_seq";
     pub(in super::super) const REACTION_USER: &str = "room_user_target_emoji";
+    pub(in super::super) const MENTION: &str = "whom_message";
     pub(in super::super) const REPLY: &str = "room_target_seq";
     pub(in super::super) const SEGMENT: &str = "room_last";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
@@ -113,6 +115,7 @@ pub(super) struct Collections {
     pub(super) overlay: Collection<OverlayDoc>,
     pub(super) reactions: Collection<ReactionDoc>,
     pub(super) replies: Collection<ReplyDoc>,
+    pub(super) mentions: Collection<MentionDoc>,
     pub(super) redactions: Collection<RedactionDoc>,
     pub(super) segments: Collection<SegmentDoc>,
     pub(super) runs: Collection<RunDoc>,
@@ -140,6 +143,7 @@ impl Collections {
             overlay: database.collection("overlay"),
             reactions: database.collection("reactions"),
             replies: database.collection("replies"),
+            mentions: database.collection("mentions"),
             redactions: database.collection("redactions"),
             segments: database.collection("segments"),
             runs: database.collection("runs"),
@@ -296,6 +300,14 @@ async fn pins(db: &Collections) -> mongodb::error::Result<()> {
 async fn replies(db: &Collections) -> Result<(), Error> {
     validators::create(db, validators::REPLIES).await?;
     indexes::create(db, indexes::replies())
+        .await
+        .map_err(store_error)
+}
+
+/// The eleventh step: where who was mentioned.
+async fn mentions(db: &Collections) -> Result<(), Error> {
+    validators::create(db, validators::MENTIONS).await?;
+    indexes::create(db, indexes::mentions())
         .await
         .map_err(store_error)
 }

@@ -107,7 +107,8 @@ pub(super) async fn apply(
         | Write::EraseReaction { .. }
         | Write::Pin(_)
         | Write::Unpin { .. }
-        | Write::Reply { .. } => overlay::apply(db, session, write).await,
+        | Write::Reply { .. }
+        | Write::Mention(_) => overlay::apply(db, session, write).await,
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
         | Write::UpdateSegment(_)

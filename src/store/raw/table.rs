@@ -11,8 +11,8 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use self::specs::{
-    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, OVERLAY, REACTIONS, REDACTIONS, REPLIES,
-    REPORTS, ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
+    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, MENTIONS, OVERLAY, REACTIONS, REDACTIONS,
+    REPLIES, REPORTS, ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
 };
 use super::{Row, Value};
 
@@ -43,6 +43,8 @@ pub enum Table {
     Reactions,
     /// What answers which message.
     Replies,
+    /// Where who was mentioned.
+    Mentions,
     /// Messages that were deleted together.
     Redactions,
     /// Who is in which room.
@@ -76,6 +78,7 @@ impl Table {
         Self::Overlay,
         Self::Reactions,
         Self::Replies,
+        Self::Mentions,
         Self::Redactions,
         Self::Members,
         Self::Entries,
@@ -101,6 +104,7 @@ impl Table {
             Self::Overlay => &OVERLAY,
             Self::Reactions => &REACTIONS,
             Self::Replies => &REPLIES,
+            Self::Mentions => &MENTIONS,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Segments => &SEGMENTS,

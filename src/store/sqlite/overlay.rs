@@ -1,6 +1,7 @@
 //! What lies over messages, and redactions: the tables `overlay` and `redaction`.
 
 mod erase;
+mod mention;
 mod pin;
 mod react;
 mod reply;
@@ -11,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 pub(super) use self::{
     erase::purge,
+    mention::mentions,
     pin::pins,
     react::{reactions, reactions_of},
     reply::replies,
@@ -23,6 +25,7 @@ use self::{
 };
 #[cfg(test)]
 pub(super) use self::{
+    mention::MENTIONS,
     pin::PINS,
     react::{REACTIONS, REACTIONS_OF, REACTIONS_WITH},
     reply::REPLIES,
@@ -220,6 +223,7 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<bool> 
             seq,
             at,
         } => reply(conn, (*room, *target), *seq, *at),
+        Write::Mention(new) => mention::mention(conn, new).map(|()| true),
         Write::Pin(new) => pin(conn, new),
         Write::Unpin { room, target } => unpin(conn, *room, *target),
         Write::EraseReaction {

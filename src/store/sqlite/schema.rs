@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/pins.sql"),
     include_str!("schema/replies.sql"),
     include_str!("schema/direct.sql"),
+    include_str!("schema/mentions.sql"),
 ];
 
 /// What a connection is for.

@@ -71,6 +71,7 @@ fn message(room: RoomId, seq: u64, body: &str) -> Change {
         payload: Payload::Message {
             body: body.into(),
             reply_to: None,
+            mentions: None,
         },
         over: None,
     };
@@ -468,6 +469,7 @@ fn hot_queries_scan_no_table() {
         overlay::REACTIONS_OF,
         overlay::REACTIONS_WITH,
         overlay::PINS,
+        overlay::MENTIONS,
         overlay::REPLIES,
     ] {
         let plan = plan(&db, sql);

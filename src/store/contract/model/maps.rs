@@ -198,6 +198,7 @@ impl Model {
             }
             Write::EraseEdit { .. }
             | Write::EraseReaction { .. }
+            | Write::Mention(_)
             | Write::PutKey(_)
             | Write::PutRole(_)
             | Write::DeleteRole(_)

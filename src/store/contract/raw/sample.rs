@@ -158,7 +158,17 @@ pub(super) fn taken_back() -> Vec<Write> {
         seq,
         at: NOW,
     };
+    let mention = |user, message| {
+        Write::Mention(Mention {
+            user,
+            message: entry_id(message),
+            room: room_id(3),
+            seq: 310,
+        })
+    };
     vec![
+        mention(Some(user_id(1)), 40),
+        mention(None, 41),
         reply(310, 313),
         reply(310, 314),
         pin(310, 312),

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{date, int, millis, number, parsed, room_uuid, user_uuid};
 use crate::{
     clock::Millis,
-    id::{RedactionId, RoomId, UserId},
-    model::{Deletion, Edit, Laid, Pinned, Reaction, Redaction, Tally, Thread},
+    id::{EntryId, RedactionId, RoomId, UserId},
+    model::{Deletion, Edit, Laid, Mention, Pinned, Reaction, Redaction, Tally, Thread},
     store::Error,
 };
 
@@ -284,6 +284,40 @@ impl ReplyDoc {
             target: int(target),
             seq: int(seq),
         }
+    }
+}
+
+/// That somebody, or everyone in a room, was mentioned; its `_id` means nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in super::super) struct MentionDoc {
+    whom: Uuid,
+    message: Uuid,
+    room: Uuid,
+    seq: i64,
+}
+
+impl From<&Mention> for MentionDoc {
+    fn from(mention: &Mention) -> Self {
+        Self {
+            whom: mention.user.map_or(room_uuid(mention.room), user_uuid),
+            message: Uuid::from_bytes(*mention.message.as_bytes()),
+            room: room_uuid(mention.room),
+            seq: int(mention.seq),
+        }
+    }
+}
+
+impl TryFrom<MentionDoc> for Mention {
+    type Error = Error;
+
+    fn try_from(doc: MentionDoc) -> Result<Self, Error> {
+        let everyone = doc.whom == doc.room;
+        Ok(Self {
+            user: (!everyone).then(|| UserId::from_bytes(doc.whom.bytes())),
+            message: EntryId::from_bytes(doc.message.bytes()),
+            room: RoomId::from_bytes(doc.room.bytes()),
+            seq: number(doc.seq)?,
+        })
     }
 }
 

@@ -18,7 +18,11 @@ type Indexes = (&'static str, Vec<IndexModel>);
 /// Every index there is.
 fn all() -> impl Iterator<Item = Indexes> {
     let later = order().into_iter().chain(overlay()).chain(archive());
-    let later = later.chain(reactions()).chain(pins()).chain(replies());
+    let later = later
+        .chain(reactions())
+        .chain(pins())
+        .chain(replies())
+        .chain(mentions());
     first().into_iter().chain(later)
 }
 
@@ -207,6 +211,12 @@ pub(super) fn pins() -> Vec<Indexes> {
 pub(super) fn replies() -> Vec<Indexes> {
     let keys = doc! { "room": 1, "target": 1, "seq": 1 };
     vec![("replies", vec![unique(index::REPLY, keys, None)])]
+}
+
+/// The index of mentions.
+pub(super) fn mentions() -> Vec<Indexes> {
+    let keys = doc! { "whom": 1, "message": 1 };
+    vec![("mentions", vec![unique(index::MENTION, keys, None)])]
 }
 
 /// The indexes that should be there and are not, or are others.

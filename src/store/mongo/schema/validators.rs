@@ -89,6 +89,17 @@ pub(super) const REPLIES: Fields = &[(
     &[("room", "binData"), ("target", "long"), ("seq", "long")],
 )];
 
+/// Those of mentions.
+pub(super) const MENTIONS: Fields = &[(
+    "mentions",
+    &[
+        ("whom", "binData"),
+        ("message", "binData"),
+        ("room", "binData"),
+        ("seq", "long"),
+    ],
+)];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields

@@ -246,6 +246,20 @@ pub(super) const REPLIES: Spec = Spec {
     derived: &[],
 };
 
+pub(super) const MENTIONS: Spec = Spec {
+    name: "mentions",
+    sqlite: "mention",
+    index: "whom_message",
+    key: 2,
+    fields: &[
+        id("whom"),
+        id("message"),
+        id("room").to(Table::Rooms),
+        field("seq", Kind::Int),
+    ],
+    derived: &[],
+};
+
 pub(super) const MEMBERS: Spec = Spec {
     name: "members",
     sqlite: "member",

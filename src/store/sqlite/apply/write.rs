@@ -117,6 +117,7 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         | Write::Pin(_)
         | Write::Unpin { .. }
         | Write::Reply { .. }
+        | Write::Mention(_)
         | Write::PutRedaction(_) => expect_true(overlay::write(conn, write)?),
         Write::InsertSegment(..)
         | Write::RewriteSegment(..)
