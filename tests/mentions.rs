@@ -58,7 +58,8 @@ async fn who_is_mentioned_is_told_and_finds_it_again() {
     let t = talk().await;
     let mut ears = t.bob.listen(&t.room).await;
     let me = json!({"op": "subscribe", "room": "@me"});
-    ears.request(me.clone()).await.expect("one's own");
+    let mut desk = t.bob.connect().await;
+    desk.request(me.clone()).await.expect("one's own");
     let mut phone = t.bob.again().await.connect().await;
     phone.request(me).await.expect("on the other device");
     let said = t.ana.send(&t.room, "lunch, @Bob?").await;
@@ -71,7 +72,7 @@ async fn who_is_mentioned_is_told_and_finds_it_again() {
             "target": t.room.id, "message_seq": said["seq"], "at": at,
         })
     };
-    for ws in [&mut ears, &mut phone] {
+    for ws in [&mut desk, &mut phone] {
         let told = ws.next_of("mention").await;
         assert_eq!(told, expected(&told["seq"], &told["at"]));
     }
@@ -135,6 +136,7 @@ async fn a_whole_room_is_mentioned_by_those_who_may() {
     let one = t.bob.get(&t.room.message(&said["seq"])).await.ok();
     assert_eq!(one["everyone"], true);
     assert_eq!(listed(&t.bob).await, ["hear, @room!"]);
+    assert_eq!(listed(&t.ana).await, [] as [&str; 0]);
     // Who came later was not meant.
     let late = t.server.user("late").await;
     late.join(&t.room).await;

@@ -10,8 +10,8 @@ use crate::{
     rights::{self, InRoom},
 };
 
-/// How many mentions one page looks at: many may be in rooms that the asker is not in any more.
-const LOOKS: usize = 1_000;
+/// How often the store is asked for one page: much of what it finds may be in rooms that the asker may not read any more.
+const LOOKS: usize = 10;
 
 /// A message that mentions the asker.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Chat {
             cursor.map(|c| c.parse().map_err(|_| wrong())).transpose()?;
         let rooms = self.store.room_ids_of(caller.user).await;
         let rooms = rooms.map_err(|e| refuse(&e))?;
-        let (mut items, mut looked) = (Vec::new(), 0);
+        let (mut items, mut looks) = (Vec::new(), 0);
         loop {
             let asked = (limit - items.len()).max(1) + 1;
             let found = self
@@ -48,12 +48,12 @@ impl Chat {
             let mut found = found.map_err(|e| refuse(&e))?;
             let more = found.len() == asked;
             found.truncate(asked - 1);
-            looked += found.len();
+            looks += 1;
             if let Some(last) = found.last() {
                 before = Some(last.message);
             }
             items.extend(self.mentioned(caller, &found).await?);
-            let full = items.len() >= limit || looked >= LOOKS;
+            let full = items.len() >= limit || looks >= LOOKS;
             if full || !more {
                 let next = before.filter(|_| more).map(|id| id.to_string());
                 return Ok(Listed { items, next });
@@ -61,7 +61,7 @@ impl Chat {
         }
     }
 
-    /// Those of these that the caller may read and that are not deleted, each message once.
+    /// Those of these that the caller may read, that are not deleted and that others wrote, each message once.
     async fn mentioned(
         &self,
         caller: &Caller,
@@ -90,7 +90,8 @@ impl Chat {
             };
             // Whoever was taken out meanwhile does not get to see it.
             let name = self.may_read_mention(caller, mention).await?;
-            if let Some(room_name) = name.filter(|_| !message.deleted) {
+            let shown = !message.deleted && message.from != Some(caller.user);
+            if let Some(room_name) = name.filter(|_| shown) {
                 items.push(MentionView {
                     room: mention.room,
                     room_name,

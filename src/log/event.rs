@@ -139,7 +139,7 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             body,
             deleted,
             reply_to,
-            mentions: mentions.map_or(&[], |m| &m.users),
+            mentions: mentions.map_or(&[], |m| m.users.as_slice()),
             everyone: mentions.is_some_and(|m| m.everyone),
             at,
             txn,
