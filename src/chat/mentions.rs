@@ -10,7 +10,7 @@ use crate::{
     rights::{self, InRoom},
 };
 
-/// How often the store is asked for one page: much of what it finds may be in rooms that the asker may not read any more.
+/// How often the store is asked for one page: much of what it finds may be where the asker may not read any more.
 const LOOKS: usize = 10;
 
 /// A message that mentions the asker.

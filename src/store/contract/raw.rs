@@ -85,7 +85,11 @@ const SUMS: [(Table, u64, &str); 20] = [
         2,
         "b8455faf376231d0e40d66db0a7cd7053f7480ffc2e5125f5dddce0e5f1bf1d2",
     ),
-    (Table::Mentions, 2, ""),
+    (
+        Table::Mentions,
+        2,
+        "8cd65448be406a695ae5e16748ba5c519a2952787a2549c9849305ae95002824",
+    ),
     (
         Table::Redactions,
         1,

@@ -279,14 +279,21 @@ fn places(many: usize) -> String {
 fn upsert(table: Table) -> String {
     let spec = table.spec();
     let rest = spec.fields[spec.key..].iter().map(|field| field.sqlite);
-    let set = rest.map(|name| format!("{name} = excluded.{name}"));
+    let set: Vec<_> = rest
+        .map(|name| format!("{name} = excluded.{name}"))
+        .collect();
+    // Of some there is nothing but the key.
+    let known = if set.is_empty() {
+        "NOTHING".to_owned()
+    } else {
+        format!("UPDATE SET {}", set.join(", "))
+    };
     format!(
-        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
+        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO {known}",
         spec.sqlite,
         columns(table),
         places(spec.fields.len()),
-        key(table, ", "),
-        set.collect::<Vec<_>>().join(", ")
+        key(table, ", ")
     )
 }
 
