@@ -109,8 +109,8 @@ async fn only_members_are_mentioned_and_only_so_many() {
     for user in &many {
         user.join(&t.room).await;
     }
-    let bomb: String = many.iter().map(|u| format!("@{} ", u.name)).collect();
-    let said = t.ana.send(&t.room, &bomb).await;
+    let bomb: Vec<_> = many.iter().map(|u| format!("@{}", u.name)).collect();
+    let said = t.ana.send(&t.room, &bomb.join(" ")).await;
     let one = t.ana.get(&t.room.message(&said["seq"])).await.ok();
     let mentioned = one["mentions"].as_array().expect("a list");
     assert_eq!(mentioned.len(), 20);

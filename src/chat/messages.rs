@@ -195,8 +195,8 @@ impl Chat {
         let found = found.map_err(|e| refuse(&e))?;
         let (room, _) = self.seen(caller, id).await?;
         let facts = room.facts();
-        let named = |name: &Username| found.iter().find(|u| u.name == *name).map(|u| u.id);
-        let users = names.iter().filter_map(named);
+        let id_of = |name: &Username| found.iter().find(|u| u.name == *name).map(|u| u.id);
+        let users = names.iter().filter_map(id_of);
         let users = users.filter(|id| *id != caller.user && facts.members.contains_key(id));
         Ok(users.take(Mentions::MOST).collect())
     }
