@@ -285,7 +285,9 @@ async fn the_schedule_runs_by_itself_and_can_be_held() {
     );
     assert_eq!(held["last"]["scheduled"], true);
     let dry = set(json!({"paused": false, "dry_run": true})).await;
-    assert_eq!(dry["paused"], true);
+    assert_eq!(dry["paused"], false, "as it would be");
+    let held = admin.get("/v1/archive/schedule").await;
+    assert_eq!(held["paused"], true);
     let asked = admin.post("/v1/archive/schedule/run", Value::Null).await;
     admin.ended(&asked).await;
     let back = set(json!({"schedule": "default", "older_than": "default", "paused": false})).await;
