@@ -32,7 +32,7 @@ pub use self::{
     render::{example, reference, render},
     sections::{
         Admin, Archive, Auth, Config, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS, Server,
-        Store, Ws,
+        Store, Tls, Ws,
     },
     value::{LogFormat, Registration, Url},
 };

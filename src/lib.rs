@@ -18,6 +18,7 @@ pub mod auth;
 pub mod hub;
 pub mod limit;
 pub mod store;
+pub mod tls;
 
 // Floor 2: the log, and who may.
 pub mod log;

@@ -57,6 +57,7 @@ use crate::{
     rights,
     stats::Stats,
     store::{Store, erasures::Erasures},
+    tls::Tls,
 };
 
 /// The use cases of operators, with what they need.
@@ -90,6 +91,8 @@ pub struct Ops {
     pub backups: Backups,
     /// What changes the log level; none when it is the command line itself.
     pub levels: Option<Arc<Levels>>,
+    /// The certificate, where the server speaks TLS itself.
+    pub tls: Arc<Tls>,
     /// What reads the settings anew; none when it is the command line itself.
     pub reloads: Option<Arc<Reloads>>,
 }

@@ -36,7 +36,7 @@ use crate::{
     metrics::{self, Pulse},
     ops::Reloads,
     store::{self, erasures::Erasures},
-    ws,
+    tls, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -99,6 +99,8 @@ pub enum Error {
 pub struct Listening {
     /// The address it listens on; with the real port when 0 was asked for.
     pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub tls: bool,
     /// The address of the metrics, likewise.
     pub metrics: Option<SocketAddr>,
     /// The admin socket.
@@ -133,6 +135,7 @@ pub async fn serve(
     archive::check_settings(&config.archive).map_err(Error::Config)?;
     let access = Granted::resolve(&config.admin).map_err(Error::Config)?;
     let access = Access::new(access);
+    let identity = tls::load(&config.tls).map_err(Error::Config)?;
     let (address, wait) = (passed.address(), config.store.wait.get());
     if loaded.origin.get("store.url") == Some(&Origin::Set) && config.store.url.has_secret() {
         tracing::warn!(
@@ -157,6 +160,7 @@ pub async fn serve(
         never = supervisor.opening(wait) => match never {},
     };
     core.levels = Some(levels);
+    core.app.tls.replace(identity);
     let rereader = Rereader::new(&core, sources, address, access.clone());
     core.reloads = Some(Arc::new(Reloads::new(Arc::new(rereader))));
     let opened = open_doors(&core, passed, access, ready).await;
@@ -258,6 +262,7 @@ async fn open_doors(
     );
     ready(Listening {
         address,
+        tls: app.tls.identity().is_some(),
         metrics: metrics_address,
         admin: path,
         store: format!("{}, {}", core.backend.name(), core.location),

@@ -48,6 +48,10 @@ pub struct Stats {
     pub connections: Count,
     /// Sockets that are open now, whatever they speak.
     pub sockets: Count,
+    /// TLS handshakes done.
+    pub handshakes: Count,
+    /// TLS handshakes that came to nothing.
+    pub failed_handshakes: Count,
     /// REST requests answered.
     pub requests: Count,
     /// Frames received.

@@ -15,13 +15,13 @@ use axum::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use self::session::Session;
 use crate::{
     door::{App, Context, Patient, Problem, Ticket, allows_origin},
     model::Refusal,
+    tls::{Socket, Stream},
 };
 
 /// `GET /v1/ws`: turns the connection into a WebSocket. Refusals of a person come later, as reply and close
@@ -50,8 +50,8 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
         // Counts as a connection until the end.
         let _ticket = ticket;
         let Ok(upgraded) = upgrade.await else { return };
-        if let Some((stream, early)) = into_tcp(upgraded) {
-            Session::new(app, &context, token, early).run(stream).await;
+        if let Some((socket, early)) = into_socket(upgraded) {
+            Session::new(app, &context, token, early).run(socket).await;
         }
     });
     let mut response = Response::new(Body::empty());
@@ -64,10 +64,11 @@ pub async fn upgrade(State(app): State<Arc<App>>, context: Context, request: Req
 }
 
 /// The socket itself, and what came over it before the upgrade was done.
-fn into_tcp(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<Patient>>().ok()?;
+fn into_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<Patient<Stream>>>().ok()?;
     // Copied: hyper's buffer is 8 KiB, and would otherwise live as long as the connection.
-    Some((parts.io.into_inner().into_inner(), parts.read_buf.to_vec()))
+    let stream = parts.io.into_inner().into_inner();
+    Some((stream.into(), parts.read_buf.to_vec()))
 }
 
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "clock", "config", "feed", "id", "logging", "model", "segment", "stats",
     ],
-    &["auth", "hub", "limit", "store"],
+    &["auth", "hub", "limit", "store", "tls"],
     &["log", "rights"],
     &["account", "archive", "chat", "moderation", "ops", "redact"],
     &["door"],
@@ -54,6 +54,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("hyper", &["admin", "metrics", "server", "ws"]),
     ("tokio_tungstenite", &["ws"]),
+    ("rustls", &["tls"]),
+    ("tokio_rustls", &["tls"]),
+    ("x509_cert", &["tls/identity"]),
     ("sd_notify", &["lifecycle"]),
     ("sd_listen_fds", &["server/passed"]),
     ("prometheus_client", &["metrics/text"]),

@@ -84,6 +84,7 @@ mod store_copy;
 mod supervised;
 mod sync;
 mod tasks;
+mod tls;
 mod tokens;
 mod typing;
 mod watch;

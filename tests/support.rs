@@ -20,6 +20,7 @@ mod server;
 mod supervisor;
 mod tamper;
 mod terminal;
+mod tls;
 mod user;
 mod ws;
 
@@ -43,6 +44,7 @@ pub(crate) use server::{Builder, Server};
 pub(crate) use supervisor::Supervisor;
 pub(crate) use tamper::{Field, Shell};
 pub(crate) use terminal::Terminal;
+pub(crate) use tls::{Certificates, Secure, write_secret};
 pub(crate) use user::{Kind, PASSWORD, Room, User};
 pub(crate) use ws::{End, WireError, Ws};
 

@@ -25,6 +25,9 @@ pub struct Status {
     pub pid: u32,
     /// The address it listens on, when it runs.
     pub listen: Option<String>,
+    /// Its certificate; none where it speaks plain HTTP.
+    #[serde(default)]
+    pub certificate: Option<Certificate>,
     /// Since when, in milliseconds since 1970.
     pub started_at: Millis,
     /// The time of this answer.
@@ -43,6 +46,15 @@ pub struct Status {
     pub archive: Option<ArchiveStatus>,
     /// What was counted since it started.
     pub counts: Counts,
+}
+
+/// A certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The file it was read from.
+    pub file: String,
+    /// When it runs out.
+    pub expires_at: Millis,
 }
 
 /// When the archive runs by itself, and ran.

@@ -45,6 +45,16 @@ fn texts(config: &Config, breaches: &mut Vec<Breach>) {
             "is set, and so is store.url; set one of them".into(),
         ));
     }
+    let (cert, key) = (&config.tls.cert_file, &config.tls.key_file);
+    if cert.as_os_str().is_empty() != key.as_os_str().is_empty() {
+        let (set, missing) = if key.as_os_str().is_empty() {
+            ("tls.cert_file", "tls.key_file")
+        } else {
+            ("tls.key_file", "tls.cert_file")
+        };
+        let what = format!("is set, and {missing} is not; a certificate and its key go together");
+        breaches.push((set, what));
+    }
     for origin in &config.http.allowed_origins {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
         if !is_http(origin) || host.contains(['/', '?', '#', '*', '@']) {

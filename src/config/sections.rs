@@ -88,6 +88,18 @@ sections! {
         live body: ByteSize = "256 KiB", "1 KiB" to "64 MiB";
     }
 
+    /// TLS of the server's own, on `server.listen`. Without a certificate it speaks plain HTTP, for this machine or
+    /// for a proxy in front of it.
+    tls: Tls {
+        /// The file with the certificate and those that lead up to its issuer, in PEM. Empty for plain HTTP. A
+        /// reload reads it anew: new connections see the new certificate, and none that is open is closed.
+        live cert_file: PathBuf = "";
+        /// The file with its private key, in PEM; not for everyone to read.
+        live key_file: PathBuf = "";
+        /// How long a handshake may take.
+        live handshake: Period = "10s", "100ms" to "5m";
+    }
+
     /// WebSocket connections.
     ws: Ws {
         /// How often a silent connection is pinged; after two silent intervals it is closed.

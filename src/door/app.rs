@@ -17,6 +17,7 @@ use crate::{
     redact::Redact,
     stats::Stats,
     store::Store,
+    tls::{Handshakes, Tls},
 };
 
 /// What the doors are given; made once, by `server`.
@@ -36,6 +37,10 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// How often.
     pub limits: Arc<Limits>,
+    /// The certificate, where the server speaks TLS itself.
+    pub tls: Arc<Tls>,
+    /// The handshakes under way.
+    pub handshakes: Arc<Handshakes>,
     /// The settings in force.
     pub config: Live,
     /// The time.

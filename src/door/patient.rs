@@ -10,14 +10,13 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
-/// A TCP stream whose writes fail once the other side has taken nothing for a while. For HTTP answers; a
+/// A stream whose writes fail once the other side has taken nothing for a while. For HTTP answers; a
 /// WebSocket keeps its own time, and takes the stream out.
 #[derive(Debug)]
-pub struct Patient<S = TcpStream> {
+pub struct Patient<S> {
     stream: S,
     most: Duration,
     /// Runs while a write waits.

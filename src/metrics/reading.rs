@@ -15,6 +15,8 @@ pub(super) struct Reading<'a> {
     pub(super) stats: &'a Stats,
     pub(super) config: Arc<Config>,
     pub(super) process: Process,
+    /// When the certificate runs out, where there is one.
+    pub(super) certificate_expires: Option<Millis>,
     pub(super) started_at: Millis,
     /// `sqlite` or `mongodb`.
     pub(super) backend: &'static str,
@@ -45,6 +47,7 @@ impl<'a> Reading<'a> {
             stats,
             config: ops.config.snapshot(),
             process: Process::read(),
+            certificate_expires: ops.tls.identity().map(|it| it.expires_at()),
             started_at: ops.started_at,
             backend: ops.store.about().backend,
             channels: ops.hub.channels() as u64,

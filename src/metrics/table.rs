@@ -99,6 +99,19 @@ pub(super) const TABLE: &[Metric] = &[
         "How many may be (server.max_connections)",
         |r| Some(number(r.config.server.max_connections as u64)),
     ),
+    counter("chatd_tls_handshakes_total", "TLS handshakes done", |r| {
+        number(r.stats.handshakes.get())
+    }),
+    counter(
+        "chatd_tls_handshakes_failed_total",
+        "TLS handshakes that came to nothing: garbage, too slow, too old a version",
+        |r| number(r.stats.failed_handshakes.get()),
+    ),
+    gauge(
+        "chatd_tls_certificate_expires_timestamp_seconds",
+        "When the certificate runs out; left out where the server speaks plain HTTP",
+        |r| r.certificate_expires.map(seconds),
+    ),
     gauge(
         "chatd_channels",
         "Rooms and own logs that somebody listens to",

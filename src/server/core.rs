@@ -155,6 +155,8 @@ impl Core {
             hub,
             store,
             limits,
+            tls: Arc::default(),
+            handshakes: Arc::default(),
             config: live.clone(),
             clock,
             stats,
@@ -202,6 +204,7 @@ impl Core {
             erasures: self.erasures.clone(),
             levels: self.levels.clone(),
             reloads: self.reloads.clone(),
+            tls: Arc::clone(&app.tls),
         };
         Desk {
             ops,

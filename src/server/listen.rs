@@ -9,7 +9,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use super::Error;
-use crate::door::{App, Patient, Peer, Ticket};
+use crate::{
+    door::{App, Patient, Peer, Ticket},
+    tls::{self, Stream},
+};
 
 /// How large the head of a request may be. What a client of ours sends fits many times over.
 const HEAD: usize = 16 * 1024;
@@ -91,6 +94,9 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticke
         request.extensions_mut().insert(ticket.clone());
         router.clone().oneshot(request.map(Body::new))
     });
+    let Some(stream) = secure(&app, stream, peer).await else {
+        return;
+    };
     let stream = Patient::new(stream, app.config.get().http.request_timeout.get());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -108,4 +114,39 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticke
             connection.await
         }
     };
+}
+
+/// Shakes hands where the server speaks TLS; none when that came to nothing.
+async fn secure(app: &App, stream: TcpStream, peer: SocketAddr) -> Option<Stream> {
+    let Some(identity) = app.tls.identity() else {
+        return Some(Stream::Plain(stream));
+    };
+    // It costs as much as many requests do. Behind a proxy that passes bytes on, all clients have one address.
+    let (most, proxied) = {
+        let config = app.config.get();
+        let peer = peer.ip().to_canonical();
+        let proxies = &config.http.trusted_proxies;
+        let proxied = proxies.iter().any(|it| it.contains(&peer));
+        (config.tls.handshake.get(), proxied)
+    };
+    if !proxied && app.limits.check_request(peer.ip()).is_err() {
+        app.stats.rate_limited.up();
+        return None;
+    }
+    let shaken = tokio::select! {
+        biased;
+        () = app.stopping.cancelled() => return None,
+        shaken = tls::shake_hands(&app.handshakes, &identity, stream, most) => shaken,
+    };
+    match shaken {
+        Ok(stream) => {
+            app.stats.handshakes.up();
+            Some(stream)
+        }
+        Err(why) => {
+            app.stats.failed_handshakes.up();
+            tracing::debug!(%why, "a TLS handshake came to nothing");
+            None
+        }
+    }
 }

@@ -11,13 +11,14 @@ use super::{
 use crate::{
     admin::{Access, Granted},
     archive::{self, Archive},
-    config::{self, Config, Live, LogFilter, Sources},
+    config::{self, Applies, Config, Difference, Live, LogFilter, Sources},
     door::App,
     lifecycle::Supervisor,
     limit::Limits,
     logging::Levels,
     model::{Actor, Authority, Refusal},
     ops::{Ops, Plan, Reread},
+    tls::{self, Identity, Tls},
 };
 
 /// What reads the settings anew, with the parts that go by copies of them. All others look at [`Live`].
@@ -31,6 +32,7 @@ pub(super) struct Rereader {
     levels: Option<Arc<Levels>>,
     access: Access,
     archive: Archive,
+    tls: Arc<Tls>,
 }
 
 impl Rereader {
@@ -48,6 +50,7 @@ impl Rereader {
             levels: core.levels.clone(),
             access,
             archive: core.archive.clone(),
+            tls: Arc::clone(&core.app.tls),
         }
     }
 
@@ -71,17 +74,33 @@ impl Reread for Rereader {
         archive::check_settings(&wanted.archive)?;
         let granted = Granted::resolve(&wanted.admin)?;
         let filter = LogFilter::parse(&wanted.log.level)?;
-        let differences = config::differences(&now, &wanted);
+        let identity = tls::load(&wanted.tls)?;
+        let mut differences = config::differences(&now, &wanted);
+        let (shown, renewed) = (self.tls.identity(), identity.as_ref());
+        let is_same = match (&shown, renewed) {
+            (Some(shown), Some(renewed)) => {
+                let same = shown.is_same(renewed);
+                if !same && now.tls == wanted.tls {
+                    differences.push(renewal(shown, renewed));
+                }
+                same
+            }
+            (None, None) => true,
+            _ => false,
+        };
         let merged = config::merge(&now, &wanted).map_err(|e| e.to_string())?;
 
         let (live, limits) = (self.live.clone(), Arc::clone(&self.limits));
         let (levels, access) = (self.levels.clone(), self.access.clone());
-        let archive = self.archive.clone();
+        let (archive, tls) = (self.archive.clone(), Arc::clone(&self.tls));
         let apply = Box::new(move || {
             limits.change(&merged.limits);
             access.replace(granted);
             let rescheduled = now.archive.schedule != merged.archive.schedule;
             live.replace(merged);
+            if !is_same {
+                tls.replace(identity);
+            }
             if rescheduled {
                 archive.reschedule();
             }
@@ -90,6 +109,17 @@ impl Reread for Rereader {
             }
         });
         Ok(Plan { differences, apply })
+    }
+}
+
+/// The same files with something else in them.
+fn renewal(shown: &Identity, renewed: &Identity) -> Difference {
+    let told = |it: &Identity| format!("{} until {}", it.file().display(), it.expires_at());
+    Difference {
+        key: "tls.cert_file",
+        before: told(shown),
+        after: told(renewed),
+        applies: Applies::Live,
     }
 }
 

@@ -20,13 +20,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::{
-        TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 
 use self::sync::Pending;
@@ -43,6 +37,7 @@ use crate::{
     limit::Bucket,
     model::{Caller, Origin, Refusal, RoomName},
     stats::Count,
+    tls::Socket,
 };
 
 /// How many sends of one connection may wait for their acknowledgement; beyond it no more is read.
@@ -130,12 +125,11 @@ impl Session {
     }
 
     /// Runs until either side ends it.
-    pub(super) async fn run(mut self: Box<Self>, mut socket: TcpStream) {
+    pub(super) async fn run(mut self: Box<Self>, socket: Socket) {
         let frame = self.app.config.get().ws.frame.as_u64();
         let frame = usize::try_from(frame).unwrap_or(usize::MAX);
         let mut reader = Reader::new(std::mem::take(&mut self.early), frame);
         let mut writer = Writer::new(self.conn.as_bytes()[15]);
-        let (mut incoming, outgoing) = socket.split();
         let mut timer = Box::pin(sleep_until(self.heard + self.hello_within()));
         let stopping = self.app.stopping.clone();
         let close = loop {
@@ -144,7 +138,7 @@ impl Session {
             let strange = self.known.is_none();
             let reads = self.reads();
             tokio::select! {
-                written = writer.flush(&outgoing, &self.outbox) => match written {
+                written = writer.flush(&socket, &self.outbox) => match written {
                     Ok(None) => {}
                     Ok(Some(close)) => break Some(close),
                     Err(_) => break None,
@@ -154,7 +148,7 @@ impl Session {
                     self.go_on(then);
                     timer.as_mut().reset(self.next_tick());
                 }
-                message = reader.next(&mut incoming, &self.outbox), if reads => match message {
+                message = reader.next(&socket, &self.outbox), if reads => match message {
                     Ok(message) => self.hear(message),
                     Err(e) => match failure(&e) {
                         Some(close) => self.outbox.close(close),
@@ -171,17 +165,11 @@ impl Session {
             }
         };
         // Boxed: only who leaves needs the room for it.
-        Box::pin(self.leave(close, writer, &mut incoming, &outgoing)).await;
+        Box::pin(self.leave(close, writer, &socket)).await;
     }
 
     /// Tells what is still due and says goodbye, as far as the close lets it.
-    async fn leave(
-        mut self: Box<Self>,
-        close: Option<Close>,
-        mut writer: Writer,
-        incoming: &mut ReadHalf<'_>,
-        outgoing: &WriteHalf<'_>,
-    ) {
+    async fn leave(mut self: Box<Self>, close: Option<Close>, mut writer: Writer, socket: &Socket) {
         if let Some(close) = close.filter(|c| c.finish) {
             let most: Duration = self.app.config.get().server.drain.into();
             let finishing = async {
@@ -191,7 +179,7 @@ impl Session {
                 }
                 let sends = Arc::clone(&self.sends);
                 let done = || sends.load(Ordering::Acquire) == 0;
-                writer.drain(outgoing, &self.outbox, done).await
+                writer.drain(socket, &self.outbox, done).await
             };
             if tokio::time::timeout(most, finishing).await.is_err() {
                 tracing::debug!(conn = %self.conn, ?close, "closed before all was answered");
@@ -199,7 +187,7 @@ impl Session {
         }
         if close.is_none() {
             // The answer to the client's own close; nobody there any more is fine, too.
-            let rest = writer.drain(outgoing, &self.outbox, || true);
+            let rest = writer.drain(socket, &self.outbox, || true);
             let _gone = tokio::time::timeout(GOODBYE, rest).await;
         }
         let parted = self.part();
@@ -211,13 +199,13 @@ impl Session {
         }
         if let Some(close) = close {
             if !close.finish {
-                writer.drop_unwritten(&self.outbox);
+                writer.drop_unwritten(socket, &self.outbox);
             }
             if close.code == CloseCode::SlowConsumer {
                 self.app.stats.slow_consumers.up();
             }
             let last = reply::closing(close);
-            writer.finish(last, incoming, outgoing, &self.outbox).await;
+            writer.finish(last, socket, &self.outbox).await;
         }
     }
 

@@ -13,7 +13,6 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    net::tcp::{ReadHalf, WriteHalf},
     task::{coop::consume_budget, yield_now},
     time::{Instant, timeout},
 };
@@ -22,7 +21,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
-use crate::hub::{Close, Frame, Outbox};
+use crate::{
+    hub::{Close, Frame, Outbox},
+    tls::Socket,
+};
 
 /// tungstenite's default of 128 KiB, eagerly allocated, would be most of what a connection costs.
 const READ_BUFFER: usize = 1024;
@@ -57,13 +59,13 @@ impl Reader {
     /// The next message. Dropping this before it is done loses nothing.
     pub(super) async fn next(
         &mut self,
-        socket: &mut ReadHalf<'_>,
+        socket: &Socket,
         outbox: &Outbox,
     ) -> Result<Message, tungstenite::Error> {
         // A socket that always has something to read is never pending, and reading it directly costs none of
         // the budget by which tokio shares the threads; so it is paid here.
-        consume_budget().await;
         loop {
+            consume_budget().await;
             let mut half = Half {
                 socket,
                 outbox,
@@ -84,14 +86,14 @@ impl Reader {
 }
 
 /// What tungstenite takes for the socket: it reads the socket, and what it writes goes to the outbox.
-struct Half<'a, 'b> {
-    socket: &'a mut ReadHalf<'b>,
+struct Half<'a> {
+    socket: &'a Socket,
     outbox: &'a Outbox,
     /// How much may be read in this turn.
     left: usize,
 }
 
-impl Read for Half<'_, '_> {
+impl Read for Half<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.left);
         if most == 0 {
@@ -103,7 +105,7 @@ impl Read for Half<'_, '_> {
     }
 }
 
-impl Write for Half<'_, '_> {
+impl Write for Half<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.outbox.push(Frame::raw(Bytes::copy_from_slice(bytes)));
         Ok(bytes.len())
@@ -141,7 +143,7 @@ impl Writer {
     /// Dropping this before it is done loses nothing.
     pub(super) async fn flush(
         &mut self,
-        socket: &WriteHalf<'_>,
+        socket: &Socket,
         outbox: &Outbox,
     ) -> io::Result<Option<Close>> {
         if self.pending.is_empty() {
@@ -159,7 +161,8 @@ impl Writer {
     }
 
     /// What a close against the person leaves to be written: the rest of a frame that is half written.
-    pub(super) fn drop_unwritten(&mut self, outbox: &Outbox) {
+    pub(super) fn drop_unwritten(&mut self, socket: &Socket, outbox: &Outbox) {
+        self.advance(socket.commit(), outbox);
         let keep = usize::from(self.offset > 0);
         let dropped: usize = self
             .pending
@@ -169,7 +172,7 @@ impl Writer {
         outbox.written(dropped);
     }
 
-    async fn write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<()> {
+    async fn write(&mut self, socket: &Socket, outbox: &Outbox) -> io::Result<()> {
         while !self.pending.is_empty() {
             if !self.try_write(socket, outbox)? {
                 socket.writable().await?;
@@ -182,7 +185,7 @@ impl Writer {
 
     /// One system call; false when the socket takes nothing now. Apart, so that its kilobyte of slices is on
     /// the stack for the moment of the call, and not in every connection's task.
-    fn try_write(&mut self, socket: &WriteHalf<'_>, outbox: &Outbox) -> io::Result<bool> {
+    fn try_write(&mut self, socket: &Socket, outbox: &Outbox) -> io::Result<bool> {
         let mut slices = [IoSlice::new(&[]); FRAMES];
         let count = self.pending.len().min(FRAMES);
         for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
@@ -232,7 +235,7 @@ impl Writer {
     /// Writes what is still due: until `done` says that no more answers come and all are written.
     pub(super) async fn drain(
         &mut self,
-        socket: &WriteHalf<'_>,
+        socket: &Socket,
         outbox: &Outbox,
         done: impl Fn() -> bool,
     ) -> io::Result<()> {
@@ -248,27 +251,22 @@ impl Writer {
     }
 
     /// Says goodbye: the last frames, then waits for the other side to close, so that they arrive.
-    pub(super) async fn finish(
-        mut self,
-        last: [Frame; 2],
-        reader: &mut ReadHalf<'_>,
-        socket: &WriteHalf<'_>,
-        outbox: &Outbox,
-    ) {
+    pub(super) async fn finish(mut self, last: [Frame; 2], socket: &Socket, outbox: &Outbox) {
         self.pending.extend(last);
         let _gave_up = timeout(LINGER, async {
             if self.write(socket, outbox).await.is_err() {
                 return;
             }
+            socket.say_end();
             let mut rest = [0; 512];
             loop {
                 // Who goes on sending does not keep a thread, nor the time from running out.
                 consume_budget().await;
-                match reader.try_read(&mut rest) {
+                match socket.try_read(&mut rest) {
                     Ok(0) => return,
                     Ok(_) => {}
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                        if reader.readable().await.is_err() {
+                        if socket.readable().await.is_err() {
                             return;
                         }
                     }

@@ -181,7 +181,8 @@ impl Server {
                 );
             };
             self.banner += &(line.clone() + "\n");
-            if let Some((_, rest)) = line.split_once("listening on http://") {
+            let at = line.split_once("listening on ");
+            if let Some((_, rest)) = at.and_then(|(_, url)| url.split_once("://")) {
                 let shown: String = rest
                     .chars()
                     .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, net::SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpSocket,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, http::HeaderName},
@@ -29,8 +32,13 @@ pub(crate) struct End {
     pub(crate) closing: Option<Value>,
 }
 
+/// What a socket goes over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
 pub(crate) struct Ws {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Box<dyn Io>>,
     last_id: u64,
     /// Events met while waiting for a reply, and replies met while waiting for an event.
     events: VecDeque<Value>,
@@ -59,7 +67,24 @@ impl Ws {
         address: SocketAddr,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, u16> {
-        let mut request = format!("ws://{address}/v1/ws")
+        let tcp = within("a TCP connection", socket.connect(address))
+            .await
+            .expect("it listens");
+        tcp.set_nodelay(true).expect("a TCP socket");
+        Self::upgrade(tcp, &address.to_string(), headers).await
+    }
+
+    /// The upgrade on a connection of the caller's.
+    pub(crate) async fn open_over(io: impl Io + 'static) -> Result<Self, u16> {
+        Self::upgrade(io, "localhost", &[]).await
+    }
+
+    async fn upgrade(
+        io: impl Io + 'static,
+        host: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
+        let mut request = format!("ws://{host}/v1/ws")
             .into_client_request()
             .expect("a request");
         for &(name, value) in headers {
@@ -68,11 +93,8 @@ impl Ws {
                 .headers_mut()
                 .insert(HeaderName::from_static(name), value);
         }
-        let tcp = within("a TCP connection", socket.connect(address))
-            .await
-            .expect("it listens");
-        tcp.set_nodelay(true).expect("a TCP socket");
-        let stream = match within("the upgrade", client_async(request, tcp)).await {
+        let io: Box<dyn Io> = Box::new(io);
+        let stream = match within("the upgrade", client_async(request, io)).await {
             Ok((stream, _)) => stream,
             Err(tungstenite::Error::Http(reply)) => return Err(reply.status().as_u16()),
             Err(err) => panic!("the upgrade broke: {err}"),

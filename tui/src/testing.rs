@@ -51,6 +51,7 @@ fn status(seconds: u64) -> Status {
         running: true,
         pid: 4242,
         listen: Some("127.0.0.1:8080".into()),
+        certificate: None,
         started_at: STARTED,
         at: Millis(STARTED.0 + (seconds * 1000).cast_signed()),
         registration: "invite".into(),

@@ -1,6 +1,7 @@
 //! `chatd doctor`: whether everything around the server is as it should be, and what mends what is not.
 
 mod access;
+mod certificate;
 mod directory;
 mod finding;
 mod machine;
@@ -104,6 +105,8 @@ fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
         machine::files(config, &seen),
         machine::memory(config, &seen),
     ]);
+    let now = chatd::clock::Clock::system().now();
+    found.extend(certificate::certificate(config, &seen, now));
     found.extend(machine::clock(&seen));
     found.extend(unit::unit());
     Ok(found)

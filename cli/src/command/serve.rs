@@ -63,13 +63,17 @@ impl Serve {
 fn document(listening: &Listening) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "listen": format!("http://{}", listening.address),
+        "listen": format!("{}://{}", scheme(listening), listening.address),
         "metrics": listening.metrics.map(|at| format!("http://{at}/metrics")),
         "data_dir": listening.data_dir,
         "store": listening.store,
         "admin": listening.admin,
         "registration": listening.registration,
     })
+}
+
+fn scheme(listening: &Listening) -> &'static str {
+    if listening.tls { "https" } else { "http" }
 }
 
 /// The first line is what scripts wait for.
@@ -85,12 +89,13 @@ fn banner(listening: &Listening, join: &str) -> String {
         ..
     } = listening;
     let version = env!("CARGO_PKG_VERSION");
+    let scheme = scheme(listening);
     let data = escape(&data_dir.to_string_lossy()).into_owned();
     let store = escape(store);
     let admin = admin.to_string_lossy();
     let admin = escape(&admin);
     format!(
-        "chatd {version} listening on http://{address}\n  data     {data}\n  store    {store}\n  admin    {admin}{metrics}\n  \
+        "chatd {version} listening on {scheme}://{address}\n  data     {data}\n  store    {store}\n  admin    {admin}{metrics}\n  \
          join     {join}\n  stop     Ctrl-C\n"
     )
 }

@@ -36,6 +36,11 @@ fn page(status: &api::Status, now: Millis) -> String {
         format!("chatd {version} is not running")
     };
     let mut facts = Facts::default();
+    let scheme = if status.certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     if status.running {
         facts = facts
             .maybe(
@@ -43,7 +48,11 @@ fn page(status: &api::Status, now: Millis) -> String {
                 status
                     .listen
                     .as_deref()
-                    .map(|at| format!("http://{}", escape(at))),
+                    .map(|at| format!("{scheme}://{}", escape(at))),
+            )
+            .maybe(
+                "certificate",
+                status.certificate.as_ref().map(|it| certificate(it, now)),
             )
             .with("started", moment(status.started_at, now))
             .with("process", status.pid.to_string())
@@ -61,6 +70,15 @@ fn page(status: &api::Status, now: Millis) -> String {
         facts = counts(facts.gap(), &status.counts);
     }
     facts.under(&title)
+}
+
+fn certificate(it: &api::Certificate, now: Millis) -> String {
+    let (file, until) = (escape(&it.file), moment(it.expires_at, now));
+    if it.expires_at <= now {
+        format!("{file}, EXPIRED {until}")
+    } else {
+        format!("{file}, until {until}")
+    }
 }
 
 /// What waits for the server to be restarted, if anything does.

@@ -53,6 +53,10 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
         running: ops.listen.is_some(),
         pid: std::process::id(),
         listen: ops.listen.map(|a| a.to_string()),
+        certificate: ops.tls.identity().map(|it| api::Certificate {
+            file: it.file().display().to_string(),
+            expires_at: it.expires_at(),
+        }),
         started_at: ops.started_at,
         at: report.at,
         registration: ops.registration().map_or_else(

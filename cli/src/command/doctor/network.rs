@@ -92,9 +92,12 @@ pub(super) fn exposure(config: &Config) -> Finding {
         return Finding::problem(
             CHECK,
             what,
-            "put a proxy with TLS in front (docs/operating.md, \"Behind a proxy\"), and set server.public_url to \
-             https://…",
+            "put a proxy with TLS in front (docs/operating.md, \"Behind a proxy\") or set tls.cert_file and \
+             tls.key_file, and set server.public_url to https://…",
         );
+    }
+    if !config.tls.cert_file.as_os_str().is_empty() {
+        return Finding::ok(CHECK, format!("it speaks TLS itself, on {listen}"));
     }
     if !listen.ip().is_loopback() && url.is_empty() {
         let what = format!(
@@ -104,7 +107,8 @@ pub(super) fn exposure(config: &Config) -> Finding {
         return Finding::warning(
             CHECK,
             what,
-            "set server.public_url to the https://… of your proxy, or server.listen to 127.0.0.1:8080",
+            "set server.public_url to the https://… of your proxy, or tls.cert_file and tls.key_file, or \
+             server.listen to 127.0.0.1:8080",
         );
     }
     match (listen.ip().is_loopback(), url) {
