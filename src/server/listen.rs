@@ -122,14 +122,14 @@ async fn secure(app: &App, stream: TcpStream, peer: SocketAddr) -> Option<Stream
         return Some(Stream::Plain(stream));
     };
     // It costs as much as many requests do. Behind a proxy that passes bytes on, all clients have one address.
-    let (most, proxied) = {
+    let (most, behind) = {
         let config = app.config.get();
         let peer = peer.ip().to_canonical();
         let proxies = &config.http.trusted_proxies;
-        let proxied = proxies.iter().any(|it| it.contains(&peer));
-        (config.tls.handshake.get(), proxied)
+        let behind = proxies.iter().any(|it| it.contains(&peer));
+        (config.tls.handshake.get(), behind)
     };
-    if !proxied && app.limits.check_request(peer.ip()).is_err() {
+    if !behind && app.limits.check_request(peer.ip()).is_err() {
         app.stats.rate_limited.up();
         return None;
     }
