@@ -54,7 +54,13 @@ pub(crate) async fn metered() -> (Server, SocketAddr) {
 /// One figure of it, now.
 pub(crate) async fn sample(address: SocketAddr, series: &str) -> u64 {
     let (_, body) = ask(address, "GET", "/metrics", "*/*").await;
-    let of = |line: &str| line.strip_prefix(series)?.trim().parse().ok();
+    let of = |line: &str| {
+        line.strip_prefix(series)?
+            .trim()
+            .trim_end_matches(".0")
+            .parse()
+            .ok()
+    };
     let found = body.lines().find_map(of);
     found.unwrap_or_else(|| panic!("no {series}: {body}"))
 }
