@@ -61,7 +61,7 @@ permissions! {
     ConnKick = "conn.kick": "Close connections, whose clients may come back.",
     NoticeSend = "notice.send": "Say something to everyone who is connected.",
     ArchiveRun = "archive.run": "Archive, restore and prune messages, and schedule it.",
-    HoldManage = "hold.manage": "Put rooms and people under a legal hold, and release them.",
+    HoldManage = "hold.manage": "Put rooms and people under legal hold, and release them.",
     AuditRead = "audit.read": "Read and verify the audit log.",
 }
 
