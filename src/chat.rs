@@ -4,6 +4,7 @@
 mod departure;
 mod direct;
 mod edits;
+mod history;
 mod invites;
 mod joining;
 mod members;
@@ -16,6 +17,7 @@ mod reading;
 mod replies;
 mod rooms;
 mod subscribe;
+mod target;
 mod typing;
 
 use std::sync::Arc;
@@ -24,10 +26,11 @@ pub use self::{
     departure::Departed,
     direct::{Opened, PersonView},
     edits::{Changed, NewEdit},
+    history::{HistoryPage, MessageView, PinnedView},
     invites::RoomCode,
     members::MemberView,
     mentions::MentionView,
-    messages::{HistoryPage, MessageView, NewMessage, PinnedView, ReadyMessage, Sent},
+    messages::{NewMessage, ReadyMessage, Sent},
     pins::{NewPin, PinChange},
     presence::{FOLLOWS, Presence, State},
     reactions::{NewReaction, Reacted, Reactor, TallyView},

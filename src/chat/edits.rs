@@ -4,18 +4,18 @@
 //! how often it was edited, is for the store to look at when the edit is made: one that comes second is tried
 //! again.
 
-use super::Chat;
+use super::{
+    Chat,
+    target::{TRIES, not_deleted},
+};
 use crate::{
     clock::Millis,
     id::RoomId,
-    log::{Error, refuse},
+    log::Error,
     model::{Body, Caller, Digest, Edit, Entry, Payload, Refusal, Txn},
     rights::{self, InRoom},
     store::Write,
 };
-
-/// How often an edit is tried again that met a change of the same message.
-const TRIES: u8 = 8;
 
 /// A message is to say something else.
 #[derive(Clone, Debug)]
@@ -55,10 +55,13 @@ impl Chat {
         let target = new.target.to_string();
         let digest = self.digest(&["edit", &target, new.body.as_str()]);
         for _ in 0..TRIES {
-            let floor = self.may_edit(caller, new.room).await?;
-            if let Some(done) = self.edited_before(caller, new, digest).await? {
-                return Ok(done);
+            let floor = self.floor(caller, new.room, InRoom::Edit).await?;
+            let same = |known: &Entry| is_edit_of(known, new.target);
+            let known = self.done_before(caller, new.room, new.txn.as_ref(), digest, same);
+            if let Some(known) = known.await? {
+                return Ok(changed(new, &known, true));
             }
+            let floor = floor.unwrap_or(u64::MAX);
             let message = self.editable(caller, new, floor).await?;
             match self.append_edit(caller, new, digest, &message).await {
                 Ok(done) => return Ok(done),
@@ -69,50 +72,13 @@ impl Chat {
         Err(Refusal::Busy)
     }
 
-    /// Whether the caller may edit anything in a room, as things stand; answers from where on.
-    async fn may_edit(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
-        let (room, person) = self.seen(caller, id).await?;
-        let facts = room.facts();
-        let who = person.who(caller.scopes, self.clock.now());
-        let member = rights::may_in_room(&who, &facts, InRoom::Edit)?;
-        Ok(member.map_or(u64::MAX, |m| rights::floor(&facts.room, m)))
-    }
-
-    /// The answer of the first time, when this is a repeat.
-    async fn edited_before(
-        &self,
-        caller: &Caller,
-        new: &NewEdit,
-        digest: Digest,
-    ) -> Result<Option<Changed>, Refusal> {
-        let Some(txn) = &new.txn else {
-            return Ok(None);
-        };
-        let log = new.room.into();
-        let known = self.store.entry_by_txn(log, caller.user, txn).await;
-        let Some(known) = known.map_err(|e| refuse(&e))? else {
-            return Ok(None);
-        };
-        // One whose text was erased has no digest any more.
-        let same = known.digest.is_none_or(|known| known == digest);
-        if same && is_edit_of(&known, new.target) {
-            return Ok(Some(changed(new, &known, true)));
-        }
-        Err(Refusal::TxnReused)
-    }
-
     /// The message, if it is the caller's and can be edited.
     async fn editable(&self, caller: &Caller, new: &NewEdit, floor: u64) -> Result<Entry, Refusal> {
-        let message = self.store.message(new.room, new.target).await;
-        let message = message.map_err(|e| refuse(&e))?;
-        let message = message.filter(|m| m.seq >= floor);
-        let message = message.ok_or(Refusal::NotFound("message"))?;
+        let message = self.target(new.room, new.target, floor).await?;
         if message.from != Some(caller.user) {
             return Err(rights::not_the_author());
         }
-        if message.payload == Payload::Tombstone {
-            return Err(Refusal::Conflict("this message was deleted".into()));
-        }
+        not_deleted(&message)?;
         let edits = message.over.as_ref().and_then(|over| over.edited);
         if edits.is_some_and(|edited| edited.count >= Edit::MOST as u64) {
             let most = Edit::MOST;

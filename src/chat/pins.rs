@@ -3,7 +3,10 @@
 //! A pin stays while its message is archived, and goes when it is deleted or purged. Pinning what is pinned, and taking
 //! down what is not, is answered as the first time.
 
-use super::{Chat, MessageView};
+use super::{
+    Chat, MessageView,
+    target::{TRIES, not_deleted},
+};
 use crate::{
     clock::Millis,
     id::RoomId,
@@ -12,9 +15,6 @@ use crate::{
     rights::{self, InRoom},
     store::Write,
 };
-
-/// How often a change is tried again that met another of the same room's pins.
-const TRIES: u8 = 8;
 
 /// A message is to be pinned, or taken down.
 #[derive(Clone, Debug)]
@@ -55,11 +55,13 @@ impl Chat {
         let target = new.target.to_string();
         let digest = self.digest(&["pin", &target, if new.on { "on" } else { "off" }]);
         for _ in 0..TRIES {
-            let floor = self.may_pin(caller, new.room).await?;
-            if let Some(done) = self.pinned_before(caller, new, digest).await? {
-                return Ok(done);
+            let floor = self.floor(caller, new.room, InRoom::Pin).await?;
+            let same = |known: &Entry| is_change_of(known, new);
+            let known = self.done_before(caller, new.room, new.txn.as_ref(), digest, same);
+            if let Some(known) = known.await? {
+                return Ok(pin_change(new, &known, true));
             }
-            if let Some(done) = self.pin_stands(new, floor).await? {
+            if let Some(done) = self.pin_stands(new, floor.unwrap_or(0)).await? {
                 return Ok(done);
             }
             match self.append_pin(caller, new, digest).await {
@@ -85,46 +87,11 @@ impl Chat {
         Ok(views.into_iter().filter(|m| m.seq >= floor_now).collect())
     }
 
-    /// Whether the caller may pin anything in a room, as things stand; answers from where on.
-    async fn may_pin(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
-        let (room, person) = self.seen(caller, id).await?;
-        let facts = room.facts();
-        let who = person.who(caller.scopes, self.clock.now());
-        let member = rights::may_in_room(&who, &facts, InRoom::Pin)?;
-        Ok(member.map_or(0, |m| rights::floor(&facts.room, m)))
-    }
-
-    /// The answer of the first time, when this is a repeat.
-    async fn pinned_before(
-        &self,
-        caller: &Caller,
-        new: &NewPin,
-        digest: Digest,
-    ) -> Result<Option<PinChange>, Refusal> {
-        let Some(txn) = &new.txn else {
-            return Ok(None);
-        };
-        let log = new.room.into();
-        let known = self.store.entry_by_txn(log, caller.user, txn).await;
-        let Some(known) = known.map_err(|e| refuse(&e))? else {
-            return Ok(None);
-        };
-        if known.digest == Some(digest) {
-            return Ok(Some(pin_change(new, &known, true)));
-        }
-        Err(Refusal::TxnReused)
-    }
-
     /// The answer when it is so already; refuses what cannot be pinned.
     async fn pin_stands(&self, new: &NewPin, floor: u64) -> Result<Option<PinChange>, Refusal> {
         let (room, target) = (new.room, new.target);
-        let message = self.store.message(room, target).await;
-        let message = message.map_err(|e| refuse(&e))?;
-        let message = message.filter(|m| m.seq >= floor);
-        let message = message.ok_or(Refusal::NotFound("message"))?;
-        if message.payload == Payload::Tombstone {
-            return Err(Refusal::Conflict("this message was deleted".into()));
-        }
+        let message = self.target(room, target, floor).await?;
+        not_deleted(&message)?;
         let pinned = message.over.and_then(|over| over.pinned);
         if new.on != pinned.is_some() {
             let most = Pin::MOST;
@@ -193,6 +160,10 @@ impl Chat {
         let entry = done.entries.first().ok_or(Refusal::Internal)?;
         Ok(pin_change(new, entry, done.dup))
     }
+}
+
+fn is_change_of(entry: &Entry, new: &NewPin) -> bool {
+    matches!(entry.payload, Payload::Pin { target, on } if target == new.target && on == new.on)
 }
 
 fn pin_change(new: &NewPin, entry: &Entry, dup: bool) -> PinChange {

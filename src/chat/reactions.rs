@@ -3,7 +3,10 @@
 //! Each change is an entry. What stands already is not done again: whoever reacts a second time with the same emoji is
 //! answered as the first time, so that two devices, and requests that are repeated, make no second entry.
 
-use super::{Chat, Listed};
+use super::{
+    Chat, Listed,
+    target::{TRIES, not_deleted},
+};
 use crate::{
     clock::Millis,
     id::{RoomId, UserId},
@@ -12,9 +15,6 @@ use crate::{
     rights::{self, InRoom},
     store::Write,
 };
-
-/// How often a change is tried again that met another of the same message.
-const TRIES: u8 = 8;
 
 /// Somebody is to react to a message, or no longer to.
 #[derive(Clone, Debug)]
@@ -88,11 +88,13 @@ impl Chat {
         let on = if new.on { "on" } else { "off" };
         let digest = self.digest(&["react", &target, new.emoji.as_str(), on]);
         for _ in 0..TRIES {
-            let floor = self.may_react(caller, new.room).await?;
-            if let Some(done) = self.reacted_before(caller, new, digest).await? {
-                return Ok(done);
+            let floor = self.floor(caller, new.room, InRoom::React).await?;
+            let same = |known: &Entry| is_change_of(known, new);
+            let known = self.done_before(caller, new.room, new.txn.as_ref(), digest, same);
+            if let Some(known) = known.await? {
+                return Ok(reacted(new, &known, true));
             }
-            self.reactable(new, floor).await?;
+            self.reactable(new, floor.unwrap_or(u64::MAX)).await?;
             if let Some(done) = self.stands(caller, new).await? {
                 return Ok(done);
             }
@@ -154,47 +156,10 @@ impl Chat {
         Ok(Listed { items, next })
     }
 
-    /// Whether the caller may react to anything in a room, as things stand; answers from where on.
-    async fn may_react(&self, caller: &Caller, id: RoomId) -> Result<u64, Refusal> {
-        let (room, person) = self.seen(caller, id).await?;
-        let facts = room.facts();
-        let who = person.who(caller.scopes, self.clock.now());
-        let member = rights::may_in_room(&who, &facts, InRoom::React)?;
-        Ok(member.map_or(u64::MAX, |m| rights::floor(&facts.room, m)))
-    }
-
-    /// The answer of the first time, when this is a repeat.
-    async fn reacted_before(
-        &self,
-        caller: &Caller,
-        new: &NewReaction,
-        digest: Digest,
-    ) -> Result<Option<Reacted>, Refusal> {
-        let Some(txn) = &new.txn else {
-            return Ok(None);
-        };
-        let log = new.room.into();
-        let known = self.store.entry_by_txn(log, caller.user, txn).await;
-        let Some(known) = known.map_err(|e| refuse(&e))? else {
-            return Ok(None);
-        };
-        // One that was erased has no digest any more.
-        let same = known.digest.is_none_or(|known| known == digest);
-        if same && is_change_of(&known, new) {
-            return Ok(Some(reacted(new, &known, true)));
-        }
-        Err(Refusal::TxnReused)
-    }
-
     /// Refuses what cannot be reacted to.
     async fn reactable(&self, new: &NewReaction, floor: u64) -> Result<(), Refusal> {
-        let message = self.store.message(new.room, new.target).await;
-        let message = message.map_err(|e| refuse(&e))?;
-        let message = message.filter(|m| m.seq >= floor);
-        let message = message.ok_or(Refusal::NotFound("message"))?;
-        if message.payload == Payload::Tombstone {
-            return Err(Refusal::Conflict("this message was deleted".into()));
-        }
+        let message = self.target(new.room, new.target, floor).await?;
+        not_deleted(&message)?;
         let sums = message.over.map(|over| over.reactions).unwrap_or_default();
         let another = sums.iter().all(|t| t.emoji != new.emoji);
         if new.on && another && sums.len() >= Reaction::KINDS {

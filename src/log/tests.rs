@@ -2,173 +2,30 @@
 //! that is away for a while, reads that are late.
 
 mod authority;
+mod faulty;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
+use self::faulty::Faulty;
 use super::*;
 use crate::{
     clock::Millis,
     feed::Feeds,
     hub::{Attached, Connection, Outbox, Position},
-    id::{BootId, ConnId, Epoch, RedactionId, ReportId, RunId, SessionId},
+    id::{BootId, ConnId, SessionId},
     model::{
-        Body, Builtin, Code, CodeHash, CodeKind, Deletion, Email, Emoji, Head, History, Key, Laid,
-        Marker, Member, Payload, Permissions, Reaction, Redaction, Report, ReportState, RoleName,
-        Room, RoomKind, RoomName, RoomRole, RoomRules, Run, Sanction, SanctionKind, Segment,
-        Session, Status, Txn, User, Username,
+        Body, Builtin, History, Marker, Member, Payload, Permissions, RoleName, Room, RoomKind,
+        RoomName, RoomRole, RoomRules, Sanction, SanctionKind, Session, Status, Txn, User,
+        Username,
     },
-    segment::Line,
     stats::Count,
     store::{
-        About, Change, ControlState, Info, Outcome, Page, RawEntry, RoomRow, RoomState, Scope,
-        Span, UserState, Write,
-        raw::{Row, Scan, Table, Value},
+        Change, Write,
         sqlite::{Options, Sqlite},
     },
 };
-
-/// A store whose faults are ours to choose.
-#[derive(Debug)]
-struct Faulty {
-    inner: Sqlite,
-    /// The next commit happens, but its answer is lost.
-    lose_answer: AtomicBool,
-    /// Reads of rooms take one of these each.
-    reads: Semaphore,
-}
-
-macro_rules! pass_on {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)+) => {
-        #[async_trait]
-        impl Store for Faulty {
-            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, store::Error> {
-                self.inner.$name($($arg),*).await
-            })+
-
-            async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, store::Error> {
-                let outcomes = self.inner.commit(batch).await;
-                if self.lose_answer.swap(false, Ordering::SeqCst) {
-                    return Err(store::Error::Unavailable("the answer was lost".into()));
-                }
-                outcomes
-            }
-
-            async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, store::Error> {
-                let turn = self.reads.acquire().await.unwrap();
-                turn.forget();
-                self.inner.load_room(id).await
-            }
-
-            fn about(&self) -> About {
-                self.inner.about()
-            }
-
-            fn secret(&self) -> [u8; 32] {
-                self.inner.secret()
-            }
-
-            fn epoch(&self) -> Epoch {
-                self.inner.epoch()
-            }
-
-            async fn close(&self) {
-                self.inner.close().await;
-            }
-        }
-    };
-}
-
-#[async_trait]
-impl Scan for Faulty {
-    async fn scan(
-        &self,
-        table: Table,
-        after: Option<&[Value]>,
-        limit: usize,
-    ) -> Result<Vec<Row>, store::Error> {
-        self.inner.scan(table, after, limit).await
-    }
-
-    async fn count(&self, table: Table) -> Result<u64, store::Error> {
-        self.inner.count(table).await
-    }
-
-    async fn faults(&self) -> Result<Vec<String>, store::Error> {
-        self.inner.faults().await
-    }
-}
-
-pass_on! {
-    back_up(to: &std::path::Path, tell: &store::backup::Tell) -> std::ops::ControlFlow<()>;
-    load_user(id: UserId) -> Option<UserState>;
-    load_control() -> ControlState;
-    head(log: LogId) -> Head;
-    live_entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
-    raw_entries(log: LogId, span: Span, limit: usize, bytes: usize) -> Vec<RawEntry>;
-    live_entry(log: LogId, seq: u64) -> Option<Entry>;
-    live_messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
-    lines(room: RoomId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Line>;
-    segment_from(room: RoomId, seq: u64) -> Option<Segment>;
-    segment_before(room: RoomId, seq: u64) -> Option<Segment>;
-    segment(room: RoomId, last: u64) -> Option<(Segment, bytes::Bytes)>;
-    segments(after: Option<(RoomId, u64)>, limit: usize) -> Vec<Segment>;
-    deleted(
-        room: RoomId, first: u64, last: u64, beside: &[u64]
-    ) -> std::collections::HashSet<u64>;
-    laid_over(room: RoomId, first: u64, last: u64) -> std::collections::BTreeMap<u64, Laid>;
-    reactions(
-        room: RoomId, target: u64, emoji: Option<&Emoji>, after: Option<(&Emoji, u64)>, limit: usize
-    ) -> Vec<Reaction>;
-    reactions_of(room: RoomId, user: UserId, targets: &[u64]) -> Vec<Reaction>;
-    mentions(
-        user: UserId, rooms: &[RoomId], before: Option<crate::id::EntryId>, limit: usize
-    ) -> Vec<crate::model::Mention>;
-    replies(room: RoomId, target: u64, after: u64, limit: usize) -> Vec<u64>;
-    pins(room: RoomId) -> Vec<u64>;
-    run(id: RunId) -> Option<Run>;
-    runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
-    room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;
-    deletion(room: RoomId, target: u64) -> Option<Deletion>;
-    unerased(since: Millis, upto: Millis, limit: usize) -> Vec<Deletion>;
-    deletions_of(redaction: RedactionId, after: Option<(RoomId, u64)>, limit: usize) -> Vec<Deletion>;
-    redaction(id: RedactionId) -> Option<Redaction>;
-    redactions(before: Option<RedactionId>, limit: usize) -> Vec<Redaction>;
-    user_by_name(name: &Username) -> Option<User>;
-    user_by_email(email: &Email) -> Option<User>;
-    users(ids: &[UserId]) -> Vec<User>;
-    codes(kind: CodeKind, room: Option<RoomId>) -> Vec<Code>;
-    sanctions(
-        room: Option<RoomId>, after: Option<(UserId, SanctionKind)>, limit: usize
-    ) -> Vec<Sanction>;
-    count_role(role: &RoleName) -> u64;
-    role_holders(role: &RoleName, status: Status, limit: usize) -> Vec<User>;
-    report(id: ReportId) -> Option<Report>;
-    reports(
-        state: ReportState, room: Option<RoomId>, before: Option<ReportId>, limit: usize
-    ) -> Vec<Report>;
-    users_named(names: &[Username]) -> Vec<User>;
-    users_by_email(emails: &[Email]) -> Vec<User>;
-    list_users(after: Option<&Username>, limit: usize) -> Vec<User>;
-    rooms(ids: &[RoomId]) -> Vec<Room>;
-    public_room(name: &RoomName) -> Option<RoomId>;
-    rooms_named(user: UserId, name: &RoomName) -> Vec<RoomId>;
-    list_rooms(scope: Scope, after: Option<(&RoomName, RoomId)>, limit: usize) -> Vec<RoomRow>;
-    all_rooms_named(name: &RoomName) -> Vec<RoomId>;
-    list_members(room: RoomId, after: Option<&Username>, limit: usize) -> Vec<(Member, User)>;
-    room_ids_of(user: UserId) -> Vec<RoomId>;
-    session(id: SessionId) -> Option<Session>;
-    sessions_of(user: UserId, now: Millis) -> Vec<Session>;
-    code(hash: &CodeHash) -> Option<Code>;
-    keys() -> Vec<Key>;
-    entry_by_txn(log: LogId, from: UserId, txn: &Txn) -> Option<Entry>;
-    ended_sessions(since: Millis) -> Vec<SessionId>;
-    setting(name: &str) -> Option<String>;
-    info() -> Info;
-    ping() -> ();
-}
 
 struct House {
     log: Log,
