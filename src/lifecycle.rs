@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
@@ -78,6 +79,22 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+/// Lets this process open as many files as the system lets it: each connection takes one, and the usual 1,024 are
+/// for programs that count on no more, which this one does not.
+pub fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays");
     }
 }
 

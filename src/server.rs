@@ -123,6 +123,7 @@ pub async fn serve(
     let feeds = new_feeds();
     let mut config = loaded.config;
     let levels = logging::start(&config.log, Clock::system(), Arc::clone(&feeds.log));
+    lifecycle::open_many_files();
     let passed = Passed::take()?;
     if let Some(address) = passed.address()
         && address != config.server.listen
@@ -163,7 +164,7 @@ pub async fn serve(
     core.app.tls.replace(identity);
     let rereader = Rereader::new(&core, sources, address, access.clone());
     core.reloads = Some(Arc::new(Reloads::new(Arc::new(rereader))));
-    let opened = open_doors(&core, passed, access, ready).await;
+    let opened = open_doors(&core, passed, access, ready);
     // Watches until the store has been closed.
     let _watchdog = match opened.and_then(|()| watchdog(supervisor, &core)) {
         Ok(watchdog) => watchdog,
@@ -205,7 +206,7 @@ fn new_feeds() -> Arc<Feeds> {
     Arc::new(Feeds::new(BootId::new(Clock::system().now())))
 }
 
-async fn open_doors(
+fn open_doors(
     core: &Core,
     passed: Passed,
     access: Access,
@@ -213,10 +214,10 @@ async fn open_doors(
 ) -> Result<(), Error> {
     let app = &core.app;
     let config = &*app.config.snapshot();
-    let socket = listen::socket(passed.http, config.server.listen).await?;
+    let socket = listen::socket(passed.http, config.server.listen)?;
     let address = listen::address(&socket)?;
     let metrics_socket = match config.metrics.listen {
-        Some(address) => Some(listen::bind(address, listen::METRICS).await?),
+        Some(address) => Some(listen::bind(address, listen::METRICS)?),
         None => None,
     };
     let metrics_address = metrics_socket.as_ref().map(listen::address).transpose()?;
@@ -265,7 +266,7 @@ async fn open_doors(
         tls: app.tls.identity().is_some(),
         metrics: metrics_address,
         admin: path,
-        store: format!("{}, {}", core.backend.name(), core.location),
+        store: format!("{}, {}", core.backend.name(), core.location.shown()),
         data_dir,
         registration: config.auth.registration.as_str(),
     });

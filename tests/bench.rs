@@ -112,6 +112,24 @@ async fn every_scenario_measures_and_clears_up() {
     assert_eq!(storm["returned"]["connections"], 12);
     assert_eq!(storm["returned"]["replayed"], 12 * 7);
     assert_latency(&storm["returned"]["resumed"], 12);
+    // Whatever restarts the server, everybody comes back; who said it all misses nothing.
+    let args = "storm --rooms 2 --members 4 --missed 7 --rounds 2 --restart true";
+    let storm = bench(&server, args).await;
+    assert_eq!(storm["returned"]["connections"], 16);
+    assert_eq!(storm["returned"]["replayed"], 12 * 7);
+    let args = [
+        "bench",
+        "storm",
+        "--rooms",
+        "2",
+        "--members",
+        "4",
+        "--restart",
+        "echo no >&2; exit 3",
+    ];
+    let failed = server.cli(&args).await;
+    let told = failed.failed(1);
+    assert!(told.contains("exit status: 3: no"), "{told}");
 
     let churn = bench(
         &server,

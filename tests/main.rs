@@ -33,6 +33,7 @@ mod conns;
 mod container;
 mod conversation;
 mod credentials;
+mod crowd;
 mod damage;
 mod dashboard;
 mod deleting;

@@ -205,6 +205,26 @@ async fn a_secret_that_cannot_be_read_keeps_all_of_the_old() {
     assert_eq!(found[1], change("limits.message", "\"2 KiB\"", "live"));
 }
 
+#[tokio::test]
+async fn another_store_in_the_same_file_is_named() {
+    let settings = Settings::new("");
+    let url = settings.dir.path().join("store-url");
+    let at = |name: &str| format!("sqlite:{}", settings.dir.path().join(name).display());
+    fs::write(&url, at("one.db")).expect("a file");
+    let text = format!("[store]\nurl_file = \"{}\"\n", url.display());
+    settings.write(&text);
+    let server = settings.start().await;
+    assert_eq!(reload(&server, &[]).await, []);
+    fs::write(&url, at("two.db")).expect("a file");
+    let two = settings.dir.path().join("two.db").display().to_string();
+    let wanted = [change("store.url_file", &two, "restart")];
+    assert_eq!(reload(&server, &[]).await, wanted);
+    let status = server.cli(&["status", "--json"]).await.json();
+    assert_eq!(status["restart_for"], json!(["store.url_file"]));
+    fs::write(&url, at("one.db")).expect("a file");
+    assert_eq!(reload(&server, &[]).await, []);
+}
+
 async fn no_connection_notices() {
     let settings = Settings::new("");
     let server = settings.start().await;

@@ -40,6 +40,23 @@ async fn a_socket_without_hello_does_not_hold_up_the_end() {
     assert!(server.exit().await.success());
 }
 
+#[tokio::test]
+async fn who_came_a_moment_before_is_answered() {
+    // Accepted and silent; it asks once it knows that the server is stopping.
+    let mut server = Server::start().await;
+    let mut told = server.user("ana").await.connect().await;
+    let mut came = Raw::connect(server.address()).await;
+    // What is asked after it was accepted after it.
+    server.rest().get("/v1/info").await.ok();
+    server.sigterm();
+    assert_eq!(told.closed().await.code, Some(4001));
+    let ask = b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert!(came.write(ask).await);
+    let answer = came.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(server.exit().await.success());
+}
+
 /// Sends until the connection closes: what was acknowledged, and what was sent.
 async fn talk(user: User, room: Room) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut ws = user.connect().await;

@@ -385,17 +385,26 @@ async fn a_source_that_is_written_to_meanwhile_is_no_copy() {
         ])
         .arg("--data-dir")
         .arg(yard.server.data_dir());
-    let mut copy = Process::spawn(&mut command);
-    while let Some(line) = copy.line().await {
-        if line.contains("\"entries\"") {
-            let one = mongodb::bson::doc! { "_id": "written", "value": "true" };
+    let copy = Process::spawn(&mut command);
+    // One of many falls between its first look and its last.
+    let ended = std::cell::Cell::new(false);
+    let writes = async {
+        for number in 0.. {
+            if ended.get() {
+                return;
+            }
+            let one = mongodb::bson::doc! { "_id": format!("written-{number}"), "value": "true" };
             within("a write", settings.insert_one(one).into_future())
                 .await
                 .expect("it is taken");
-            break;
         }
-    }
-    let status = copy.wait().await.expect("it ends");
+    };
+    let copied = async {
+        let status = copy.wait().await;
+        ended.set(true);
+        status.expect("it ends")
+    };
+    let (status, ()) = tokio::join!(copied, writes);
     assert_eq!(status.code(), Some(CONFLICT), "{}", copy.log());
     assert!(copy.log().contains("written to"), "{}", copy.log());
     let output = yard.copy(Some(&yard.base.url), &back, &["--verify"]).await;

@@ -46,7 +46,14 @@ use crate::{
 
 /// Does what was typed.
 pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), Failure> {
-    let sources = settings::sources(&cli.global, args);
+    let mut sources = settings::sources(&cli.global, args);
+    // A server that is started starts with nothing configured; the others look for one that is there.
+    if !matches!(
+        cli.command,
+        Command::Serve(_) | Command::Init(_) | Command::Systemd(_) | Command::Bench(_)
+    ) {
+        sources = settings::or_service(sources);
+    }
     let asking = Asking {
         sources,
         args,

@@ -99,9 +99,12 @@ fn ask(source: Source) -> Option<BTreeSet<String>> {
         None => source.path.to_owned(),
         Some((before, after)) => format!("{before}{}{after}", quote(&user(&words)?)),
     };
-    let config = settings::load(&settings::sources(&global(&words), &words))
-        .ok()?
-        .config;
+    let config = settings::load(&settings::or_service(settings::sources(
+        &global(&words),
+        &words,
+    )))
+    .ok()?
+    .config;
     let asked = async {
         let client = server::find(&config).await.ok()??;
         let path = format!("{path}?limit={MOST}");

@@ -1,6 +1,6 @@
 //! The layers: built-in values, then the file, the environment and `--set`, each over the one before.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
@@ -42,9 +42,18 @@ impl Layers {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) => {
-                let what =
-                    format!("cannot be read: {e}; create it with `chatd init` or mend {named_by}");
-                return self.problem(path.display().to_string(), what);
+                let next = match e.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "it is for root and the server's group: use sudo, or become one of the group (`sudo usermod \
+                         -aG chatd $USER`, then log in anew)"
+                            .into()
+                    }
+                    _ => format!("create it with `chatd init` or mend {named_by}"),
+                };
+                return self.problem(
+                    path.display().to_string(),
+                    format!("cannot be read: {e}; {next}"),
+                );
             }
         };
         let at = |offset: usize| Origin::File {

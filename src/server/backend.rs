@@ -23,7 +23,7 @@ use crate::{
 const FILE: &str = "chatd.db";
 
 /// Where the settings say the store is.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Location {
     /// A database file.
     Sqlite(PathBuf),

@@ -36,8 +36,8 @@ use crate::{
 pub(super) struct Core {
     pub(super) app: Arc<App>,
     pub(super) backend: Backend,
-    /// Where the store is, without credentials.
-    pub(super) location: String,
+    /// Where the store is.
+    pub(super) location: Location,
     pub(super) archive: Archive,
     /// What changes the log level, in a server.
     pub(super) levels: Option<Arc<Levels>>,
@@ -62,8 +62,7 @@ impl Core {
         let clock = Clock::system();
         let location = Location::of(config)?;
         check_directory(&config.server.data_dir)?;
-        let shown = location.shown();
-        let backend = location.open(config, &clock).await?;
+        let backend = location.clone().open(config, &clock).await?;
         let store = backend.store();
         let passwords = Arc::new(Passwords::new(
             Cost::from(&config.auth),
@@ -174,7 +173,7 @@ impl Core {
         Ok(Self {
             app,
             backend,
-            location: shown,
+            location,
             archive,
             levels: None,
             reloads: None,

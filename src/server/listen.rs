@@ -1,11 +1,15 @@
 //! Accepting connections: as many as allowed, each with a limit on how long it may take to say what it wants.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Notify,
+    time::sleep,
+};
 use tower::ServiceExt as _;
 
 use super::Error;
@@ -17,13 +21,20 @@ use crate::{
 /// How large the head of a request may be. What a client of ours sends fits many times over.
 const HEAD: usize = 16 * 1024;
 
+/// How many connections may wait to be accepted, as in `chatd-http.socket`; the system may allow fewer
+/// (`net.core.somaxconn`, 4,096 on Linux). Who comes when it is full tries again a second later.
+const BACKLOG: u32 = 4096;
+
+/// How long somebody who has just come has to ask for something when the server stops: the way to them and back.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// What says where clients are listened to.
 const CLIENTS: &str = "--listen";
 /// What says where metrics are.
 pub(super) const METRICS: &str = "--set metrics.listen=ADDRESS:PORT";
 
 /// The socket to accept on: the one that was passed, or else one of our own at `address`.
-pub(super) async fn socket(
+pub(super) fn socket(
     passed: Option<std::net::TcpListener>,
     address: SocketAddr,
 ) -> Result<TcpListener, Error> {
@@ -33,18 +44,28 @@ pub(super) async fn socket(
             source,
             how: CLIENTS,
         }),
-        None => bind(address, CLIENTS).await,
+        None => bind(address, CLIENTS),
     }
 }
 
 /// A socket of our own.
-pub(super) async fn bind(address: SocketAddr, how: &'static str) -> Result<TcpListener, Error> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| Error::Listen {
+pub(super) fn bind(address: SocketAddr, how: &'static str) -> Result<TcpListener, Error> {
+    listen(address).map_err(|source| Error::Listen {
         address,
         source,
         how,
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that was there a moment ago has left connections that are not quite over.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The real address, also where port 0 was asked for.
@@ -80,7 +101,7 @@ pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {
             Err(e) => {
                 tracing::warn!(error = %e, "cannot accept a connection");
                 // Out of files, most likely: let some go.
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -89,7 +110,10 @@ pub(super) async fn run(app: Arc<App>, listener: TcpListener, router: Router) {
 async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticket, router: Router) {
     // Answers are small and wanted now.
     let _best_effort = stream.set_nodelay(true);
+    let asked = Arc::new(Notify::new());
+    let told = Arc::clone(&asked);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        told.notify_one();
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(ticket.clone());
         router.clone().oneshot(request.map(Body::new))
@@ -107,13 +131,18 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: SocketAddr, ticket: Ticke
     let mut connection = std::pin::pin!(connection);
     let stopping = app.stopping.clone();
     // A broken connection is nobody's to handle.
-    let _ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
+    tokio::select! {
+        _ended = connection.as_mut() => return,
+        () = stopping.cancelled() => {}
+    }
+    // Whoever was accepted a moment ago gets an answer; to close without a word would look like a broken server.
+    tokio::select! {
+        _ended = connection.as_mut() => return,
+        () = asked.notified() => {}
+        () = sleep(FIRST) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ended = connection.await;
 }
 
 /// Shakes hands where the server speaks TLS; none when that came to nothing.

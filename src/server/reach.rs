@@ -57,7 +57,7 @@ pub async fn find(config: &Config) -> Result<Option<Client>, Error> {
     let holder = match backend::holder(&location) {
         Ok(Some(holder)) => holder,
         Ok(None) => return find_by_socket(config).await,
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && is_socket_named(config) => {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && known_socket(config).is_some() => {
             return find_by_socket(config).await;
         }
         Err(source) => {
@@ -79,16 +79,23 @@ pub async fn find(config: &Config) -> Result<Option<Client>, Error> {
     Ok(Some(Client::connect(&socket).await?))
 }
 
-fn is_socket_named(config: &Config) -> bool {
-    !config.admin.socket.as_os_str().is_empty()
+/// Where the admin socket is without looking at the store: where the settings say, or, of the service of this
+/// machine, where its unit has it made (`systemd/chatd.service`).
+fn known_socket(config: &Config) -> Option<&Path> {
+    let named = &config.admin.socket;
+    if !named.as_os_str().is_empty() {
+        return Some(named);
+    }
+    let of_service = config.server.data_dir == Path::new("/var/lib/chatd");
+    of_service.then(|| Path::new("/run/chatd/admin.sock"))
 }
 
-/// The server at the socket that the settings name; none where nobody answers.
+/// The server at the socket that is known; none where nobody answers.
 async fn find_by_socket(config: &Config) -> Result<Option<Client>, Error> {
-    if !is_socket_named(config) {
+    let Some(socket) = known_socket(config) else {
         return Ok(None);
-    }
-    match Client::connect(&config.admin.socket).await {
+    };
+    match Client::connect(socket).await {
         Ok(client) => Ok(Some(client)),
         Err(admin::Error::Unreachable { .. }) => Ok(None),
         Err(e) => Err(e.into()),
@@ -113,11 +120,19 @@ pub fn missing_store(config: &Config) -> Result<Option<PathBuf>, Error> {
     let location = Location::of(config)?;
     // What cannot be looked at is told by whoever opens it.
     let held = backend::holder(&location).is_ok_and(|holder| holder.is_some());
-    let elsewhere = is_socket_named(config) && config.admin.socket.exists();
+    let elsewhere = known_socket(config).is_some_and(is_there);
     Ok(match location {
         Location::Sqlite(path) if !held && !elsewhere && !path.exists() => Some(path),
         _ => None,
     })
+}
+
+/// One that may not be looked at is there, and speaking to it says so.
+fn is_there(socket: &Path) -> bool {
+    match socket.symlink_metadata() {
+        Ok(_) => true,
+        Err(e) => e.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// A client for operators: to the server that has the store open, or else to the same router in this

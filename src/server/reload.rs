@@ -28,6 +28,8 @@ pub(super) struct Rereader {
     /// Where the passed socket listens, whatever the settings say.
     passed: Option<SocketAddr>,
     live: Live,
+    /// Where the store is that is open.
+    location: Location,
     limits: Arc<Limits>,
     levels: Option<Arc<Levels>>,
     access: Access,
@@ -46,6 +48,7 @@ impl Rereader {
             sources,
             passed,
             live: core.app.config.clone(),
+            location: core.location.clone(),
             limits: Arc::clone(&core.app.limits),
             levels: core.levels.clone(),
             access,
@@ -69,13 +72,18 @@ impl Reread for Rereader {
         let wanted = self.read()?;
         let now = self.live.snapshot();
         // What waits for a restart is checked as well: it is then that nobody wants to be told.
-        Location::of(&wanted).map_err(|e| e.to_string())?;
+        let location = Location::of(&wanted).map_err(|e| e.to_string())?;
         check_directory(&wanted.server.data_dir).map_err(|e| e.to_string())?;
         archive::check_settings(&wanted.archive)?;
         let granted = Granted::resolve(&wanted.admin)?;
         let filter = LogFilter::parse(&wanted.log.level)?;
         let identity = tls::load(&wanted.tls)?;
         let mut differences = config::differences(&now, &wanted);
+        let file = &wanted.store.url_file;
+        if location != self.location && *file == now.store.url_file && !file.as_os_str().is_empty()
+        {
+            differences.push(moved(&self.location, &location));
+        }
         let (shown, renewed) = (self.tls.identity(), identity.as_ref());
         let is_same = match (&shown, renewed) {
             (Some(shown), Some(renewed)) => {
@@ -109,6 +117,20 @@ impl Reread for Rereader {
             }
         });
         Ok(Plan { differences, apply })
+    }
+}
+
+/// The same `store.url_file` with another URL in it.
+fn moved(open: &Location, wanted: &Location) -> Difference {
+    let (before, mut after) = (open.shown(), wanted.shown());
+    if before == after {
+        after.push_str(" with other credentials");
+    }
+    Difference {
+        key: "store.url_file",
+        before,
+        after,
+        applies: Applies::Restart,
     }
 }
 

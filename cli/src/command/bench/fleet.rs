@@ -1,7 +1,7 @@
 //! The threads of the generator, as whoever runs a scenario sees them: all are told the same, and all answer.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::OwnedFd,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
@@ -91,6 +91,11 @@ impl Fleet {
     /// The time of the run, in nanoseconds.
     pub(super) fn now(&self) -> u64 {
         self.known.now()
+    }
+
+    /// Where they connect to.
+    pub(super) fn server(&self) -> SocketAddr {
+        self.known.server
     }
 
     /// How many threads there are.

@@ -42,8 +42,11 @@ pub(super) enum Order {
     },
     /// Let people talk.
     Talk(Talk),
-    /// Break every connection but the first of each room.
-    Break,
+    /// Break connections: all, or all but the first of each room.
+    Break {
+        /// That one, too.
+        first: bool,
+    },
     /// Let each connection ask again for the last so many entries.
     Replay(u64),
     /// Let each connection listen to the further rooms, too.

@@ -151,7 +151,7 @@ pub(super) fn idle(need: &Need, figures: &Figures) -> Vec<String> {
 }
 
 /// Of a storm.
-pub(super) fn storm(need: &Need, figures: &Figures) -> Vec<String> {
+pub(super) fn storm(figures: &Figures) -> Vec<String> {
     let mut words = Vec::new();
     let Some(returned) = &figures.returned else {
         return words;
@@ -161,11 +161,12 @@ pub(super) fn storm(need: &Need, figures: &Figures) -> Vec<String> {
         .iter()
         .copied()
         .fold(0.0, f64::max);
-    let away = need.connections() - need.rooms;
+    let rounds = returned.all_back_seconds.len().max(1) as u64;
+    let away = returned.connections / rounds;
     words.push(format!(
         "When {} connections came back at one moment, all of them had what they missed within {worst:.1} s \
          ({} a second).",
-        number(away as u64),
+        number(away),
         number((away as f64 / worst.max(1e-3)) as u64),
     ));
     words.extend(returned.resumed.as_ref().map(back));

@@ -183,10 +183,9 @@ impl Worker {
                 }
             }
             Order::Talk(talk) => self.begin_talk(talk),
-            Order::Break => {
+            Order::Break { first } => {
                 for at in 0..self.conns.len() {
-                    let first = self.rooms[self.conns[at].room].conns.start;
-                    if at != first {
+                    if first || at != self.rooms[self.conns[at].room].conns.start {
                         self.conns[at].leave();
                     }
                 }

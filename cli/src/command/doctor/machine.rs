@@ -27,8 +27,9 @@ pub(super) fn files(config: &Config, seen: &Seen) -> Finding {
         soft_limit(&limits)
     });
     let limit = of_server.unwrap_or_else(|| {
+        // A server raises its own to what it may have.
         let ours = getrlimit(Resource::Nofile);
-        ours.current.unwrap_or(u64::MAX)
+        ours.maximum.unwrap_or(u64::MAX)
     });
     enough_files(limit, config.server.max_connections as u64)
 }
@@ -65,7 +66,7 @@ fn enough_files(limit: u64, connections: u64) -> Finding {
         number(connections)
     );
     let mend = format!(
-        "ulimit -n {needed}; as a service LimitNOFILE={needed}; or set server.max_connections lower"
+        "ulimit -Hn {needed} (as root); as a service LimitNOFILE={needed}; or set server.max_connections lower"
     );
     Finding::warning(CHECK, what, mend)
 }
@@ -195,7 +196,7 @@ mod tests {
             },
             ..Default::default()
         };
-        let ours = getrlimit(Resource::Nofile).current;
+        let ours = getrlimit(Resource::Nofile).maximum;
         let found = files(&config, &Seen::default());
         assert_eq!(
             found.verdict == Verdict::Warning,

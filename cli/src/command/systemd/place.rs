@@ -12,10 +12,10 @@ use super::files::Kind;
 use crate::{
     failure::{Exit, Failure},
     output::escape,
+    settings::SERVICE,
 };
 
-/// The settings of a service of the system, and its data.
-const CONFIG: &str = "/etc/chatd/chatd.toml";
+/// The data of a service of the system.
 const DATA: &str = "/var/lib/chatd";
 /// Where packages put their units; a unit in /etc would hide theirs.
 const PACKAGED: &[&str] = &["/usr/lib/systemd/system", "/lib/systemd/system"];
@@ -52,7 +52,7 @@ impl Place {
             return Ok(Self {
                 root: root.context("cannot tell where --root is")?,
                 user,
-                config: CONFIG.into(),
+                config: SERVICE.into(),
                 data: DATA.into(),
                 units: "/etc/systemd/system".into(),
             });
