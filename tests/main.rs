@@ -64,6 +64,7 @@ mod passwords;
 mod peers;
 mod permissions;
 mod pins;
+mod presence;
 mod privacy;
 mod races;
 mod reactions;

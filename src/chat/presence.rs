@@ -4,8 +4,10 @@
 //! when it has lasted a moment, and only as long as both are in that room. All of it is in memory, and may be
 //! lost.
 
+mod watch;
+
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::HashSet,
     fmt,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -19,12 +21,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::watch::{Follower, Watch};
 use super::Chat;
 use crate::{
     hub::{Connection, Frame},
-    id::{ConnId, RoomId, UserId},
-    log::LiveRoom,
-    model::{Caller, Refusal},
+    id::{RoomId, UserId},
+    log::{LiveRoom, LiveUser},
+    model::{Caller, Facts, Permissions, Refusal},
     rights::{self, InRoom},
 };
 
@@ -43,56 +46,6 @@ pub enum State {
     Away,
     /// They have none, or do not want it known.
     Offline,
-}
-
-/// Those who follow somebody.
-#[derive(Default)]
-struct Followed {
-    /// What those who follow were told last.
-    told: Option<State>,
-    by: Vec<(Arc<Connection>, RoomId)>,
-}
-
-#[derive(Default)]
-struct Watch {
-    /// Who is followed by whom.
-    of: HashMap<UserId, Followed>,
-    /// Whom each connection follows, by the room they share.
-    by: HashMap<ConnId, HashMap<RoomId, Vec<UserId>>>,
-    /// Of whom something changed, and when that is to be told, the first first.
-    changed: VecDeque<(Instant, UserId)>,
-    /// The same people.
-    waiting: HashSet<UserId>,
-    /// Whether somebody sees to them.
-    tended: bool,
-}
-
-impl Watch {
-    /// Ends a connection's following in one room, or in all.
-    fn end(&mut self, connection: ConnId, room: Option<RoomId>) {
-        let Some(rooms) = self.by.get_mut(&connection) else {
-            return;
-        };
-        let ended: Vec<_> = match room {
-            Some(room) => rooms.remove_entry(&room).into_iter().collect(),
-            None => rooms.drain().collect(),
-        };
-        if rooms.is_empty() {
-            self.by.remove(&connection);
-        }
-        for (room, users) in ended {
-            for user in users {
-                let Some(followed) = self.of.get_mut(&user) else {
-                    continue;
-                };
-                let theirs = |c: &Connection, r: RoomId| c.id == connection && r == room;
-                followed.by.retain(|(c, r)| !theirs(c, *r));
-                if followed.by.is_empty() {
-                    self.of.remove(&user);
-                }
-            }
-        }
-    }
 }
 
 /// Who follows whom.
@@ -182,9 +135,12 @@ impl Chat {
         {
             let mut watch = self.presence.watch.lock();
             watch.end(connection.id, Some(id));
-            let rooms = watch.by.get(&connection.id);
-            let now = rooms.map_or(0, |rooms| rooms.values().map(Vec::len).sum());
-            if now + users.len() > FOLLOWS {
+            if watch.count(connection.id) + users.len() > FOLLOWS {
+                // Whom one shares no room with any more does not count.
+                let me = connection.user;
+                watch.retain(connection.id, |room, user| self.share(room, me, user));
+            }
+            if watch.count(connection.id) + users.len() > FOLLOWS {
                 let why = format!("a connection follows {FOLLOWS} people at most");
                 return Err(Refusal::Conflict(why));
             }
@@ -192,18 +148,35 @@ impl Chat {
                 let rooms = watch.by.entry(connection.id).or_default();
                 rooms.insert(id, users.clone());
                 for user in &users {
-                    let followed = watch.of.entry(*user).or_default();
-                    followed.by.push((Arc::clone(connection), id));
+                    let follower = Follower {
+                        connection: Arc::clone(connection),
+                        told: None,
+                    };
+                    let followers = watch.of.entry(*user).or_default();
+                    followers.insert((connection.id, id), follower);
                 }
             }
         }
         let states = self.states(users).await?;
-        let mut watch = self.presence.watch.lock();
-        for (user, state) in &states {
-            if let Some(followed) = watch.of.get_mut(user) {
-                followed.told.get_or_insert(*state);
+        let mut overtaken = Vec::new();
+        {
+            let mut watch = self.presence.watch.lock();
+            for (user, state) in &states {
+                let followers = watch.of.get_mut(user);
+                if let Some(follower) = followers.and_then(|all| all.get_mut(&(connection.id, id)))
+                    && follower
+                        .told
+                        .replace(*state)
+                        .is_some_and(|told| told != *state)
+                {
+                    overtaken.push(*user);
+                }
             }
         }
+        // Told of a change before this answer, which does not know of it: told again.
+        overtaken
+            .into_iter()
+            .for_each(|user| self.note_presence(user));
         Ok(states)
     }
 
@@ -214,21 +187,10 @@ impl Chat {
         room: &LiveRoom,
         users: Option<&[UserId]>,
     ) -> Result<Vec<UserId>, Refusal> {
-        if !self.config.get().ws.presence {
-            let why = "this server tells nobody who is there";
-            return Err(Refusal::Forbidden(why.into()));
-        }
         let user = self.log.user_in_memory(caller.user);
         let user = user.ok_or(Refusal::Unavailable)?;
-        let (now, most) = (self.clock.now(), self.config.get().limits.presence_members);
         let facts = room.facts();
-        user.with(|person| {
-            rights::may_in_room(&person.who(caller.scopes, now), &facts, InRoom::Read)
-        })?;
-        if facts.members.len() > most {
-            let why = format!("in rooms with more than {most} members nobody is told who is there");
-            return Err(Refusal::Conflict(why));
-        }
+        self.may_be_told(&user, caller.scopes, &facts)?;
         let mut named = match users {
             Some(users) => users.to_vec(),
             None => facts.members.keys().copied().collect(),
@@ -237,6 +199,30 @@ impl Chat {
         named.sort_unstable();
         named.dedup();
         Ok(named)
+    }
+
+    /// Whether somebody is told who of a room is there.
+    fn may_be_told(
+        &self,
+        user: &LiveUser,
+        scopes: Permissions,
+        facts: &Facts,
+    ) -> Result<(), Refusal> {
+        let (told, most) = {
+            let config = self.config.get();
+            (config.ws.presence, config.limits.presence_members)
+        };
+        if !told {
+            let why = "this server tells nobody who is there";
+            return Err(Refusal::Forbidden(why.into()));
+        }
+        let now = self.clock.now();
+        user.with(|person| rights::may_in_room(&person.who(scopes, now), facts, InRoom::Read))?;
+        if facts.members.len() > most {
+            let why = format!("in rooms with more than {most} members nobody is told who is there");
+            return Err(Refusal::Conflict(why));
+        }
+        Ok(())
     }
 
     async fn states(&self, users: Vec<UserId>) -> Result<Vec<(UserId, State)>, Refusal> {
@@ -307,15 +293,12 @@ impl Chat {
         let Ok(state) = self.state(user).await else {
             return;
         };
-        let mut by = {
-            let mut watch = self.presence.watch.lock();
-            match watch.of.get_mut(&user) {
-                Some(followed) if followed.told != Some(state) => {
-                    followed.told = Some(state);
-                    followed.by.clone()
-                }
-                _ => return,
-            }
+        let changed: Vec<_> = {
+            let watch = self.presence.watch.lock();
+            let followers = watch.of.get(&user).into_iter().flatten();
+            let new = followers.filter(|(_, follower)| follower.told != Some(state));
+            new.map(|(key, follower)| (*key, Arc::clone(&follower.connection)))
+                .collect()
         };
         let event = Frame::json(&Event {
             ev: "presence",
@@ -323,20 +306,40 @@ impl Chat {
             state,
         });
         // Somebody may follow another in several rooms.
-        by.sort_by_key(|(connection, _)| connection.id);
-        let mut last = None;
-        for (connection, room) in by {
-            if last != Some(connection.id) && self.share(room, connection.user, user) {
-                last = Some(connection.id);
+        let mut heard = HashSet::new();
+        for (key, connection) in changed {
+            if !self.is_told(&connection, key.1, user).await {
+                continue;
+            }
+            {
+                let mut watch = self.presence.watch.lock();
+                let followers = watch.of.get_mut(&user);
+                let Some(follower) = followers.and_then(|all| all.get_mut(&key)) else {
+                    continue;
+                };
+                follower.told = Some(state);
+            }
+            if heard.insert(connection.id) {
                 connection.outbox.whisper(None, &event);
             }
         }
     }
 
-    /// Whether both are still in a room. One that is not in memory was left alone for so long that nobody
-    /// listens to it.
+    /// Whether who follows somebody in a room is still to be told of them, as things stand.
+    async fn is_told(&self, connection: &Connection, room: RoomId, user: UserId) -> bool {
+        let (Ok(me), Ok(Some(room))) =
+            (self.user(connection.user).await, self.log.room(room).await)
+        else {
+            return false;
+        };
+        let facts = room.facts();
+        let may = self.may_be_told(&me, connection.scopes, &facts);
+        may.is_ok() && facts.members.contains_key(&user)
+    }
+
+    /// Whether both are still in a room, as far as it is in memory.
     fn share(&self, room: RoomId, one: UserId, other: UserId) -> bool {
-        self.log.room_in_memory(room).is_some_and(|room| {
+        self.log.room_in_memory(room).is_none_or(|room| {
             let facts = room.facts();
             let both = [one, other];
             let both = both.iter().all(|user| facts.members.contains_key(user));
