@@ -208,8 +208,13 @@ async fn a_position_that_never_was_is_not_honoured() {
         ..
     } = away(Server::builder()).await;
     let mut back = bob.connect().await;
-    let beyond = back.subscribe(&room, Some(seq + 1)).await;
-    assert!(!beyond.recovered, "after the head");
+    for after in [seq + 1, u64::MAX - 1, u64::MAX] {
+        let beyond = back.subscribe(&room, Some(after)).await;
+        assert!(!beyond.recovered, "after the head");
+    }
+    let me = json!({"op": "subscribe", "room": "@me", "after": u64::MAX});
+    let me = back.request(me).await.expect("one's own log");
+    assert_eq!(me["recovered"], false);
 
     let other_epoch =
         json!({"op": "subscribe", "room": room.id, "after": seq, "epoch": random_id()});

@@ -237,7 +237,7 @@ impl Chat {
         after: u64,
     ) -> Result<Position, Denied> {
         let (position, floor) = self.admit(connection, log).map_err(Denied::Refused)?;
-        if floor > after + 1 {
+        if floor.saturating_sub(1) > after {
             return Err(Denied::Moved);
         }
         Ok(position)

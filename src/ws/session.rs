@@ -376,6 +376,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// However it ends: nobody is told anything on a connection that is not there.
+    fn drop(&mut self) {
+        self.part();
+    }
+}
+
 async fn work_of(work: &mut Option<Work>) -> Then {
     match work {
         Some(work) => work.await,
