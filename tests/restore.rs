@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use rusqlite::{Connection, config::DbConfig};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ use crate::support::{
 
 on_both!(a_drill, what_is_no_backup_is_refused);
 
+const OTHER: i32 = 1;
 const USAGE: i32 = 2;
 const UNREACHABLE: i32 = 6;
 const UNCONFIRMED: i32 = 8;
@@ -319,6 +321,16 @@ async fn what_is_no_backup_is_refused() {
     assert_eq!(messages(&ana, &room).await.len(), 1);
     server.stop().await;
 
+    // One that lies where a restore is made ready is not cleared away.
+    let there = server.data_dir().join("restoring");
+    fs::rename(&good, &there).expect("a place");
+    for from in [&there, &older] {
+        let refused = restore(&server, from, &["--yes"]).await;
+        let why = refused.failed(OTHER);
+        assert!(why.contains("a backup is there"), "{why}");
+    }
+    fs::rename(&there, &good).expect("it is there still");
+
     // One of an older chatd is as good as one of this.
     restore(&server, &older, &["--yes"]).await.ok();
 }
@@ -335,6 +347,33 @@ async fn behind(n: usize) -> (Server, User, Room, PathBuf) {
     }
     server.stop().await;
     (server, ana, room, backup)
+}
+
+/// The store of an older chatd, which was killed: what it had not yet copied out of its log is not torn off.
+#[tokio::test]
+async fn what_is_set_aside_is_whole() {
+    let (mut server, ana, room, backup) = behind(0).await;
+    server.boot().await;
+    for i in 0..20 {
+        ana.send(&room, &format!("since {i}")).await;
+    }
+    server.kill9().await;
+    {
+        let conn = Connection::open(server.data_dir().join("chatd.db")).expect("a database");
+        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        conn.set_db_config(keep, true).expect("it can");
+        conn.pragma_update(None, "user_version", 1)
+            .expect("it is written");
+    }
+    assert!(server.data_dir().join("chatd.db-wal").exists());
+    let restored = last(&restore(&server, &backup, &["--yes", "--json"]).await);
+    let aside = PathBuf::from(restored["replaced"].as_str().expect("a place"));
+    let names = fs::read_dir(&aside).expect("a directory").count();
+    assert_eq!(names, 1, "the database alone");
+    let conn = Connection::open(aside.join("chatd.db")).expect("a database");
+    let sql = "SELECT count(*) FROM entry WHERE kind = 'message'";
+    let said: i64 = conn.query_row(sql, [], |row| row.get(0)).expect("a count");
+    assert_eq!(said, 21);
 }
 
 /// Has a restore end at a step.

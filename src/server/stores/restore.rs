@@ -11,6 +11,7 @@ mod place;
 
 use std::{
     fs::{self, DirBuilder, Permissions},
+    io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -163,6 +164,14 @@ async fn stage(
             })?;
         }
         let path = dir.join(STAGING);
+        if Manifest::read(&path).is_ok() {
+            // Made by somebody who chose this name; what was left of a restore has no manifest.
+            return Err(backup::Error::Io {
+                what: "make",
+                path: path.display().to_string(),
+                source: io::Error::other("a backup is there; move it elsewhere first"),
+            });
+        }
         Place::check_space(&path, &dir, bytes, min_free)?;
         let staging = Staging::begin(&path)?;
         let to = path.join(DATABASE);

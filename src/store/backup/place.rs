@@ -2,16 +2,27 @@
 //! it is whole.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, statvfs};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with, statvfs};
 
 use super::{DATABASE, Error, MANIFEST, Manifest, failed};
+
+/// What stands before and after the name of a backup while it is made.
+const BEFORE: &str = ".";
+const AFTER: &str = ".partial";
+/// What may lie in one that is being made, beside the database.
+const BESIDE: [&str; 4] = [
+    "chatd.lock",
+    "chatd.db-journal",
+    "chatd.db-shm",
+    "chatd.db-wal",
+];
 
 /// A directory for us alone beside its final place; gone with all in it when it is dropped.
 #[derive(Debug)]
@@ -72,7 +83,13 @@ impl Place {
     /// Whether a backup can be made at `to`, without making anything. What is there is replaced only when it is
     /// a backup, and `force` says so.
     pub fn check(to: &Path, force: bool) -> Result<(), Error> {
-        parts(to)?;
+        let (_, name) = parts(to)?;
+        if is_partial(name) {
+            return Err(Error::Unfit {
+                path: to.display().to_string(),
+                why: "backups are called so while they are made; choose another name".into(),
+            });
+        }
         match fs::symlink_metadata(to) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(failed("look at", to)(e)),
@@ -111,9 +128,10 @@ impl Place {
     pub fn begin(to: &Path, force: bool, data: &Path) -> Result<Self, Error> {
         Self::check(to, force)?;
         let (parent, name) = parts(to)?;
-        let mut hidden = std::ffi::OsString::from(".");
+        let mut hidden = OsString::from(BEFORE);
         hidden.push(name);
-        hidden.push(".partial");
+        hidden.push(AFTER);
+        clear_leftovers(parent);
         Ok(Self {
             to: to.to_owned(),
             partial: Staging::begin(&parent.join(hidden))?,
@@ -131,11 +149,12 @@ impl Place {
     pub fn finish(self, manifest: &Manifest) -> Result<(), Error> {
         let partial = self.partial.path().to_owned();
         let database = self.database();
-        for beside in ["chatd.lock", "chatd.db-shm", "chatd.db-wal"] {
+        let logs = |beside: &str| beside.ends_with("wal") || beside.ends_with("journal");
+        for beside in BESIDE {
             let path = partial.join(beside);
             match fs::metadata(&path) {
-                Ok(found) if beside.ends_with("wal") && found.len() > 0 => {
-                    let busy = io::Error::other("its write-ahead log is not empty");
+                Ok(found) if logs(beside) && found.len() > 0 => {
+                    let busy = io::Error::other("it is not empty: the copy is not closed");
                     return Err(failed("finish", &path)(busy));
                 }
                 Ok(_) => fs::remove_file(&path).map_err(failed("delete", &path))?,
@@ -218,17 +237,36 @@ fn parts(to: &Path) -> Result<(&Path, &OsStr), Error> {
     }
 }
 
+/// Opens a directory, and nothing else: what is none might keep us waiting, or lead elsewhere.
+fn open(path: &Path) -> io::Result<File> {
+    let only = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let only = i32::try_from(only.bits()).unwrap_or(0);
+    OpenOptions::new().read(true).custom_flags(only).open(path)
+}
+
+/// Whether a name is that of a backup in the making.
+fn is_partial(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(BEFORE.as_bytes()) && name.ends_with(AFTER.as_bytes())
+}
+
 /// Makes a directory for us alone, and locks it.
 fn make(path: &Path) -> io::Result<File> {
     DirBuilder::new().mode(0o700).create(path)?;
-    let dir = File::open(path)?;
+    let dir = open(path)?;
     flock(&dir, FlockOperation::NonBlockingLockExclusive)?;
     Ok(dir)
 }
 
-/// Clears what a process left that was killed.
+/// Takes over what a process left that was killed.
 fn take_over(partial: &Path) -> Result<File, Error> {
-    let old = File::open(partial).map_err(failed("open", partial))?;
+    clear(partial)?;
+    make(partial).map_err(failed("make", partial))
+}
+
+/// Clears what a process left that was killed.
+fn clear(partial: &Path) -> Result<(), Error> {
+    let old = open(partial).map_err(failed("open", partial))?;
     match flock(&old, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -236,8 +274,45 @@ fn take_over(partial: &Path) -> Result<File, Error> {
         }
         Err(e) => return Err(failed("lock", partial)(e.into())),
     }
-    fs::remove_dir_all(partial).map_err(failed("delete", partial))?;
-    make(partial).map_err(failed("make", partial))
+    fs::remove_dir_all(partial).map_err(failed("delete", partial))
+}
+
+/// Clears what processes that were killed left of other backups: each is as large as the store, and nobody asks for
+/// one of that name again. What cannot be cleared stays, and what somebody is at as well.
+fn clear_leftovers(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.file_name().is_some_and(is_partial) && is_leftover(&path) {
+            match clear(&path) {
+                Ok(()) => {
+                    tracing::info!(path = %path.display(), "what was left of a backup is cleared");
+                }
+                Err(why) => tracing::debug!(%why, "what is left of a backup stays"),
+            }
+        }
+    }
+}
+
+/// Whether a directory is ours and has what a backup in the making has, and nothing else. Whether somebody is at it,
+/// its lock says.
+fn is_leftover(path: &Path) -> bool {
+    let ours = |dir: File| {
+        let found = dir.metadata().ok()?;
+        (found.uid() == rustix::process::geteuid().as_raw()).then_some(())
+    };
+    let names = || -> Option<Vec<OsString>> {
+        open(path).ok().and_then(ours)?;
+        let entries = fs::read_dir(path).ok()?;
+        entries.map(|entry| Some(entry.ok()?.file_name())).collect()
+    };
+    let known = |name: &OsString| {
+        let beside = || BESIDE.iter().any(|it| name == it);
+        name == DATABASE || name == MANIFEST || beside()
+    };
+    names()
+        .is_some_and(|names| names.iter().any(|name| name == DATABASE) && names.iter().all(known))
 }
 
 /// Who a file is to be given to: who owns the data, where we are root and they are not.

@@ -10,6 +10,7 @@ use rusqlite::{
 
 use super::{
     Sqlite,
+    checkpoint::checkpoint,
     rows::{limit, number, store_error},
     schema::{self, Purpose},
 };
@@ -156,6 +157,15 @@ impl Sqlite {
             work(&mut conn)
         })
         .await
+    }
+
+    /// Moves what a process that was killed left in the write-ahead log into the file, which may be of any schema.
+    /// Blocks.
+    pub fn settle(path: &Path) -> Result<(), Error> {
+        // Whoever closes last takes the log away.
+        let conn = schema::connect(path, Purpose::Checkpoint);
+        let settled = conn.and_then(|conn| checkpoint(&conn, "TRUNCATE"));
+        settled.map(drop).map_err(store_error)
     }
 
     /// What the file is, without making, changing or locking anything; none when there is none.

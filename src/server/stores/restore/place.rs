@@ -26,6 +26,7 @@ use crate::{
         lock::Lock,
         mongo::Mongo,
         raw::{Load as _, Table, Use},
+        sqlite::Sqlite,
     },
 };
 
@@ -76,6 +77,10 @@ fn put_file(ready: &Path, path: &Path, name: &str) -> Result<Option<PathBuf>, ba
     give(ready).map_err(failed("give away", ready))?;
     let mut replaced = None;
     if path.exists() {
+        // Else there would be a moment at which the old store is there without its log.
+        if let Err(why) = Sqlite::settle(path) {
+            tracing::warn!(%why, "the log of the store that is there is set aside beside it");
+        }
         let old = free_name(dir, name);
         let made = DirBuilder::new().mode(0o700).create(&old);
         made.map_err(failed("make", &old))?;
@@ -85,7 +90,7 @@ fn put_file(ready: &Path, path: &Path, name: &str) -> Result<Option<PathBuf>, ba
         replaced = Some(old);
     }
     reached("restore-aside");
-    // A store that was closed has no log. That of one which does not open goes with it.
+    // A store that was closed, or opens, has no log. That of one which does not open goes with it.
     for end in ["-wal", "-shm"] {
         let mut log = path.as_os_str().to_owned();
         log.push(end);
