@@ -1,11 +1,14 @@
 //! Reloading: what can change while the server runs does, at once and as a whole; what is wrong changes nothing;
 //! nobody's connection notices.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
 
 use futures_util::future::join_all;
 use hyper::Request;
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags, mknodat},
+    process::Signal,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -430,4 +433,37 @@ async fn a_terminal_that_is_gone_still_stops_it() {
     terminal.close();
     terminal.signal(Signal::HUP);
     assert!(terminal.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_read_that_never_ends_holds_up_no_stop() {
+    let settings = Settings::new("");
+    let mut server = settings.start().await;
+    fs::remove_file(&settings.file).expect("there");
+    mknodat(
+        CWD,
+        &settings.file,
+        FileType::Fifo,
+        Mode::RUSR | Mode::WUSR,
+        0,
+    )
+    .expect("a pipe");
+    server.process().signal(Signal::HUP);
+    // It can be opened once somebody reads it, who waits for what never comes.
+    let _held = within("a reader", async {
+        loop {
+            let mut held = fs::OpenOptions::new();
+            let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("small");
+            match held
+                .write(true)
+                .custom_flags(nonblocking)
+                .open(&settings.file)
+            {
+                Ok(held) => break held,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    server.stop().await;
 }

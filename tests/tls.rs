@@ -4,7 +4,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use futures_util::future::join_all;
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::Signal,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -160,6 +163,12 @@ async fn a_renewal_closes_nothing_and_is_seen_by_who_comes() {
     let everyone = fs::Permissions::from_mode(0o644);
     fs::set_permissions(home.certificates.key(), everyone).expect("ours");
     refused("chmod o=").await;
+    // One that would never be read to its end.
+    fs::remove_file(home.certificates.key()).expect("there");
+    let pipe = home.certificates.key();
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).expect("a pipe");
+    refused("it is no file").await;
+    fs::remove_file(home.certificates.key()).expect("there");
     write_secret(&home.certificates.key(), &key);
     fs::write(home.certificates.cert(), &key).expect("a file");
     refused("there is no certificate in it").await;

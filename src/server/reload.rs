@@ -155,7 +155,13 @@ pub(super) async fn at_signal(asked: Arc<Notify>, ops: Ops, supervisor: Supervis
             () = asked.notified() => {}
         }
         supervisor.reloading().await;
-        match ops.reload(&by, None, false).await {
+        let reloaded = tokio::select! {
+            biased;
+            // What hangs is not waited for.
+            () = app.stopping.cancelled() => return,
+            reloaded = ops.reload(&by, None, false) => reloaded,
+        };
+        match reloaded {
             // What is wrong with the settings was logged there.
             Ok(_) | Err(Refusal::InvalidField { .. }) => {}
             Err(refusal) => tracing::error!(%refusal, "the settings were not reloaded"),

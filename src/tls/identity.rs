@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     io::Read as _,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -114,12 +114,21 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// What a file holds. A secret that everyone may read is refused.
+/// What a file holds, and nothing else: what is no file might never end, or never begin. A secret that everyone may
+/// read is refused.
 fn read(file: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, String> {
-    let opened = fs::File::open(file).map_err(|e| format!("cannot be read: {e}"))?;
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(file)
+        .map_err(|e| format!("cannot be read: {e}"))?;
     let about = opened
         .metadata()
         .map_err(|e| format!("cannot be read: {e}"))?;
+    if !about.is_file() {
+        return Err("it is no file".into());
+    }
     if secret && about.mode() & 0o007 != 0 {
         return Err(format!(
             "everyone on this machine may use it; mend it with: chmod o= {}",

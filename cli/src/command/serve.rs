@@ -1,6 +1,6 @@
 //! `chatd serve`: the server itself.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use chatd::{
     config::{Registration, Sources},
@@ -32,6 +32,9 @@ pub(crate) struct Serve {
     store: Option<String>,
 }
 
+/// How long a stop waits for threads that are at something yet, such as the files of a backup that was given up.
+const LEFTOVERS: Duration = Duration::from_secs(5);
+
 impl Serve {
     pub(crate) fn run(self, mut sources: Sources, console: &Console) -> Result<(), Failure> {
         if let Some(listen) = self.listen {
@@ -56,7 +59,10 @@ impl Serve {
                 banner(&listening, join(mode, private, &listening))
             });
         };
-        Ok(runtime.block_on(server::serve(sources, loaded, ready))?)
+        let served = runtime.block_on(server::serve(sources, loaded, ready));
+        // All that lasts is closed. What hangs, such as a read of settings from a pipe, keeps nobody from leaving.
+        runtime.shutdown_timeout(LEFTOVERS);
+        Ok(served?)
     }
 }
 
