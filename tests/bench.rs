@@ -9,6 +9,7 @@ use crate::support::{
     Meddler, Meddling, Output, PASSWORD, Process, Server, User, chatd, on_both, within,
 };
 
+const CONFLICT: i32 = 4;
 const PERMISSION: i32 = 5;
 const UNREACHABLE: i32 = 6;
 const UNCONFIRMED: i32 = 8;
@@ -312,6 +313,27 @@ async fn accounts_come_from_whoever_may_make_them() {
     let report = bench(&server, &of(&format!("--token-file {}", file.display()))).await;
     assert_eq!(report["left"]["rooms_deleted"], 1);
     assert_cleared(&server, 2).await;
+}
+
+#[tokio::test]
+async fn accounts_of_others_are_left_alone() {
+    let server = Server::start().await;
+    let person = server.user("bench-1").await;
+    server.cli(&["user", "add", "bench-2", "--bot"]).await.ok();
+    for _ in 0..2 {
+        let output = run(&server, "chat --rooms 1 --members 4 --duration 200ms").await;
+        let why = output.failed(CONFLICT);
+        assert!(why.contains("is no bot of `chatd bench`"), "{output}");
+    }
+    person.get("/v1/me").await.ok();
+    let users = server.cli(&["user", "list", "--json"]).await.json();
+    for user in users["items"].as_array().expect("a list") {
+        let theirs = ["bench-1", "bench-2"].contains(&user["name"].as_str().expect("a name"));
+        let expected = if theirs { "active" } else { "disabled" };
+        assert_eq!(user["status"], expected, "{user:#}");
+    }
+    let rooms = server.cli(&["room", "list", "--json"]).await.json();
+    assert_eq!(rooms["items"], Value::Array(Vec::new()), "{rooms:#}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::rest::Rest;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// How much is under way at a time while people and rooms are made.
 pub(super) const AT_ONCE: usize = 32;
@@ -26,6 +26,8 @@ const SCOPES: Permissions = Permissions::of(&[
 ]);
 /// How long they are, in seconds, should nobody take them back.
 const GOOD: u64 = 24 * 60 * 60;
+/// What our bots are called, by which they are told from those of others.
+const MARK: &str = "chatd bench";
 /// What ends with the run.
 const REASON: &str = "chatd bench is over";
 
@@ -135,7 +137,7 @@ impl Origin {
         let new = api::NewUser {
             name: name.clone(),
             role: None,
-            display_name: None,
+            display_name: Some(MARK.to_owned()),
             email: None,
             bot: true,
             password: None,
@@ -146,14 +148,18 @@ impl Origin {
         match made {
             Ok(_) => {}
             Err(taken) if taken.code() == "conflict" => {
-                let path = format!("/v1/users/{name}");
-                let user: api::UserDetail =
-                    self.ask(number, Method::GET, &path, &Value::Null).await?;
-                if !user.user.bot {
-                    let what = format!("the account {name} is no bot of `chatd bench`");
-                    return Err(Failure::Exists(what));
+                let user = self.look(number).await?;
+                if !is_ours(&user) {
+                    return Err(Failure::Listed {
+                        what: format!(
+                            "the account {name} is there, and is no bot of `chatd bench`"
+                        ),
+                        lines: Vec::new(),
+                        exit: Exit::Conflict,
+                        hint: "it was left alone; put a server of its own under load".into(),
+                    });
                 }
-                if user.user.status != Status::Active {
+                if user.status != Status::Active {
                     self.switch(number, Status::Active).await?;
                 }
             }
@@ -176,6 +182,12 @@ impl Origin {
         })
     }
 
+    async fn look(&self, number: usize) -> Result<api::User, Failure> {
+        let path = format!("/v1/users/bench-{number}");
+        let user: api::UserDetail = self.ask(number, Method::GET, &path, &Value::Null).await?;
+        Ok(user.user)
+    }
+
     async fn switch(&self, number: usize, status: Status) -> Result<(), Failure> {
         let path = format!("/v1/users/bench-{number}/status");
         let reason = (status == Status::Disabled).then(|| REASON.to_owned());
@@ -196,24 +208,30 @@ impl Origin {
             match self {
                 Self::Register { rest, .. } => {
                     let Some(person) = people.get(number) else {
-                        return Ok(());
+                        return Ok(0);
                     };
                     let path = (Method::POST, "/v1/logout");
                     let token = Some(person.token.as_str());
                     rest.ask(number, "log out", path, token, &Value::Null)
                         .await
-                        .map(|_: Value| ())
+                        .map(|_: Value| 1)
                 }
-                _ => match self.switch(number, Status::Disabled).await {
-                    // It was not made yet when the run ended.
-                    Err(gone) if gone.code() == "not_found" => Ok(()),
-                    done => done,
-                },
+                _ => self.end_bot(number).await,
             }
         });
         let ended: Vec<_> = ended.buffer_unordered(AT_ONCE).collect().await;
-        ended.into_iter().collect::<Result<(), _>>()?;
-        Ok(count)
+        ended.into_iter().sum()
+    }
+
+    /// Switches a bot off; answers how many that was. One that is not ours, or was not made yet when the run ended, is
+    /// none.
+    async fn end_bot(&self, number: usize) -> Result<usize, Failure> {
+        match self.look(number).await {
+            Ok(user) if is_ours(&user) => self.switch(number, Status::Disabled).await.map(|()| 1),
+            Ok(_) => Ok(0),
+            Err(gone) if gone.code() == "not_found" => Ok(0),
+            Err(other) => Err(other),
+        }
     }
 
     /// Asks whoever manages accounts.
@@ -243,6 +261,11 @@ impl Origin {
             Self::Register { .. } => Err(Failure::Problems("nobody manages accounts".into())),
         }
     }
+}
+
+/// Whether an account is a bot that a run has made.
+fn is_ours(user: &api::User) -> bool {
+    user.bot && user.display_name.as_deref() == Some(MARK)
 }
 
 /// Somebody new, logged in.
