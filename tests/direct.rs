@@ -12,6 +12,7 @@ on_both!(
     its_people_are_always_the_same,
     who_leaves_stays_out_until_they_come_themselves,
     only_who_may_opens_one,
+    nobody_is_brought_into_more_rooms_than_one_can_be_in,
     nobody_is_found_by_it_who_is_not_found_otherwise,
     one_that_was_deleted_begins_anew,
     operators_see_archive_hold_and_lock_it,
@@ -302,6 +303,26 @@ async fn only_who_may_opens_one() {
         .post(&with_guest.path("/messages"), json!({"body": "yes"}))
         .await;
     answer.refused(403, "forbidden");
+}
+
+async fn nobody_is_brought_into_more_rooms_than_one_can_be_in() {
+    let server = Server::builder()
+        .limits()
+        .set("limits.rooms_per_user", "2")
+        .start()
+        .await;
+    let (ana, bob, cat) = three(&server).await;
+    let room = conversation(&ana, &[&cat]).await;
+    bob.room("his", Kind::Private).await;
+    conversation(&bob, &[&cat]).await;
+    for others in [json!([bob.id]), json!([bob.id, cat.id])] {
+        let full = ana.post("/v1/dm", json!({"users": others})).await;
+        full.refused(409, "conflict");
+    }
+    assert_eq!(open(&ana, &[&cat]).await.0, 200, "this one there is");
+    // Whoever left may come back, whatever the other is in.
+    ana.post(&room.path("/leave"), Value::Null).await.ok();
+    assert_eq!(open(&ana, &[&cat]).await.1["id"], *room.id);
 }
 
 async fn nobody_is_found_by_it_who_is_not_found_otherwise() {

@@ -97,9 +97,12 @@ impl Chat {
         }
         me.with(|p| rights::may_open_direct(&p.who(caller.scopes, now)))?;
         self.limits.check_room(caller.user)?;
-        self.check_room_count(caller.user).await?;
         for user in &people {
             self.user(*user).await?;
+            // Whoever only comes back brings nobody else in.
+            if new.is_some() || *user == caller.user {
+                self.check_room_count(*user).await?;
+            }
         }
         let mut touches: Vec<LogId> = people.iter().map(|user| (*user).into()).collect();
         touches.extend([id.into(), LogId::Control]);

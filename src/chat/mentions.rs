@@ -12,6 +12,8 @@ use crate::{
 
 /// How often the store is asked for one page: much of what it finds may be where the asker may not read any more.
 const LOOKS: usize = 10;
+/// How many messages are read for one page before it is short: two full ones.
+const READ: usize = 400;
 
 /// A message that mentions the asker.
 #[derive(Clone, Debug)]
@@ -38,7 +40,7 @@ impl Chat {
             cursor.map(|c| c.parse().map_err(|_| wrong())).transpose()?;
         let rooms = self.store.room_ids_of(caller.user).await;
         let rooms = rooms.map_err(|e| refuse(&e))?;
-        let (mut items, mut looks) = (Vec::new(), 0);
+        let (mut items, mut looks, mut read) = (Vec::new(), 0, 0);
         loop {
             let asked = (limit - items.len()).max(1) + 1;
             let found = self
@@ -49,11 +51,12 @@ impl Chat {
             let more = found.len() == asked;
             found.truncate(asked - 1);
             looks += 1;
+            read += found.len();
             if let Some(last) = found.last() {
                 before = Some(last.message);
             }
             items.extend(self.mentioned(caller, &found).await?);
-            let full = items.len() >= limit || looks >= LOOKS;
+            let full = items.len() >= limit || looks >= LOOKS || read >= READ;
             if full || !more {
                 let next = before.filter(|_| more).map(|id| id.to_string());
                 return Ok(Listed { items, next });

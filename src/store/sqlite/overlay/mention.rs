@@ -1,6 +1,8 @@
 //! Mentions: the table `mention`.
 
-use rusqlite::{Connection, params};
+use std::collections::BinaryHeap;
+
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::super::rows::{self, int, number};
 use crate::{
@@ -11,7 +13,44 @@ use crate::{
 pub(in super::super) const MENTIONS: &str = "SELECT message, room, seq FROM mention
      WHERE whom = ?1 AND message < ?2 ORDER BY message DESC LIMIT ?3";
 
-/// Where a user, and everyone in these rooms, was mentioned, the newest first.
+/// How many are read of one of the lists at a time.
+const PIECE: usize = 4;
+
+/// Mentions of somebody, or of everyone in a room, as far as they were read.
+struct List {
+    whom: [u8; 16],
+    user: Option<UserId>,
+    /// The newest at the end.
+    read: Vec<Mention>,
+}
+
+impl List {
+    /// Reads on when there is nothing left; answers the newest that is left.
+    fn newest(
+        &mut self,
+        statement: &mut CachedStatement<'_>,
+        before: EntryId,
+    ) -> rusqlite::Result<Option<EntryId>> {
+        if self.read.is_empty() {
+            let of = params![self.whom, before.as_bytes(), rows::limit(PIECE)];
+            let user = self.user;
+            let read = statement.query_map(of, |row| {
+                Ok(Mention {
+                    user,
+                    message: EntryId::from_bytes(row.get(0)?),
+                    room: RoomId::from_bytes(row.get(1)?),
+                    seq: number(row, 2)?,
+                })
+            })?;
+            self.read = read.collect::<rusqlite::Result<_>>()?;
+            self.read.reverse();
+        }
+        Ok(self.read.last().map(|m| m.message))
+    }
+}
+
+/// Where a user, and everyone in these rooms, was mentioned, the newest first. Somebody may be in many rooms with many
+/// mentions each, so of each room no more is read than is needed.
 pub(in super::super) fn mentions(
     conn: &Connection,
     user: UserId,
@@ -20,32 +59,28 @@ pub(in super::super) fn mentions(
     limit: usize,
 ) -> rusqlite::Result<Vec<Mention>> {
     let before = before.unwrap_or(EntryId::from_bytes([0xff; 16]));
-    let mut found = Vec::new();
     let mut statement = conn.prepare_cached(MENTIONS)?;
-    let mut take = |whom: &[u8; 16], user: Option<UserId>| -> rusqlite::Result<()> {
-        let of = params![whom, before.as_bytes(), rows::limit(limit)];
-        for mention in statement.query_map(of, |row| {
-            Ok(Mention {
-                user,
-                message: EntryId::from_bytes(row.get(0)?),
-                room: RoomId::from_bytes(row.get(1)?),
-                seq: number(row, 2)?,
-            })
-        })? {
-            found.push(mention?);
-        }
-        // No more than are asked for, however many rooms there are.
-        if found.len() > limit {
-            found.sort_unstable_by_key(|m: &Mention| std::cmp::Reverse(m.message));
-            found.truncate(limit);
-        }
-        Ok(())
+    let list = |whom: [u8; 16], user| List {
+        whom,
+        user,
+        read: Vec::new(),
     };
-    take(user.as_bytes(), Some(user))?;
-    for room in rooms {
-        take(room.as_bytes(), None)?;
+    let mut lists = vec![list(*user.as_bytes(), Some(user))];
+    lists.extend(rooms.iter().map(|room| list(*room.as_bytes(), None)));
+    let mut newest = BinaryHeap::new();
+    for (at, list) in lists.iter_mut().enumerate() {
+        let first = list.newest(&mut statement, before)?;
+        newest.extend(first.map(|message| (message, at)));
     }
-    found.sort_unstable_by_key(|m| std::cmp::Reverse(m.message));
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some((message, at)) = newest.pop()
+    {
+        let list = &mut lists[at];
+        found.extend(list.read.pop());
+        let next = list.newest(&mut statement, message)?;
+        newest.extend(next.map(|message| (message, at)));
+    }
     Ok(found)
 }
 
