@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Process, Server, chatd, on_both, within};
+use crate::support::{Kind, Process, Server, chatd, may_mount, on_both, within};
 
 on_both!(
     a_backup_has_all_that_was_acknowledged_and_stops_nobody,
@@ -235,8 +235,19 @@ async fn what_is_given_up_leaves_nothing() {
     assert!(!to.exists());
     yard.go_on();
     yard.server.boot().await;
+    // Nor is it for one of another name; what is none of ours stays.
+    for other in [".photos.partial", ".music.partial"] {
+        fs::create_dir(yard.to(other)).expect("a directory");
+    }
+    fs::write(yard.to(".photos.partial").join("cat"), "").expect("a file");
+    let tuesday = yard.to("tuesday").display().to_string();
+    yard.server.cli(&["store", "backup", &tuesday]).await.ok();
+    assert_eq!(
+        yard.names(),
+        [".music.partial", ".photos.partial", "tuesday"]
+    );
     yard.server.cli(&["store", "backup", &shown]).await.ok();
-    assert_eq!(yard.names(), ["monday"]);
+    assert!(to.exists());
 }
 
 async fn a_backup_overwrites_nothing_unasked() {
@@ -266,6 +277,8 @@ async fn a_backup_overwrites_nothing_unasked() {
     }
     back_up("nowhere/monday", &[]).await.failed(USAGE);
     back_up("note/monday", &[]).await.failed(USAGE);
+    // A name of what is in the making, which the next backup would clear.
+    back_up(".tuesday.partial", &[]).await.failed(USAGE);
     assert!(yard.to("photos").join("cat").exists());
     assert_eq!(yard.names(), ["monday", "note", "photos"]);
 }
@@ -281,6 +294,59 @@ async fn a_backup_that_does_not_fit_is_refused() {
     let why = refused.failed(OTHER);
     assert!(why.contains("store.min_free"), "{why}");
     assert_eq!(yard.names(), [""; 0]);
+}
+
+/// The disk of the backups is a small one of its own, which fills up while the copy is made.
+#[tokio::test]
+async fn a_disk_that_fills_in_the_middle_leaves_nothing_and_stops_nobody() {
+    if !may_mount() {
+        return;
+    }
+    let mut yard = Yard::new().await;
+    let ana = yard.server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    for i in 0..200 {
+        ana.send(&room, &format!("{i} {}", "x".repeat(10_000)))
+            .await;
+    }
+    yard.server.stop().await;
+    yard.server.small_disk(&yard.place, "16m");
+    yard.server.boot().await;
+    let mut ws = ana.listen(&room).await;
+    let place = yard
+        .server
+        .process()
+        .root()
+        .join(yard.place.strip_prefix("/").expect("an absolute path"));
+    let names = || fs::read_dir(&place).expect("a directory").count();
+
+    yard.hold();
+    let to = yard.to("monday");
+    let backup = yard.begin(&to).await;
+    assert_eq!(names(), 1, "it is begun");
+    let filler = place.join("filler");
+    let mut rest = fs::File::create(&filler).expect("a file");
+    while std::io::Write::write_all(&mut rest, &[7; 4096]).is_ok() {}
+    drop(rest);
+    yard.go_on();
+    let status = backup.wait().await.expect("it ends");
+    assert_eq!(status.code(), Some(OTHER), "{}", backup.log());
+    assert!(backup.log().contains("full"), "{}", backup.log());
+    assert_eq!(names(), 1, "nothing is left but what filled it");
+    ws.send(&room, "it goes on").await;
+
+    // With room again there is one.
+    fs::remove_file(&filler).expect("it was there");
+    let shown = to.display().to_string();
+    yard.server.cli(&["store", "backup", &shown]).await.ok();
+    assert_eq!(names(), 1);
+    // SQLite would look for it on the disk that others see.
+    let copy = tempfile::tempdir().expect("a directory");
+    let made = place.join("monday").join("chatd.db");
+    fs::copy(made, copy.path().join("chatd.db")).expect("a file");
+    let said = bodies(copy.path());
+    assert_eq!(said.len(), 201);
+    assert_eq!(said.last().map(String::as_str), Some("it goes on"));
 }
 
 #[tokio::test]

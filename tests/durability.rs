@@ -9,12 +9,13 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{Kind, Room, Server, Ws, assert_consecutive, history, on_both, within};
+use crate::support::{Kind, Room, Server, User, Ws, assert_consecutive, history, on_both, within};
 
 on_both!(
     what_was_acknowledged_survives_kill_9,
     who_repeats_after_a_crash_says_it_once,
     a_sender_that_leaves_at_once_leaves_no_gap,
+    whatever_was_acknowledged_last_survives_kill_9,
 );
 
 const ROUNDS: usize = 12;
@@ -190,4 +191,79 @@ async fn a_sender_that_leaves_at_once_leaves_no_gap() {
         said.count() > 0,
         "not one frame arrived: nothing was tested"
     );
+}
+
+/// The items of a list.
+async fn items(user: &User, path: &str) -> Vec<Value> {
+    let list = user.get(path).await.ok();
+    list["items"].as_array().expect("items").clone()
+}
+
+/// Each thing that can be asked for beside a plain message is acknowledged, and the power goes that moment: it is
+/// there, once, and asking for it again changes nothing.
+async fn whatever_was_acknowledged_last_survives_kill_9() {
+    let mut server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Public).await;
+    bob.join(&room).await;
+    let first = ana.send(&room, "the first").await["seq"].clone();
+    let (id, emoji) = (&room.id, "\u{1f44d}");
+    let ops = [
+        json!({"op": "pin", "room": id, "target": first, "txn": "pin"}),
+        json!({"op": "send", "room": id, "body": "look, @bob", "txn": "mention"}),
+        json!({"op": "send", "room": id, "body": "the second", "reply_to": first, "txn": "reply"}),
+        json!({"op": "react", "room": id, "target": first, "emoji": emoji, "txn": "react"}),
+        json!({"op": "edit", "room": id, "target": first, "body": "the very first", "txn": "edit"}),
+        json!({"op": "read", "room": id, "seq": first}),
+        json!({"op": "dm", "users": ["bob"]}),
+    ];
+    for op in &ops {
+        let mut ws = ana.connect().await;
+        let told = ws.request(op.clone()).await;
+        server.kill9().await;
+        let told = told.expect("it is acknowledged");
+        server.boot().await;
+        let mut ws = ana.connect().await;
+        let again = ws.request(op.clone()).await.expect("it is allowed still");
+        match op["op"].as_str() {
+            Some("read") => assert_eq!(again["read"], told["read"]),
+            Some("dm") => assert_eq!(
+                (&again["room"], &again["made"]),
+                (&told["room"], &json!(false))
+            ),
+            _ => assert_eq!(
+                (&again["seq"], &again["dup"]),
+                (&told["seq"], &json!(true)),
+                "{op}"
+            ),
+        }
+    }
+    let message = ana.get(&room.message(&first)).await.ok();
+    assert_eq!(message["body"], "the very first");
+    assert_eq!(message["reactions"][0]["count"], 1);
+    assert_eq!(message["replies"]["count"], 1);
+    assert!(message["pinned"]["seq"].is_u64(), "{message:#}");
+    let thread = room.path(&format!("/messages/{first}/replies"));
+    assert_eq!(items(&ana, &thread).await.len(), 1);
+    assert_eq!(items(&ana, &room.path("/pins")).await.len(), 1);
+    assert_eq!(items(&bob, "/v1/me/mentions").await.len(), 1);
+    let shown = ana.get(&room.path("")).await.ok();
+    assert_eq!((&shown["read"], &shown["unread"]), (&first, &json!(2)));
+    for user in [&ana, &bob] {
+        let rooms = items(user, "/v1/rooms").await;
+        let direct = rooms.iter().filter(|room| room["kind"] == "direct");
+        assert_eq!(direct.count(), 1, "{rooms:#?}");
+    }
+    // Bob was told of each once, in one order.
+    let mut ws = bob.connect().await;
+    let me = json!({"op": "subscribe", "room": "@me", "after": 0});
+    let me = ws.request(me).await.expect("one's own log");
+    let events = me["events"].as_array().expect("events");
+    assert_consecutive(0, events);
+    // He came into two rooms.
+    for (ev, times) in [("mention", 1), ("added", 2)] {
+        let told = events.iter().filter(|event| event["ev"] == ev);
+        assert_eq!(told.count(), times, "{ev}: {events:#?}");
+    }
+    server.cli(&["store", "check"]).await.ok();
 }

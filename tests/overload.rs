@@ -167,6 +167,90 @@ async fn who_floods_without_a_word_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn who_reads_slowly_loses_typing_and_presence_and_nothing_else() {
+    const OUTBOX: u64 = 64 * 1024;
+    const ROOMS: usize = 20;
+    let server = Server::builder()
+        .set("ws.outbox", "64 KiB")
+        .set("ws.replay_bytes", "64 KiB")
+        // Who does not read answers no ping.
+        .set("ws.ping", "10m")
+        .start()
+        .await;
+    let (ana, people) = (server.user("ana").await, server.users("p", 20).await);
+    let mut rooms = Vec::new();
+    for i in 0..ROOMS {
+        let room = ana.room(&format!("room-{i}"), Kind::Public).await;
+        for person in &people {
+            person.join(&room).await;
+        }
+        rooms.push(room);
+    }
+    let mut slow = deaf(&server, &ana).await;
+    let mut last = Vec::new();
+    for room in &rooms {
+        last.push(slow.subscribe(room, None).await.head);
+    }
+    let follow = json!({"op": "presence", "room": rooms[0].id});
+    slow.request(follow).await.expect("a room of hers");
+    let admin = server.admin();
+    let waiting = async || {
+        let conns = admin.get("/v1/conns?filter=user:ana").await;
+        conns["rows"][0]["waiting"].as_u64().expect("she is here")
+    };
+    let mut mouths = Vec::new();
+    for person in &people {
+        mouths.push(person.connect().await);
+    }
+    // Until it does not get through to her any more.
+    let (mut said, long) = (0, "x".repeat(4000));
+    while waiting().await < OUTBOX / 8 {
+        assert!(said < 4000, "it gets through to who does not read");
+        people[0].send(&rooms[0], &long).await;
+        said += 1;
+    }
+    let mut told = 0;
+    for room in &rooms {
+        for mouth in &mut mouths {
+            for on in [true, false] {
+                let op = json!({"op": "typing", "room": room.id, "on": on});
+                mouth.request(op).await.expect("a room of theirs");
+                told += 1;
+            }
+        }
+        let away = json!({"op": "presence", "state": "away"});
+        mouths[0].request(away).await.expect("one's own");
+        let waits = waiting().await;
+        assert!(waits <= OUTBOX / 2 + 1024, "{waits} bytes of the moment");
+    }
+    // What is said fits even so, and is not lost.
+    for i in 0..3 {
+        for room in &rooms {
+            people[0].send(room, &format!("message {i}")).await;
+        }
+    }
+    let (mut heard, mut missing) = (0, said + 3 * ROOMS);
+    while missing > 0 {
+        let event = slow.next_event().await;
+        match event["ev"].as_str() {
+            Some("message") => {
+                let at = rooms.iter().position(|room| event["room"] == *room.id);
+                let last = &mut last[at.expect("a room of hers")];
+                assert_eq!(event["seq"].as_u64(), Some(*last + 1), "a silent gap");
+                *last += 1;
+                missing -= 1;
+            }
+            Some("typing") => heard += 1,
+            _ => {}
+        }
+    }
+    assert!(heard < told, "nothing was lost: nothing was tested");
+    // And she is here, and told again, now that she reads.
+    mouths.clear();
+    slow.next_of("presence").await;
+}
+
+#[tokio::test]
 async fn a_full_store_takes_no_messages_and_does_everything_else() {
     let server = Server::builder()
         .set("store.max_size", "2 MiB")

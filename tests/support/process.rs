@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread,
@@ -134,6 +135,11 @@ impl Process {
             String::from_utf8_lossy(&bytes).replace('\0', "\n")
         };
         of("cmdline") + "\n" + &of("environ")
+    }
+
+    /// The root of all files as it sees them.
+    pub(crate) fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid.as_raw_nonzero()))
     }
 
     /// Its resident memory now, in bytes.

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitStatus,
     sync::{Arc, Mutex},
 };
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::{
     Admin, End, Output, Rest, Somebody, User, Ws,
     cli::{self, chatd},
+    disk::on_small_disk,
     mongo::{Base, shared},
     process::Process,
     supervisor::passing,
@@ -77,6 +78,7 @@ impl Builder {
             env: self.env,
             args: self.args,
             passed: None,
+            disk: None,
             base,
             address: Arc::new(Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0)))),
             dir,
@@ -100,6 +102,8 @@ pub(crate) struct Server {
     args: Vec<String>,
     /// A socket that it is started with, and its name.
     passed: Option<(String, OwnedFd)>,
+    /// A directory that is a small disk for it, and how small.
+    disk: Option<(PathBuf, String)>,
     address: Arc<Mutex<SocketAddr>>,
     // After the process: its database.
     base: Option<Base>,
@@ -141,6 +145,11 @@ impl Server {
         self.passed = Some((name.to_owned(), socket.into()));
     }
 
+    /// From the next start on a directory is an empty disk of this size, for the server alone.
+    pub(crate) fn small_disk(&mut self, at: &Path, size: &str) {
+        self.disk = Some((at.to_owned(), size.to_owned()));
+    }
+
     /// Starts the process and waits for its banner.
     pub(crate) async fn boot(&mut self) {
         self.spawn();
@@ -158,6 +167,9 @@ impl Server {
             .envs(self.env.iter().cloned());
         for setting in &self.settings {
             command.args(["--set", setting]);
+        }
+        if let Some((at, size)) = &self.disk {
+            command = on_small_disk(&command, at, size);
         }
         self.process = Some(match &self.passed {
             Some((name, socket)) => {
