@@ -174,9 +174,9 @@ impl Chat {
             }
         }
         // Told of a change before this answer, which does not know of it: told again.
-        overtaken
-            .into_iter()
-            .for_each(|user| self.note_presence(user));
+        for user in overtaken {
+            self.note_presence(user);
+        }
         Ok(states)
     }
 
