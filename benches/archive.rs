@@ -234,6 +234,7 @@ impl House {
                         body: talk.say(&mut dice),
                         reply_to: None,
                         mentions: None,
+                        files: Vec::new(),
                     },
                     over: None,
                 }
@@ -279,6 +280,7 @@ impl House {
                         body,
                         reply_to,
                         mentions: None,
+                        files: Vec::new(),
                     },
                 );
                 Ok(())

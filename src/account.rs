@@ -99,6 +99,26 @@ impl Account {
         })
     }
 
+    /// Who a session is of, for something that names it and is proof by itself.
+    pub async fn session(&self, user: UserId, session: SessionId) -> Result<Identity, Refusal> {
+        let live = self.log.user(user).await?.ok_or(Refusal::SessionEnded)?;
+        let known = live.session(session).ok_or(Refusal::SessionEnded)?;
+        let now = self.clock.now();
+        if known.expires_at <= now {
+            return Err(Refusal::SessionEnded);
+        }
+        let bot = known.token.is_some();
+        let scopes = known.token.map_or(Permissions::ALL, |token| token.scopes);
+        live.with(|p| rights::may_act(&p.who(scopes, now)))?;
+        Ok(Identity {
+            user,
+            session,
+            expires_at: known.expires_at,
+            scopes,
+            bot,
+        })
+    }
+
     /// Which bot a token stands for.
     async fn authenticate_bot(&self, presented: &bot::Presented) -> Result<Identity, Refusal> {
         let wrong = || Refusal::Unauthorized("this bot token is not valid".into());

@@ -31,8 +31,8 @@ pub use self::{
     period::{InvalidPeriod, Period},
     render::{example, reference, render},
     sections::{
-        Admin, Archive, Auth, Config, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS, Server,
-        Store, Tls, Ws,
+        Admin, Archive, Auth, Config, Files, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS,
+        Server, Store, Tls, Ws,
     },
     value::{LogFormat, Registration, Url},
 };

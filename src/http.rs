@@ -4,6 +4,7 @@ mod accounts;
 mod deletions;
 mod direct;
 mod edits;
+mod files;
 mod members;
 mod mentions;
 mod messages;
@@ -18,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRequestParts, Request, State},
+    extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State},
     http::{HeaderName, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -96,6 +97,9 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::show, edits::edit, deletions::delete))
         .routes(routes!(messages::report))
+        .routes(routes!(files::upload))
+        .routes(routes!(files::show, files::discard))
+        .routes(routes!(files::ticket))
         .routes(routes!(messages::replies))
         .routes(routes!(pins::list))
         .routes(routes!(pins::put, pins::remove))
@@ -182,6 +186,12 @@ async fn limits(
     if !watched && let Err(refusal) = app.moderation.check_address(context.address) {
         return Problem::from(refusal).into_response();
     }
+    // An upload takes as long as it takes, as long as it goes on.
+    let route = request.extensions().get::<MatchedPath>();
+    let uploads = route.is_some_and(|route| route.as_str() == files::UPLOADS);
+    if uploads && request.method() == Method::POST {
+        return next.run(request).await;
+    }
     let most: Duration = app.config.get().http.request_timeout.into();
     match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
@@ -202,8 +212,21 @@ fn cors(app: &Arc<App>) -> CorsLayer {
             Method::PATCH,
             Method::DELETE,
         ])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            header::RANGE,
+        ])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            header::RETRY_AFTER,
+            header::ACCEPT_RANGES,
+            header::CONTENT_DISPOSITION,
+            header::CONTENT_RANGE,
+            header::ETAG,
+        ])
         .max_age(Duration::from_mins(10))
 }
 

@@ -25,6 +25,15 @@ macro_rules! id {
                 Self(Uuid::new_v7(Timestamp::from_unix(NoContext, ms / 1000, nanos)))
             }
 
+            /// When it was made, as it says itself.
+            pub fn made_at(&self) -> Option<Millis> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                let ms = seconds
+                    .checked_mul(1000)?
+                    .checked_add(u64::from(nanos / 1_000_000))?;
+                i64::try_from(ms).ok().map(Millis)
+            }
+
             /// The id with these 16 bytes, as the stores keep it.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
@@ -99,20 +108,13 @@ id!(
     ReportId
 );
 id!(
+    /// A file: bytes that somebody uploaded.
+    FileId
+);
+id!(
     /// The store's incarnation; a restore changes it, and with it every resume position.
     Epoch
 );
-
-impl Epoch {
-    /// When it began, which its id carries.
-    pub fn made_at(&self) -> Option<Millis> {
-        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        let ms = seconds
-            .checked_mul(1000)?
-            .checked_add(u64::from(nanos / 1_000_000))?;
-        i64::try_from(ms).ok().map(Millis)
-    }
-}
 
 /// Which log an entry belongs to: a room's, a user's own (`@me`), or the server-wide control log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

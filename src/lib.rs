@@ -17,6 +17,7 @@ pub mod stats;
 pub mod auth;
 pub mod hub;
 pub mod limit;
+pub mod shelf;
 pub mod store;
 pub mod tls;
 
@@ -28,6 +29,7 @@ pub mod rights;
 pub mod account;
 pub mod archive;
 pub mod chat;
+pub mod files;
 pub mod moderation;
 pub mod ops;
 pub mod redact;

@@ -57,6 +57,7 @@ struct Rates<C: Clock> {
     registers: Arc<Keyed<C>>,
     sends: Arc<Keyed<C>>,
     rooms: Arc<Keyed<C>>,
+    uploads: Arc<Keyed<C>>,
     failures: Arc<Failures<C>>,
 }
 
@@ -110,6 +111,11 @@ impl<C: Clock + Clone> Limits<C> {
     /// One more room by a user.
     pub fn check_room(&self, user: UserId) -> Result<(), Refusal> {
         self.check(|rates| &rates.rooms, user)
+    }
+
+    /// One more file by a user.
+    pub fn check_upload(&self, user: UserId) -> Result<(), Refusal> {
+        self.check(|rates| &rates.uploads, user)
     }
 
     /// Remembers that a login as `name` from this address went wrong. Only the pair is slowed: nobody can
@@ -217,6 +223,11 @@ impl<C: Clock + Clone> Now<C> {
                 ),
                 sends: keyed(a_second(s.send_rate), s.send_burst, old.map(|it| &it.sends)),
                 rooms: keyed(an_hour(s.room_rate), s.room_burst, old.map(|it| &it.rooms)),
+                uploads: keyed(
+                    a_minute(s.upload_rate),
+                    s.upload_burst,
+                    old.map(|it| &it.uploads),
+                ),
                 failures,
             }),
             frames: Rate::new(s.frame_rate, s.frame_burst),
@@ -227,13 +238,14 @@ impl<C: Clock + Clone> Now<C> {
 }
 
 impl<C: Clock> Rates<C> {
-    fn keyed(&self) -> [&Keyed<C>; 5] {
+    fn keyed(&self) -> [&Keyed<C>; 6] {
         [
             &self.requests,
             &self.logins,
             &self.registers,
             &self.sends,
             &self.rooms,
+            &self.uploads,
         ]
     }
 }

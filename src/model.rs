@@ -10,6 +10,7 @@ pub mod caller;
 pub mod deletion;
 mod emoji;
 pub mod entry;
+pub mod file;
 pub mod level;
 pub mod mention;
 pub mod over;
@@ -30,6 +31,7 @@ pub use archive::{
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
+pub use file::{Attached, File, Usage};
 pub use level::Level;
 pub use mention::{Mention, Mentions};
 pub use over::{Edit, Edited, Laid, Over, Thread};
@@ -46,6 +48,6 @@ pub use report::{Report, ReportState};
 pub use role::{Builtin, Role};
 pub use sanction::{AddressBan, Sanction, SanctionKind};
 pub use text::{
-    Body, DeviceName, DisplayName, Email, Emoji, Invalid, NoticeText, Reason, RoleName, RoomName,
-    Title, Topic, Txn, Username,
+    Body, DeviceName, DisplayName, Email, Emoji, FileName, Invalid, NoticeText, Reason, RoleName,
+    RoomName, Title, Topic, Txn, Username,
 };

@@ -2,6 +2,7 @@
 //! opposite order.
 
 mod backend;
+mod collect;
 mod core;
 mod erase;
 mod listen;
@@ -245,6 +246,7 @@ fn open_doors(
     app.tasks.spawn(upkeep(core.app.clone()));
     app.tasks.spawn(told::watch_store(Arc::clone(app)));
     app.tasks.spawn(erase::run(app.redact.clone()));
+    app.tasks.spawn(collect::run(app.files.clone()));
     app.tasks.spawn(core.archive.clone().keep_schedule());
     if let Some(socket) = metrics_socket {
         let pulse = Pulse::new(core.desk(Some(address)));

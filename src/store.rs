@@ -47,11 +47,15 @@ pub use self::{
 };
 use crate::{
     clock::Millis,
-    id::{EntryId, Epoch, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{
+        EntryId, Epoch, FileId, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId,
+        UserId,
+    },
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, Head, Hold, Key,
-        Laid, Member, Mention, Pin, Reaction, Read, Redaction, Report, ReportState, Role, RoleName,
-        Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn, User, Username,
+        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, File, Head,
+        Hold, Key, Laid, Member, Mention, Pin, Reaction, Read, Redaction, Report, ReportState,
+        Role, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        Usage, User, Username,
     },
     segment::Line,
 };
@@ -247,7 +251,7 @@ pub enum Write {
         emoji: Option<Emoji>,
     },
     /// The text of a deleted message, and the digest made of it, leave the store for good, and so does the
-    /// text that lies over it, with the reactions to it. Nothing happens to a message that is not deleted (any more), or was erased
+    /// text that lies over it, with the reactions to it; its files are to go. Nothing happens to a message that is not deleted (any more), or was erased
     /// before. [`Outcome::Stale`] when a segment has the message, and is not of this generation: its text would
     /// stay there; or when none has it, and a generation is given; or when it was edited more or less often.
     Erase {
@@ -316,6 +320,28 @@ pub enum Write {
         /// The generation of the segment that has that entry; none when it is live only.
         generation: Option<u32>,
     },
+    /// A new file, which is attached to nothing yet.
+    InsertFile(File),
+    /// A file is part of a message. [`Outcome::Stale`] when there is none of this owner that is unused.
+    AttachFile {
+        /// Which.
+        id: FileId,
+        /// Whose it has to be.
+        owner: UserId,
+        /// Where the message is.
+        room: RoomId,
+        /// Its `seq`.
+        seq: u64,
+    },
+    /// A file that is attached to nothing is to go. [`Outcome::Stale`] when there is none, or it is attached by now.
+    DropFile {
+        /// Which.
+        id: FileId,
+        /// When.
+        at: Millis,
+    },
+    /// The record of a file that was to go is gone, as its bytes are; fine when there is none.
+    DeleteFile(FileId),
     /// A mass redaction as it is from now on, new or not.
     PutRedaction(Redaction),
     /// A new segment, with its bytes. [`Outcome::Stale`] when it does not follow the room's last one, or when
@@ -325,7 +351,7 @@ pub enum Write {
     /// generation before.
     RewriteSegment(Segment, Bytes),
     /// A segment as it is from now on, with the bytes it has; when it is purged, with none, and without the
-    /// texts, reactions, pins and threads that lie over its messages.
+    /// texts, reactions, pins and threads that lie over its messages, whose files are to go.
     /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
     UpdateSegment(Segment),
     /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
@@ -679,6 +705,28 @@ pub trait Store: Scan {
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;
     /// Runs, the newest first, from the first that is older than `before`.
     async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error>;
+
+    /// A file, also one that is to go.
+    async fn file(&self, id: FileId) -> Result<Option<File>, Error>;
+    /// Files by id; those that do not exist are missing from the answer.
+    async fn files(&self, ids: &[FileId]) -> Result<Vec<File>, Error>;
+    /// Files of somebody, but for those that are to go, the oldest first, from the first after `after`.
+    async fn files_of(
+        &self,
+        owner: UserId,
+        after: Option<FileId>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error>;
+    /// How much somebody has of files, but for those that are to go.
+    async fn file_usage(&self, owner: UserId) -> Result<Usage, Error>;
+    /// Files that are attached to nothing and are not to go, the oldest first, from the first after `after`.
+    async fn unused_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error>;
+    /// Files that are to go, those first that are for longest, from the first after `after`.
+    async fn gone_files(
+        &self,
+        after: Option<(Millis, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error>;
 
     /// That this message is deleted, if it is.
     async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error>;

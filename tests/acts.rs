@@ -408,6 +408,17 @@ async fn people(server: &Server, tour: &mut Tour) {
     .await;
 }
 
+/// Files: they are like messages, and no acts.
+async fn uploads(tour: &mut Tour, bob: &User) {
+    let (route, path) = ("POST /v1/files", "/v1/files?name=a.json");
+    let file = tour.rest(bob, route, path, json!({"a": 1}), &[]).await;
+    let path = format!("/v1/files/{}", text(&file["id"]));
+    let (route, ticket) = ("POST /v1/files/{id}/ticket", format!("{path}/ticket"));
+    tour.rest(bob, route, &ticket, Value::Null, &[]).await;
+    let route = "DELETE /v1/files/{id}";
+    tour.rest(bob, route, &path, Value::Null, &[]).await;
+}
+
 async fn rooms(server: &Server, tour: &mut Tour) {
     let (ana, bob) = (server.user("owner").await, server.user("guest").await);
     tour.new_acts().await;
@@ -453,6 +464,7 @@ async fn rooms(server: &Server, tour: &mut Tour) {
         let path = format!("{path}/reactions/:ok:");
         tour.rest(&bob, &route, &path, Value::Null, &[]).await;
     }
+    uploads(tour, &bob).await;
     let route = "PUT /v1/rooms/{room}/read";
     tour.rest(&bob, route, &at("/read"), json!({"seq": 1}), &[])
         .await;

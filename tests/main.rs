@@ -45,6 +45,7 @@ mod erasure;
 mod escalation;
 mod events;
 mod export;
+mod files;
 mod floors;
 mod generated;
 mod idempotency;

@@ -142,7 +142,7 @@ async fn a_foreign_page_does_nothing_over_rest_either() {
             .header("origin", origin)
             .header("host", host)
             .header("content-type", "application/json")
-            .body(r#"{"username":"mallory","password":"correct horse battery"}"#.into())
+            .body(r#"{"username":"mallory","password":"correct horse battery"}"#.to_owned())
             .expect("a request");
         let reply = server.rest().send(request).await.expect("an answer");
         reply.refused(403, "forbidden");

@@ -5,7 +5,7 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, RoomId, UserId},
     log::refuse,
-    model::{Caller, Edited, Entry, Payload, Refusal, Thread, Txn, Username},
+    model::{Attached, Caller, Edited, Entry, Payload, Refusal, Thread, Txn, Username},
     rights::InRoom,
     store::{Gap, Messages, Page},
 };
@@ -44,6 +44,8 @@ pub struct MessageView {
     pub mentions: Vec<(UserId, Option<Username>)>,
     /// Whether it mentions everyone in the room.
     pub everyone: bool,
+    /// The files that came with it.
+    pub files: Vec<Attached>,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
@@ -158,13 +160,15 @@ impl Chat {
         let view = |(entry, reactions): (Entry, _)| {
             let pinned = pinned(&entry);
             let thread = entry.over.as_ref().and_then(|over| over.thread);
-            let (body, reply_to, mentions, deleted) = match entry.payload {
+            let deleted = entry.payload == Payload::Tombstone;
+            let (body, reply_to, mentions, files) = match entry.payload {
                 Payload::Message {
                     body,
                     reply_to,
                     mentions,
-                } => (body, reply_to, mentions, false),
-                Payload::Tombstone => (String::new(), None, None, true),
+                    files,
+                } => (body, reply_to, mentions, files),
+                Payload::Tombstone => (String::new(), None, None, Vec::new()),
                 _ => return None,
             };
             Some(MessageView {
@@ -186,6 +190,7 @@ impl Chat {
                 }),
                 thread,
                 everyone: mentions.as_ref().is_some_and(|m| m.everyone),
+                files,
                 mentions: mentions
                     .map(|m| m.users)
                     .unwrap_or_default()

@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::Chat;
 use crate::{
     clock::Millis,
-    id::{EntryId, LogId, RoomId, UserId},
+    id::{EntryId, FileId, LogId, RoomId, UserId},
     log::{Done, Error, refuse},
-    model::{Body, Caller, Mention, Mentions, Payload, Refusal, Txn, Username, mention},
+    model::{
+        Attached, Body, Caller, File, Mention, Mentions, Payload, Permission, Refusal, Txn,
+        Username, mention,
+    },
     rights::{self, InRoom},
     store::Write,
 };
@@ -15,15 +18,20 @@ use crate::{
 /// Why a message is not sent that answers one which is deleted.
 const ANSWERS_DELETED: &str = "the message that this answers was deleted";
 
+/// Why a message is not sent whose file is not to be had any more.
+const FILE_USED: &str = "one of its files was used for another message meanwhile, or is gone";
+
 /// A message to be sent.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// The text.
-    pub body: Body,
+    /// The text; none where the files say it all.
+    pub body: Option<Body>,
     /// Makes repeating it safe.
     pub txn: Option<Txn>,
     /// The `seq` of the message it answers.
     pub reply_to: Option<u64>,
+    /// Uploads of the sender that come with it.
+    pub files: Vec<FileId>,
 }
 
 /// A message of which it was looked up what has to be, before it is sent.
@@ -36,21 +44,28 @@ pub struct ReadyMessage {
     users: Vec<UserId>,
     /// Whether it says `@room`.
     everyone: bool,
+    /// The files that come with it, as they were when that was looked up.
+    files: Vec<Attached>,
 }
 
 impl NewMessage {
     /// The message, if it can be sent without looking anything up.
     pub fn plain(self) -> Result<ReadyMessage, Self> {
-        if self.reply_to.is_none() && !self.body.as_str().contains('@') {
+        if self.reply_to.is_none() && self.files.is_empty() && !self.text().contains('@') {
             Ok(ReadyMessage {
                 new: self,
                 counted: false,
                 users: Vec::new(),
                 everyone: false,
+                files: Vec::new(),
             })
         } else {
             Err(self)
         }
+    }
+
+    fn text(&self) -> &str {
+        self.body.as_ref().map_or("", Body::as_str)
     }
 }
 
@@ -84,13 +99,14 @@ impl Chat {
             Ok(ready) => return Ok(ready),
             Err(new) => new,
         };
-        self.check_size(&new.body)?;
+        self.check_content(&new)?;
         self.limits.check_send(caller.user)?;
         let mut ready = ReadyMessage {
             new,
             counted: true,
             users: Vec::new(),
             everyone: false,
+            files: Vec::new(),
         };
         let new = &ready.new;
         if let Some(txn) = &new.txn {
@@ -103,8 +119,9 @@ impl Chat {
         if let Some(to) = new.reply_to {
             self.answerable(caller, room, to).await?;
         }
-        let (names, everyone) = mention::named(new.body.as_str());
+        let (names, everyone) = mention::named(new.text());
         let users = self.named_members(caller, room, &names).await?;
+        ready.files = self.uploads(caller, &new.files).await?;
         ready.users = users;
         ready.everyone = everyone;
         Ok(ready)
@@ -128,6 +145,28 @@ impl Chat {
         let users = names.iter().filter_map(id_of);
         let users = users.filter(|id| *id != caller.user && facts.members.contains_key(id));
         Ok(users.take(Mentions::MOST).collect())
+    }
+
+    /// The files that the caller has uploaded and not used yet, in this order.
+    async fn uploads(&self, caller: &Caller, ids: &[FileId]) -> Result<Vec<Attached>, Refusal> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.store.files(ids).await.map_err(|e| refuse(&e))?;
+        let mine = |f: &&File| f.owner == caller.user && f.gone_at.is_none();
+        let file = |id: &FileId| {
+            let file = found.iter().filter(mine).find(|f| f.id == *id);
+            let file = file.ok_or_else(|| {
+                let why = format!("{id} is no upload of yours; upload the file first");
+                Refusal::field("files", why)
+            })?;
+            if file.place.is_some() {
+                let why = format!("{id} is part of another message; upload the file again");
+                return Err(Refusal::field("files", why));
+            }
+            Ok(Attached::from(file))
+        };
+        ids.iter().map(file).collect()
     }
 
     /// Refuses to answer what is no message that the caller may read, or is deleted.
@@ -162,6 +201,7 @@ impl Chat {
             new,
             users,
             everyone,
+            files,
             ..
         } = ready;
         let mut touches: Vec<LogId> = vec![room.into(), caller.user.into()];
@@ -171,13 +211,17 @@ impl Chat {
             body,
             txn,
             reply_to,
+            files: ids,
         } = new;
+        let body = body.map(String::from).unwrap_or_default();
         let once = txn.map(|txn| {
             let to = reply_to.map(|seq| seq.to_string()).unwrap_or_default();
-            let digest = self.digest(&["send", body.as_str(), &to]);
-            (txn, digest)
+            let ids: Vec<String> = ids.iter().map(FileId::to_string).collect();
+            let parts = ["send", body.as_str(), to.as_str()].into_iter();
+            let parts: Vec<&str> = parts.chain(ids.iter().map(String::as_str)).collect();
+            (txn, self.digest(&parts))
         });
-        let body = String::from(body);
+        let (answers, with_files) = (reply_to.is_some(), !ids.is_empty());
         let mut noted = false;
         let decide = Box::new(move |draft: &mut crate::log::Draft<'_>| {
             let live = draft.room(room)?;
@@ -188,6 +232,9 @@ impl Chat {
                 mentions.users = users.iter().filter(there).copied().collect();
                 draft.authorise_pass(pass, |who| {
                     let member = rights::may_in_room(who, &facts, InRoom::Send)?;
+                    if with_files {
+                        rights::may(who, Permission::FileUpload)?;
+                    }
                     // Who may not is not refused: it is a word like any other then.
                     mentions.everyone =
                         everyone && rights::may_in_room(who, &facts, InRoom::MentionRoom).is_ok();
@@ -218,10 +265,19 @@ impl Chat {
                 body: body.clone(),
                 reply_to,
                 mentions: some.then(|| Box::new(mentions.clone())),
+                files: files.clone(),
             };
             let seq = draft.entry_once(room.into(), Some(me), once.clone(), said);
             if some {
                 mention_all(draft, (room, seq), me, &mentions);
+            }
+            for id in &ids {
+                draft.write(Write::AttachFile {
+                    id: *id,
+                    owner: me,
+                    room,
+                    seq,
+                });
             }
             if let Some(target) = reply_to {
                 let at = draft.now();
@@ -234,16 +290,37 @@ impl Chat {
             }
             Ok(())
         });
-        let reply = Box::new(move |done| reply(sent(room, done)));
+        let reply = Box::new(move |done| reply(sent(room, done, answers, with_files)));
         self.log.submit(&touches, None, decide, reply);
     }
 
     fn check_message(&self, caller: &Caller, ready: &ReadyMessage) -> Result<(), Refusal> {
-        self.check_size(&ready.new.body)?;
+        self.check_content(&ready.new)?;
         if ready.counted {
             return Ok(());
         }
         self.limits.check_send(caller.user)
+    }
+
+    /// Refuses what says nothing, too much, or brings files that it cannot.
+    fn check_content(&self, new: &NewMessage) -> Result<(), Refusal> {
+        let files = &new.files;
+        if files.len() > Attached::MOST {
+            let most = Attached::MOST;
+            let why = format!("a message has at most {most} files");
+            return Err(Refusal::field("files", why));
+        }
+        if (1..files.len()).any(|i| files[i..].contains(&files[i - 1])) {
+            return Err(Refusal::field("files", "names a file twice"));
+        }
+        match &new.body {
+            Some(body) => self.check_size(body),
+            None if files.is_empty() => {
+                let why = "a message must not be blank, unless it has files";
+                Err(Refusal::field("body", why))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Refuses a text that is too long.
@@ -284,10 +361,17 @@ fn mention_all(
     }
 }
 
-fn sent(room: RoomId, done: Result<Done, Error>) -> Result<Sent, Refusal> {
+fn sent(
+    room: RoomId,
+    done: Result<Done, Error>,
+    answers: bool,
+    with_files: bool,
+) -> Result<Sent, Refusal> {
     let done = done.map_err(|e| match e {
         // Nothing else that sending depends on can have changed.
-        Error::Stale => Refusal::Conflict(ANSWERS_DELETED.into()),
+        Error::Stale if !with_files => Refusal::Conflict(ANSWERS_DELETED.into()),
+        Error::Stale if !answers => Refusal::Conflict(FILE_USED.into()),
+        Error::Stale => Refusal::Conflict(format!("{ANSWERS_DELETED}, or {FILE_USED}")),
         e @ Error::Refused(_) => e.into(),
     })?;
     let entry = done.entries.first().ok_or(Refusal::Internal)?;

@@ -16,7 +16,7 @@ sections! {
         /// The URL under which clients reach this server, such as `https://chat.example.org`. Empty while
         /// it is only reached from this machine.
         live public_url: String = "";
-        /// The directory for everything that lasts: the embedded store and the signing keys.
+        /// The directory for everything that lasts: the embedded store, files and the signing keys.
         restart data_dir: PathBuf = "chatd-data";
         /// How many connections may be open at once; one more is closed at once.
         live max_connections: usize = 20000, "1" to "10000000";
@@ -170,6 +170,10 @@ sections! {
         live room_rate: u32 = 60, "1" to "1000000";
         /// Rooms a user may create at once.
         live room_burst: u32 = 20, "1" to "1000000";
+        /// Files a user may upload, per minute.
+        live upload_rate: u32 = 60, "1" to "1000000";
+        /// Files a user may upload at once.
+        live upload_burst: u32 = 30, "1" to "1000000";
     }
 
     /// What becomes of messages.
@@ -179,6 +183,25 @@ sections! {
         live erase_within: Period = "7d", "0s" to "3650d";
         /// How long after it was sent a message can be edited by its author. 0 for as long as it is there.
         live edit_within: Period = "0s", "0s" to "3650d";
+    }
+
+    /// Files that people send with their messages.
+    files: Files {
+        /// Whether files can be uploaded. Those that are there can be read all the same.
+        live enabled: bool = true;
+        /// The directory for their bytes, on a disk of its own if need be. Empty for `files` in
+        /// `server.data_dir`.
+        restart dir: PathBuf = "";
+        /// How large a file may be.
+        live max_size: ByteSize = "64 MiB", "1 KiB" to "1 TiB";
+        /// How many bytes of files somebody may have, in messages or not. 0 for no limit.
+        live per_user: ByteSize = "4 GiB";
+        /// What may be uploaded, by what is in it, such as `image/*` or `application/pdf`. Empty for everything.
+        live types: Vec<String> = [];
+        /// How many uploads may be under way at once; one more is refused as `busy`.
+        live uploads: usize = 64, "1" to "100000";
+        /// How long a file that was uploaded may wait for the message it is for. Then it is taken out.
+        live unused: Period = "1d", "1s" to "365d";
     }
 
     /// When old messages are archived, and when what is archived is deleted for good. What is decided with

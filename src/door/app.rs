@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::Live,
     feed::Feeds,
+    files::Files,
     hub::Hub,
     limit::Limits,
     model::User,
@@ -31,6 +32,8 @@ pub struct App {
     pub moderation: Moderation,
     /// Taking back what was said.
     pub redact: Redact,
+    /// Files.
+    pub files: Files,
     /// Who listens.
     pub hub: Arc<Hub>,
     /// For readiness.

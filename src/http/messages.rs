@@ -16,7 +16,8 @@ use crate::{
     chat::NewMessage,
     clock::Millis,
     door::{App, JsonBody, PathOf, Problem, QueryOf},
-    model::{Body, Reason, Refusal, Txn},
+    id::FileId,
+    model::{Body, Reason, Refusal, Txn, text::maybe_body},
     store::{Gap, Lack, Page},
 };
 
@@ -115,13 +116,19 @@ pub(super) async fn history(
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SendBody {
-    #[schema(value_type = String, example = "hi")]
-    body: Body,
+    /// May be left out where there are files.
+    #[serde(default, deserialize_with = "maybe_body")]
+    #[schema(value_type = Option<String>, example = "hi")]
+    body: Option<Body>,
     /// Makes repeating the request safe; best a UUID.
     #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
     /// The `seq` of the message this answers.
     reply_to: Option<u64>,
+    /// The ids of files that I have uploaded and not used yet, at most ten.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    files: Vec<FileId>,
 }
 
 /// A message that is durable.
@@ -156,6 +163,7 @@ pub(super) async fn send(
         body: body.body,
         txn: body.txn,
         reply_to: body.reply_to,
+        files: body.files,
     };
     let new = app.chat.ready(&caller, id, new).await?;
     let (tx, rx) = oneshot::channel();

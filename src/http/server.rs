@@ -28,6 +28,8 @@ struct InfoLimits {
     message_bytes: u64,
     frame_bytes: u64,
     body_bytes: u64,
+    /// How large a file may be; 0 where none is taken.
+    file_bytes: u64,
     room_members: usize,
     rooms_per_user: usize,
 }
@@ -45,6 +47,11 @@ pub(super) async fn info(State(app): State<Arc<App>>, context: Context) -> impl 
             message_bytes: config.limits.message.as_u64(),
             frame_bytes: config.ws.frame.as_u64(),
             body_bytes: config.http.body.as_u64(),
+            file_bytes: if config.files.enabled {
+                config.files.max_size.as_u64()
+            } else {
+                0
+            },
             room_members: config.limits.room_members,
             rooms_per_user: config.limits.rooms_per_user,
         },

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::{
     chat::{Listed, MemberView, MessageView, PersonView, PinnedView, RoomView, TallyView},
     clock::Millis,
-    model::{Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
+    model::{Attached, Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
 };
 
 /// How many items a page has when nobody says.
@@ -194,6 +194,9 @@ pub(super) struct MessageBody {
     /// Only there, and true, when it mentions everyone in the room.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     everyone: bool,
+    /// Only there when files came with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<AttachedBody>,
     /// Milliseconds since 1970.
     #[schema(value_type = i64)]
     at: Millis,
@@ -219,8 +222,40 @@ impl From<MessageView> for MessageBody {
             replies: m.thread.map(Into::into),
             mentions: m.mentions.into_iter().map(NamedBody::of).collect(),
             everyone: m.everyone,
+            files: m.files.into_iter().map(Into::into).collect(),
             at: m.at,
             txn: m.txn.map(Into::into),
+        }
+    }
+}
+
+/// A file of a message.
+#[derive(Debug, Serialize, ToSchema)]
+struct AttachedBody {
+    id: String,
+    name: String,
+    /// What is in it, by its bytes: a media type.
+    #[serde(rename = "type")]
+    media: String,
+    /// How many bytes it has.
+    size: u64,
+    /// Only there for an image, in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    /// Only there for an image, in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+}
+
+impl From<Attached> for AttachedBody {
+    fn from(file: Attached) -> Self {
+        Self {
+            id: file.id.to_string(),
+            name: file.name.into(),
+            media: file.media,
+            size: file.size,
+            width: file.width,
+            height: file.height,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     clock::Millis,
     hub::Frame,
     id::{EntryId, LogId, UserId},
-    model::{Entry, Payload, Username},
+    model::{Attached, Entry, Payload, Username},
 };
 
 /// The members common to every event of an entry, then those of its kind.
@@ -56,6 +56,8 @@ struct Message<'a> {
     mentions: &'a [UserId],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     everyone: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [Attached],
     at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     txn: Option<&'a str>,
@@ -122,11 +124,16 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             body,
             reply_to,
             mentions,
-        } => Some((body.as_str(), *reply_to, mentions.as_deref(), false)),
-        Payload::Tombstone => Some(("", None, None, true)),
+            files,
+        } => Some((
+            (body.as_str(), *reply_to, false),
+            mentions.as_deref(),
+            files.as_slice(),
+        )),
+        Payload::Tombstone => Some((("", None, true), None, [].as_slice())),
         _ => None,
     };
-    if let Some((body, reply_to, mentions, deleted)) = said {
+    if let Some(((body, reply_to, deleted), mentions, files)) = said {
         let message = entry.id;
         return Frame::json(&Message {
             ev,
@@ -141,6 +148,7 @@ pub fn encode<'a>(entry: &'a Entry, name: impl Fn(UserId) -> Option<&'a Username
             reply_to,
             mentions: mentions.map_or(&[], |m| m.users.as_slice()),
             everyone: mentions.is_some_and(|m| m.everyone),
+            files,
             at,
             txn,
         });
@@ -273,7 +281,10 @@ fn plain(payload: &Payload) -> serde_json::Map<String, serde_json::Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::RoomId, model::Txn};
+    use crate::{
+        id::{FileId, RoomId},
+        model::Txn,
+    };
 
     #[test]
     fn a_buried_event_is_the_tombstones() {
@@ -293,6 +304,14 @@ mod tests {
                     body: "a \"secret\" \u{1f680}\n".into(),
                     reply_to: Some(2),
                     mentions: None,
+                    files: vec![Attached {
+                        id: FileId::new(Millis(1)),
+                        name: "a \"secret\".png".parse().unwrap(),
+                        media: "image/png".into(),
+                        size: 7,
+                        width: Some(1),
+                        height: None,
+                    }],
                 },
                 over: None,
             };

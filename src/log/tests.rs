@@ -145,6 +145,7 @@ impl House {
                 body: body.clone(),
                 reply_to: None,
                 mentions: None,
+                files: Vec::new(),
             };
             draft.entry_once(room.into(), Some(ana), txn.clone(), said);
             Ok(())

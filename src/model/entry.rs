@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    file::Attached,
     level::Level,
     mention::Mentions,
     over::Over,
@@ -74,6 +75,9 @@ pub enum Payload {
         /// Whom it mentions, if it does.
         #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
         mentions: Option<Box<Mentions>>,
+        /// The files that came with it; the text may be empty then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<Attached>,
     },
     /// A message that was deleted, as everybody reads it: without its text. It keeps its place, and counts
     /// in `n`. The store makes it of a message that has a [`super::Deletion`]; nobody writes one.

@@ -43,6 +43,7 @@ permissions! {
     MessageReport = "message.report": "Report a message to those who moderate.",
     MessageDeleteAny = "message.delete.any": "Delete anybody's message in public rooms.",
     MessageRedact = "message.redact": "Delete many messages of a person at once, and undo that.",
+    FileUpload = "file.upload": "Upload files, to send them with messages.",
     RoomJoin = "room.join": "Come into public rooms, and into others with a code.",
     RoomCreate = "room.create": "Make rooms.",
     RoomEdit = "room.edit": "Change and moderate rooms, as one's role there allows.",

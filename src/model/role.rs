@@ -44,6 +44,7 @@ const MEMBER: Permissions = GUEST.or(Permissions::of(&[
     P::MessageReact,
     P::MessagePin,
     P::MessageMentionRoom,
+    P::FileUpload,
     P::RoomCreate,
     P::RoomEdit,
     P::DmOpen,

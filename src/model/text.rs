@@ -130,6 +130,12 @@ text!(
     super::emoji::parse
 );
 text!(
+    /// What a file is called: the last part of a path, one line, at most 255 bytes. Whatever was typed becomes
+    /// one; it is shown, and never a path anywhere.
+    FileName,
+    |s| Ok(file_name(s))
+);
+text!(
     /// The text of a message: not blank, no control characters but newline and tab. Its length limit is a
     /// setting (`limits.message`), checked where the setting is known.
     Body,
@@ -175,6 +181,43 @@ fn parse_line(s: &str, min: usize, max: usize) -> Result<String, Invalid> {
         count if count > max => Err(Invalid(format!("at most {max} characters"))),
         _ => Ok(s),
     }
+}
+
+/// How long the name of a file may be, in bytes: as long as the file systems of those who save it take.
+const FILE_NAME: usize = 255;
+/// How much of that is for what stands behind the last dot.
+const EXTENSION: usize = 16;
+
+/// Makes a name for a file of what somebody typed.
+fn file_name(s: &str) -> String {
+    let last = s.rsplit(['/', '\\']).next().unwrap_or_default();
+    // What would be cut off in any case is not looked at.
+    let last: String = last.chars().take(4 * FILE_NAME).collect();
+    let shown = last.nfc().filter(|c| !is_unsafe(*c)).collect::<String>();
+    // A name that begins with a dot is hidden from whoever saves the file.
+    let around = |c: char| c.is_whitespace() || c == '.';
+    let name = shown.trim_start_matches(around).trim_end_matches(around);
+    if name.is_empty() {
+        return "file".to_owned();
+    }
+    if name.len() <= FILE_NAME {
+        return name.to_owned();
+    }
+    let dot = name.rfind('.').filter(|dot| name.len() - dot <= EXTENSION);
+    let extension = dot.map_or("", |dot| &name[dot..]);
+    let mut most = FILE_NAME - extension.len();
+    while !name.is_char_boundary(most) {
+        most -= 1;
+    }
+    let stem = name[..most].trim_end_matches(around);
+    format!("{stem}{extension}")
+}
+
+/// The text of a message that may have none, as it has files: empty is none.
+pub fn maybe_body<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Body>, D::Error> {
+    let text = Option::<String>::deserialize(d)?.filter(|text| !text.is_empty());
+    let body = text.map(|text| Body::parse(&text)).transpose();
+    body.map_err(serde::de::Error::custom)
 }
 
 fn parse_email(s: &str) -> Result<String, Invalid> {
@@ -277,6 +320,35 @@ mod tests {
         for bad in ["", " \n\t", "a\u{7}", "a\u{1b}[2J", "\u{0}"] {
             assert!(Body::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_called_by_the_last_part_of_a_path() {
+        for (typed, name) in [
+            ("photo.png", "photo.png"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\Users\\ana\\cv.pdf", "cv.pdf"),
+            ("..", "file"),
+            ("a/..", "file"),
+            ("", "file"),
+            (" \u{0}\n", "file"),
+            (".htaccess", "htaccess"),
+            ("gpj.\u{202e}exe", "gpj.exe"),
+            ("a\u{0}b\u{1b}[31m\r\n.txt", "ab[31m.txt"),
+            ("Cafe\u{301} 1.txt ", "Caf\u{e9} 1.txt"),
+        ] {
+            let parsed = FileName::parse(typed).unwrap();
+            assert_eq!(parsed.as_str(), name, "{typed:?}");
+            assert_eq!(FileName::parse(name).unwrap(), parsed, "as it was kept");
+        }
+        let long = format!("{}.jpeg", "\u{1f49a}".repeat(300));
+        let name = FileName::parse(&long).unwrap();
+        assert!(name.as_str().len() <= FILE_NAME);
+        assert_eq!(name.as_str().rsplit('.').next(), Some("jpeg"));
+        assert_eq!(FileName::parse(name.as_str()).unwrap(), name);
+        let name = FileName::parse(&"a.".repeat(400)).unwrap();
+        assert!(name.as_str().len() <= FILE_NAME);
+        assert_eq!(FileName::parse(name.as_str()).unwrap(), name);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Ops, only_operators};
 use crate::{
     clock::Millis,
     id::{LogId, UserId},
-    log::refuse,
+    log::{Error, refuse},
     model::{
         Act, Authority, Builtin, Email, Origin, Payload, Reason, Refusal, Status, User, UserRef,
         Username,
@@ -134,6 +134,7 @@ impl Ops {
 
     /// Ends it: the account loses its name, and what else it says of the person.
     pub async fn finish_erasure(&self, by: &Authority, id: UserId) -> Result<User, Refusal> {
+        self.drop_uploads(by, id).await?;
         for _ in 0..TRIES {
             match self.lose_name(by, id, nobody(self.clock.now())?).await {
                 // Somebody is called so already.
@@ -142,6 +143,34 @@ impl Ops {
             }
         }
         Err(Refusal::Busy)
+    }
+
+    /// Files that are part of no message go; the others go with their messages, or stay with them.
+    async fn drop_uploads(&self, by: &Authority, id: UserId) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let files = self.store.files_of(id, after, SCAN).await;
+            let files = files.map_err(|e| refuse(&e))?;
+            let Some(last) = files.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for file in files.iter().filter(|f| f.place.is_none()) {
+                let (file, by) = (file.id, by.clone());
+                let touches = by.touching(&[id.into()]);
+                let done = self.log.append(&touches, None, move |draft| {
+                    draft.authorise(&by, |_| Err(only_operators()))?;
+                    let at = draft.now();
+                    draft.write(Write::DropFile { id: file, at });
+                    Ok(())
+                });
+                match done.await {
+                    // It went by itself meanwhile.
+                    Ok(_) | Err(Error::Stale) => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
     }
 
     async fn lose_name(&self, by: &Authority, id: UserId, name: Username) -> Result<User, Refusal> {

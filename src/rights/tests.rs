@@ -99,6 +99,7 @@ fn every_builtin_role_and_permission() {
         (P::MessageReport, [true, true, true, true, true]),
         (P::MessageDeleteAny, [false, false, false, true, true]),
         (P::MessageRedact, [false, false, false, true, true]),
+        (P::FileUpload, [false, false, true, true, true]),
         (P::RoomJoin, [true, true, true, true, true]),
         (P::RoomCreate, [false, false, true, true, true]),
         (P::RoomEdit, [false, false, true, true, true]),

@@ -14,21 +14,23 @@ use crate::{
     auth::{Keys, Passwords, keys::Realm, password::Cost},
     chat::{Chat, Presence, Reading},
     clock::{Clock, Millis},
-    config::Live,
+    config::{Config, Live},
     desk::Desk,
     door::App,
     feed::Feeds,
+    files::Files,
     hub::Hub,
     id::LogId,
     limit::Limits,
-    log::Log,
+    log::{Log, request_digest},
     logging::Levels,
     model::Actor,
     moderation::Moderation,
     ops::{Backups, Ops, Reloads},
     redact::Redact,
+    shelf::Shelf,
     stats::Stats,
-    store::{Write, erasures::Erasures},
+    store::{Store, Write, erasures::Erasures},
 };
 
 /// Everything behind the doors.
@@ -114,6 +116,16 @@ impl Core {
             working: Arc::default(),
             turn: Arc::default(),
         };
+        let files = Files {
+            log: log.clone(),
+            store: Arc::clone(&store),
+            shelf: shelf(config, &*store).await?,
+            limits: Arc::clone(&limits),
+            config: live.clone(),
+            clock: clock.clone(),
+            stopping: stopping.clone(),
+            uploads: Arc::default(),
+        };
         let archive = Archive {
             log: log.clone(),
             store: Arc::clone(&store),
@@ -151,6 +163,7 @@ impl Core {
             account,
             moderation,
             redact,
+            files,
             hub,
             store,
             limits,
@@ -220,6 +233,25 @@ impl Core {
         self.tasks.close();
         self.tasks.wait().await;
         self.app.store.close().await;
+    }
+}
+
+/// Where the bytes of files lie.
+async fn shelf(config: &Config, store: &dyn Store) -> Result<Shelf, Error> {
+    let dir = match &config.files.dir {
+        dir if dir.as_os_str().is_empty() => config.server.data_dir.join("files"),
+        dir => dir.clone(),
+    };
+    // It names the store, and says nothing about its secret.
+    let mark = request_digest(&store.secret(), &["files"]);
+    let mark = uuid::Uuid::from_bytes(mark).simple().to_string();
+    let min_free = config.store.min_free.as_u64();
+    let opened = tokio::task::spawn_blocking(move || Shelf::open(dir, &mark, min_free)).await;
+    let failed =
+        |why: String| Error::Config(format!("the files cannot be kept: {why} (files.dir)"));
+    match opened {
+        Ok(shelf) => shelf.map_err(|e| failed(e.to_string())),
+        Err(e) => Err(failed(e.to_string())),
     }
 }
 

@@ -6,6 +6,7 @@
 pub(in crate::store) mod archive;
 pub(in crate::store) mod deletions;
 pub(in crate::store) mod edits;
+pub(in crate::store) mod files;
 pub(in crate::store) mod logs;
 pub(in crate::store) mod mentions;
 pub(in crate::store) mod model;
@@ -85,6 +86,8 @@ macro_rules! suite {
             edits::erases_what_a_message_was_edited_to,
             edits::lays_edits_over_archived_messages,
             edits::erases_archived_edits,
+            files::attaches_a_file_once,
+            files::drops_files_with_their_messages,
             mentions::lists_where_somebody_was_mentioned,
             mentions::keeps_whom_a_message_mentions,
             replies::counts_and_pages_what_answers_a_message,
@@ -215,6 +218,7 @@ pub(in crate::store) fn message(log: impl Into<LogId>, seq: u64, body: &str) -> 
             body: body.to_owned(),
             reply_to: None,
             mentions: None,
+            files: Vec::new(),
         },
         over: None,
     }

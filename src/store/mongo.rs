@@ -12,6 +12,7 @@ mod commit;
 mod connect;
 mod documents;
 mod fault;
+mod files;
 mod heads;
 mod logs;
 mod members;
@@ -67,11 +68,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{EntryId, Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Mention,
-        Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
+        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -340,6 +341,39 @@ impl Store for Mongo {
 
     async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
         archive::runs(self.db()?, before, limit).await
+    }
+
+    async fn file(&self, id: FileId) -> Result<Option<File>, Error> {
+        files::file(self.db()?, id).await
+    }
+
+    async fn files(&self, ids: &[FileId]) -> Result<Vec<File>, Error> {
+        files::files(self.db()?, ids).await
+    }
+
+    async fn files_of(
+        &self,
+        owner: UserId,
+        after: Option<FileId>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        files::files_of(self.db()?, owner, after, limit).await
+    }
+
+    async fn file_usage(&self, owner: UserId) -> Result<Usage, Error> {
+        files::usage(self.db()?, owner).await
+    }
+
+    async fn unused_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error> {
+        files::unused(self.db()?, after, limit).await
+    }
+
+    async fn gone_files(
+        &self,
+        after: Option<(Millis, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        files::gone(self.db()?, after, limit).await
     }
 
     async fn deletion(&self, room: RoomId, target: u64) -> Result<Option<Deletion>, Error> {

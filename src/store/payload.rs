@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     id::UserId,
-    model::{Mentions, Payload, entry::FORMAT},
+    model::{Attached, Mentions, Payload, entry::FORMAT},
     segment::Line,
 };
 
@@ -41,6 +41,8 @@ struct Message<'a> {
     reply_to: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     mentions: Option<&'a Mentions>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [Attached],
 }
 
 /// The same as it is read: one whose text was erased has no body.
@@ -54,6 +56,8 @@ struct MessageRead {
     users: Vec<UserId>,
     #[serde(default)]
     everyone: bool,
+    #[serde(default)]
+    files: Vec<Attached>,
     #[serde(default)]
     erased: bool,
 }
@@ -131,10 +135,12 @@ pub(super) fn encode(payload: &Payload) -> Result<String, serde_json::Error> {
             body,
             reply_to,
             mentions,
+            files,
         } => serde_json::to_string(&Message {
             body: body.as_str(),
             reply_to: *reply_to,
             mentions: mentions.as_deref(),
+            files,
         }),
         Payload::Tombstone => Ok(ERASED.to_owned()),
         Payload::Unknown { data, .. } => Ok(data.clone()),
@@ -167,6 +173,7 @@ pub(super) fn decode(version: u8, kind: &str, data: &str) -> Result<Payload, ser
                     body,
                     reply_to,
                     mentions: some.then(|| Box::new(Mentions { users, everyone })),
+                    files: read.files,
                 })
             }
             (None, _) if read.erased => Ok(Payload::Tombstone),

@@ -8,6 +8,7 @@ mod apply;
 mod archive;
 mod backup;
 mod checkpoint;
+mod files;
 mod logs;
 mod moderation;
 mod overlay;
@@ -50,11 +51,11 @@ use super::{
 };
 use crate::{
     clock::{Clock, Millis},
-    id::{EntryId, Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Mention,
-        Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
+        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -397,6 +398,50 @@ impl Store for Sqlite {
     async fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
         self.readers
             .read(move |conn| archive::runs(conn, before, limit))
+            .await
+    }
+
+    async fn file(&self, id: FileId) -> Result<Option<File>, Error> {
+        self.readers.read(move |conn| files::file(conn, id)).await
+    }
+
+    async fn files(&self, ids: &[FileId]) -> Result<Vec<File>, Error> {
+        let ids = ids.to_vec();
+        self.readers
+            .read(move |conn| files::files(conn, &ids))
+            .await
+    }
+
+    async fn files_of(
+        &self,
+        owner: UserId,
+        after: Option<FileId>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        self.readers
+            .read(move |conn| files::files_of(conn, owner, after, limit))
+            .await
+    }
+
+    async fn file_usage(&self, owner: UserId) -> Result<Usage, Error> {
+        self.readers
+            .read(move |conn| files::usage(conn, owner))
+            .await
+    }
+
+    async fn unused_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error> {
+        self.readers
+            .read(move |conn| files::unused(conn, after, limit))
+            .await
+    }
+
+    async fn gone_files(
+        &self,
+        after: Option<(Millis, FileId)>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        self.readers
+            .read(move |conn| files::gone(conn, after, limit))
             .await
     }
 

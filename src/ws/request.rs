@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::reply::Id;
 use crate::{
     door::parse_json,
-    id::{Epoch, RoomId},
-    model::{Body, Emoji, Reason, Refusal, Txn},
+    id::{Epoch, FileId, RoomId},
+    model::{Body, Emoji, Reason, Refusal, Txn, text::maybe_body},
 };
 
 /// One request.
@@ -99,9 +99,12 @@ pub(super) struct Dm {
 #[derive(Debug, Deserialize)]
 pub(super) struct Send {
     pub(super) room: String,
-    pub(super) body: Body,
+    #[serde(default, deserialize_with = "maybe_body")]
+    pub(super) body: Option<Body>,
     pub(super) txn: Option<Txn>,
     pub(super) reply_to: Option<u64>,
+    #[serde(default)]
+    pub(super) files: Vec<FileId>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -128,6 +128,12 @@ impl Row {
 /// What needs permissions on the server. `nemo` and the bot `robot` have the role `nobody`, which includes
 /// nothing, so that whoever may decide about anybody may decide about them.
 pub(super) const SERVER: &[Row] = &[
+    mine(
+        "POST",
+        "/v1/files?name=a.json",
+        r#"{"a":"file"}"#,
+        &["file.upload"],
+    ),
     row("GET", "/v1/permissions", "", &[]),
     row("GET", "/v1/roles", "", &[]),
     row("GET", "/v1/roles/admin", "", &[]),
@@ -603,6 +609,17 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "POST",
         "/v1/me/password",
         "one's own account; not with a bot's token",
+    ),
+    (
+        "GET",
+        "/v1/files/{id}",
+        "one's own, or of a message one may read; tests/files.rs",
+    ),
+    ("DELETE", "/v1/files/{id}", "one's own; tests/files.rs"),
+    (
+        "POST",
+        "/v1/files/{id}/ticket",
+        "what one may read; tests/files.rs",
     ),
     (
         "GET",

@@ -27,6 +27,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// The body as it came.
+    pub(crate) bytes: Bytes,
+    /// The body as text.
     pub(crate) text: String,
     /// The body as JSON; null when it is none.
     pub(crate) body: Value,
@@ -95,7 +97,10 @@ impl Rest {
     }
 
     /// One request as it is; an error is the connection's.
-    pub(crate) async fn send(&self, mut request: Request<String>) -> Result<Reply, String> {
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<impl Into<Bytes>>,
+    ) -> Result<Reply, String> {
         let address = self.address();
         let host = address.to_string().parse().expect("a header");
         request.headers_mut().entry("host").or_insert(host);
@@ -130,7 +135,7 @@ impl Rest {
 /// One request over a connection of its own; an error is the connection's.
 pub(super) async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<String>,
+    request: Request<impl Into<Bytes>>,
 ) -> Result<Reply, String> {
     let exchange = async {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -138,7 +143,7 @@ pub(super) async fn exchange(
             .map_err(|e| e.to_string())?;
         // Ends with the exchange: the sender is dropped below.
         let connection = tokio::spawn(connection);
-        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let request = request.map(|body| Full::new(body.into()));
         let reply = sender
             .send_request(request)
             .await
@@ -146,11 +151,13 @@ pub(super) async fn exchange(
         let (head, body) = reply.into_parts();
         let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
         connection.abort();
-        let text = String::from_utf8(body.to_vec()).expect("the body is text");
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let bytes = body;
         let body = serde_json::from_str(&text).unwrap_or_default();
         Ok(Reply {
             status: head.status.as_u16(),
             headers: head.headers,
+            bytes,
             text,
             body,
         })

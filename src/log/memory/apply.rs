@@ -11,6 +11,7 @@ use crate::{
 
 impl Memory {
     /// A write was committed.
+    #[expect(clippy::too_many_lines, reason = "an arm for each write there is")]
     pub(in crate::log) fn apply(&self, write: Write) {
         match write {
             Write::InsertUser(user) => self.insert_user(
@@ -99,6 +100,10 @@ impl Memory {
             | Write::Reply { .. }
             | Write::Mention(_)
             | Write::EraseReaction { .. }
+            | Write::InsertFile(_)
+            | Write::AttachFile { .. }
+            | Write::DropFile { .. }
+            | Write::DeleteFile(_)
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
             | Write::RewriteSegment(..)
@@ -225,6 +230,10 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::Reply { .. }
         | Write::Mention(_)
         | Write::EraseReaction { .. }
+        | Write::InsertFile(_)
+        | Write::AttachFile { .. }
+        | Write::DropFile { .. }
+        | Write::DeleteFile(_)
         | Write::PutRedaction(_)
         | Write::InsertSegment(..)
         | Write::RewriteSegment(..)

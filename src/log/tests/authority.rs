@@ -20,6 +20,7 @@ async fn an_act_that_nobody_authorised_is_refused_and_changes_nothing() {
                     body: "unasked".into(),
                     reply_to: None,
                     mentions: None,
+                    files: Vec::new(),
                 };
                 draft.entry(room.into(), Some(ana), said);
             } else {

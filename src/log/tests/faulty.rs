@@ -15,11 +15,11 @@ use tokio::sync::Semaphore;
 
 use crate::{
     clock::Millis,
-    id::{EntryId, Epoch, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
+    id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, Head, Key, Laid, Member, Mention,
-        Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
+        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
     store::{
@@ -131,6 +131,12 @@ pass_on! {
     run(id: RunId) -> Option<Run>;
     runs(before: Option<RunId>, limit: usize) -> Vec<Run>;
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;
+    file(id: FileId) -> Option<File>;
+    files(ids: &[FileId]) -> Vec<File>;
+    files_of(owner: UserId, after: Option<FileId>, limit: usize) -> Vec<File>;
+    file_usage(owner: UserId) -> Usage;
+    unused_files(after: Option<FileId>, limit: usize) -> Vec<File>;
+    gone_files(after: Option<(Millis, FileId)>, limit: usize) -> Vec<File>;
     deletion(room: RoomId, target: u64) -> Option<Deletion>;
     unerased(since: Millis, upto: Millis, limit: usize) -> Vec<Deletion>;
     deletions_of(redaction: RedactionId, after: Option<(RoomId, u64)>, limit: usize) -> Vec<Deletion>;

@@ -46,6 +46,7 @@ fn edited(original: &Entry, body: &str, seq: u64, count: u64) -> Entry {
             body: body.to_owned(),
             reply_to: None,
             mentions: None,
+            files: Vec::new(),
         },
         over: Some(Box::new(Over {
             edited,

@@ -194,6 +194,7 @@ pub(in crate::store) async fn pages_messages_between_other_entries(place: &impl 
                     body: "hi".into(),
                     reply_to: (seq > 2).then(|| seq - 2),
                     mentions: None,
+                    files: Vec::new(),
                 }
             } else {
                 Payload::Membership {
@@ -285,11 +286,13 @@ pub(in crate::store) async fn keeps_every_kind_and_passes_over_unknown_ones(plac
             body: "\u{1f469}\u{200d}\u{1f680} \"hi\"\n".into(),
             reply_to: None,
             mentions: None,
+            files: Vec::new(),
         },
         Payload::Message {
             body: "re".into(),
             reply_to: Some((1 << 53) - 1),
             mentions: None,
+            files: Vec::new(),
         },
         unknown,
         Payload::Membership {

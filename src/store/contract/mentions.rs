@@ -55,6 +55,7 @@ pub(in crate::store) async fn keeps_whom_a_message_mentions(place: &impl Place) 
             body: "text".into(),
             reply_to: (seq > 1).then_some(1),
             mentions: Some(Box::new(Mentions { users, everyone })),
+            files: Vec::new(),
         };
         all.push(Entry {
             payload,

@@ -8,12 +8,12 @@ use self::sample::*;
 use super::*;
 use crate::{
     clock::Clock,
-    id::{HoldId, RedactionId, ReportId, RunId, SessionId},
+    id::{FileId, HoldId, RedactionId, ReportId, RunId, SessionId},
     model::{
-        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, Hold, HoldOn, Key, Mention,
-        Permission, Permissions, Pin, Pinned, Purge, Reaction, Read, Redaction, RedactionDetail,
-        Report, ReportState, Role, RoomRules, Run, RunDetail, RunKind, RunState, Sanction,
-        SanctionKind, Segment, Session,
+        Actor, AddressBan, Builtin, Code, CodeKind, Deletion, Edit, File, Hold, HoldOn, Key,
+        Mention, Permission, Permissions, Pin, Pinned, Purge, Reaction, Read, Redaction,
+        RedactionDetail, Report, ReportState, Role, RoomRules, Run, RunDetail, RunKind, RunState,
+        Sanction, SanctionKind, Segment, Session,
     },
     store::{
         backup::{self, Tell},
@@ -24,7 +24,7 @@ use crate::{
 
 /// How many records [`fill`] puts into each table, and their checksum, the same on every backend. A new field
 /// changes its table's.
-const SUMS: [(Table, u64, &str); 20] = [
+const SUMS: [(Table, u64, &str); 21] = [
     (
         Table::Settings,
         2,
@@ -89,6 +89,11 @@ const SUMS: [(Table, u64, &str); 20] = [
         Table::Mentions,
         2,
         "8cd65448be406a695ae5e16748ba5c519a2952787a2549c9849305ae95002824",
+    ),
+    (
+        Table::Files,
+        3,
+        "a4c0f4893601f5bd9e480bfd8242c69dd3cdd7aadd41dbe9dae082894c3fb2c3",
     ),
     (
         Table::Redactions,

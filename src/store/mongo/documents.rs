@@ -5,6 +5,7 @@
 
 mod archive;
 mod entry;
+mod file;
 mod moderation;
 mod overlay;
 mod rooms;
@@ -17,6 +18,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, spec::BinarySub
 pub(super) use self::{
     archive::{HoldDoc, RunDoc, SegmentDoc, hold_uuid, run_uuid},
     entry::{EntryDoc, HeadDoc},
+    file::{FileDoc, file_uuid},
     moderation::{AddressBanDoc, ReportDoc, RoleDoc, SanctionDoc, report_uuid},
     overlay::{MentionDoc, OverlayDoc, ReactionDoc, RedactionDoc, ReplyDoc, redaction_uuid},
     rooms::{MemberDoc, RoomDoc, UserDoc},

@@ -410,7 +410,7 @@ async fn gather<D: DeserializeOwned + Send + Sync>(find: Find<'_, D>) -> Result<
     drain(within(find).await.map_err(store_error)?).await
 }
 
-async fn drain<D: DeserializeOwned>(mut cursor: Cursor<D>) -> Result<Vec<D>, Error> {
+pub(super) async fn drain<D: DeserializeOwned>(mut cursor: Cursor<D>) -> Result<Vec<D>, Error> {
     let mut found = Vec::new();
     while within(cursor.advance()).await.map_err(store_error)? {
         found.push(cursor.deserialize_current().map_err(store_error)?);

@@ -20,9 +20,9 @@ pub(super) use self::indexes::missing;
 use self::lease::Lease;
 use super::{
     documents::{
-        AddressBanDoc, CodeDoc, EntryDoc, HoldDoc, KeyDoc, MemberDoc, MentionDoc, OverlayDoc,
-        ReactionDoc, RedactionDoc, ReplyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc, SanctionDoc,
-        SegmentDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
+        AddressBanDoc, CodeDoc, EntryDoc, FileDoc, HoldDoc, KeyDoc, MemberDoc, MentionDoc,
+        OverlayDoc, ReactionDoc, RedactionDoc, ReplyDoc, ReportDoc, RoleDoc, RoomDoc, RunDoc,
+        SanctionDoc, SegmentDoc, SessionDoc, SettingDoc, UserDoc, binary, bytes, date,
     },
     fault::{code, store_error, within},
     members,
@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -51,6 +51,7 @@ const STEPS: [Step; 11] = [
     |db, _| Box::pin(async move { pins(db).await.map_err(store_error) }),
     |db, _| Box::pin(replies(db)),
     |db, _| Box::pin(mentions(db)),
+    |db, _| Box::pin(files(db)),
 ];
 
 /// The newest schema: how many steps there are.
@@ -89,6 +90,10 @@ pub(super) mod index {
     pub(in super::super) const REACTION: &str = "room_target_emoji_seq";
     pub(in super::super) const REACTION_USER: &str = "room_user_target_emoji";
     pub(in super::super) const MENTION: &str = "whom_message";
+    pub(in super::super) const FILE_OWNER: &str = "owner_id";
+    pub(in super::super) const FILE_PLACE: &str = "room_seq";
+    pub(in super::super) const FILE_UNUSED: &str = "unused";
+    pub(in super::super) const FILE_GONE: &str = "gone_at_id";
     pub(in super::super) const REPLY: &str = "room_target_seq";
     pub(in super::super) const SEGMENT: &str = "room_last";
     pub(in super::super) const KEY_AGE: &str = "created_at_id";
@@ -116,6 +121,7 @@ pub(super) struct Collections {
     pub(super) reactions: Collection<ReactionDoc>,
     pub(super) replies: Collection<ReplyDoc>,
     pub(super) mentions: Collection<MentionDoc>,
+    pub(super) files: Collection<FileDoc>,
     pub(super) redactions: Collection<RedactionDoc>,
     pub(super) segments: Collection<SegmentDoc>,
     pub(super) runs: Collection<RunDoc>,
@@ -144,6 +150,7 @@ impl Collections {
             reactions: database.collection("reactions"),
             replies: database.collection("replies"),
             mentions: database.collection("mentions"),
+            files: database.collection("files"),
             redactions: database.collection("redactions"),
             segments: database.collection("segments"),
             runs: database.collection("runs"),
@@ -308,6 +315,14 @@ async fn replies(db: &Collections) -> Result<(), Error> {
 async fn mentions(db: &Collections) -> Result<(), Error> {
     validators::create(db, validators::MENTIONS).await?;
     indexes::create(db, indexes::mentions())
+        .await
+        .map_err(store_error)
+}
+
+/// The twelfth step: what is known of files.
+async fn files(db: &Collections) -> Result<(), Error> {
+    validators::create(db, validators::FILES).await?;
+    indexes::create(db, indexes::files())
         .await
         .map_err(store_error)
 }

@@ -18,6 +18,7 @@ use super::{
         session_uuid, user_uuid,
     },
     fault::{is_duplicate, within},
+    files,
     logs::by,
     members, overlay,
     schema::{Collections, index},
@@ -119,6 +120,10 @@ pub(super) async fn apply(
             let run = RunDoc::try_from(run)?;
             put(&db.runs, session, doc! { "_id": run.id }, &run).await
         }
+        Write::InsertFile(_)
+        | Write::AttachFile { .. }
+        | Write::DropFile { .. }
+        | Write::DeleteFile(_) => files::apply(db, session, write).await,
         Write::PutHold(hold) => {
             let hold = HoldDoc::from(hold);
             put(&db.holds, session, doc! { "_id": hold.id }, &hold).await

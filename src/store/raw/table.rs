@@ -11,8 +11,9 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use self::specs::{
-    ADDRESS_BANS, CODES, ENTRIES, HOLDS, KEYS, MEMBERS, MENTIONS, OVERLAY, REACTIONS, REDACTIONS,
-    REPLIES, REPORTS, ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS, USERS,
+    ADDRESS_BANS, CODES, ENTRIES, FILES, HOLDS, KEYS, MEMBERS, MENTIONS, OVERLAY, REACTIONS,
+    REDACTIONS, REPLIES, REPORTS, ROLES, ROOMS, RUNS, SANCTIONS, SEGMENTS, SESSIONS, SETTINGS,
+    USERS,
 };
 use super::{Row, Value};
 
@@ -45,6 +46,8 @@ pub enum Table {
     Replies,
     /// Where who was mentioned.
     Mentions,
+    /// What is known of files.
+    Files,
     /// Messages that were deleted together.
     Redactions,
     /// Who is in which room.
@@ -79,6 +82,7 @@ impl Table {
         Self::Reactions,
         Self::Replies,
         Self::Mentions,
+        Self::Files,
         Self::Redactions,
         Self::Members,
         Self::Entries,
@@ -105,6 +109,7 @@ impl Table {
             Self::Reactions => &REACTIONS,
             Self::Replies => &REPLIES,
             Self::Mentions => &MENTIONS,
+            Self::Files => &FILES,
             Self::Members => &MEMBERS,
             Self::Entries => &ENTRIES,
             Self::Segments => &SEGMENTS,

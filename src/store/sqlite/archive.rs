@@ -221,8 +221,8 @@ fn update_segment(conn: &Connection, segment: &Segment) -> rusqlite::Result<bool
          data = CASE WHEN ?16 IS NULL THEN data ELSE ?18 END
          WHERE room = ?1 AND last = ?2 AND generation = ?12 - 1 AND purged_at IS NULL";
     let done = put_segment(conn, sql, segment, None)? > 0;
-    if done && segment.purged_at.is_some() {
-        overlay::purge(conn, segment.room, segment.first, segment.last)?;
+    if let Some(at) = segment.purged_at.filter(|_| done) {
+        overlay::purge(conn, segment.room, (segment.first, segment.last), at)?;
     }
     Ok(done)
 }

@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/replies.sql"),
     include_str!("schema/direct.sql"),
     include_str!("schema/mentions.sql"),
+    include_str!("schema/files.sql"),
 ];
 
 /// What a connection is for.

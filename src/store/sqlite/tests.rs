@@ -72,6 +72,7 @@ fn message(room: RoomId, seq: u64, body: &str) -> Change {
             body: body.into(),
             reply_to: None,
             mentions: None,
+            files: Vec::new(),
         },
         over: None,
     };
@@ -458,6 +459,10 @@ fn hot_queries_scan_no_table() {
         records::SESSIONS_OF,
         records::ENDED,
         apply::END_SESSIONS,
+        files::FILE,
+        files::FILES_OF,
+        files::USAGE,
+        files::GONE,
         overlay::DELETED,
         overlay::LAID_OVER,
         overlay::DELETION,

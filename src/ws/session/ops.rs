@@ -121,6 +121,7 @@ impl Session {
             body: send.body,
             txn: send.txn,
             reply_to: send.reply_to,
+            files: send.files,
         };
         let (outbox, sends) = (Arc::clone(&self.outbox), Arc::clone(&self.sends));
         sends.fetch_add(1, Ordering::Relaxed);

@@ -207,6 +207,10 @@ impl Model {
             | Write::DeleteSessions(_)
             | Write::ErasePersonal(_)
             | Write::UpdateReport(_)
+            | Write::InsertFile(_)
+            | Write::AttachFile { .. }
+            | Write::DropFile { .. }
+            | Write::DeleteFile(_)
             | Write::PutRedaction(_)
             | Write::InsertSegment(..)
             | Write::RewriteSegment(..)

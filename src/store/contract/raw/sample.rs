@@ -14,6 +14,10 @@ pub(super) fn entry_id(n: u8) -> EntryId {
     EntryId::from_bytes([n; 16])
 }
 
+fn file_id(n: u8) -> FileId {
+    FileId::from_bytes([n; 16])
+}
+
 /// Something in every table, with every field there and not there, and nothing by chance.
 pub(super) async fn fill(store: &dyn Store) {
     put(store, people()).await;
@@ -36,6 +40,7 @@ pub(super) async fn fill(store: &dyn Store) {
     .await;
     talk(store).await;
     put(store, taken_back()).await;
+    put(store, uploads()).await;
     put(store, archived()).await;
 }
 
@@ -188,6 +193,44 @@ pub(super) fn taken_back() -> Vec<Write> {
             edits: 0,
         },
         Write::PutRedaction(redaction),
+    ]
+}
+
+/// Files: an image of a message, one that is attached to nothing, and one that is to go.
+pub(super) fn uploads() -> Vec<Write> {
+    let file = |i: u8| File {
+        id: file_id(i),
+        owner: user_id(1),
+        name: "notes.txt".parse().unwrap(),
+        media: "text/plain".into(),
+        size: 5,
+        sha256: [i; 32],
+        pixels: None,
+        at: NOW,
+        place: None,
+        gone_at: None,
+    };
+    let image = File {
+        name: "Ana 💚.png".parse().unwrap(),
+        media: "image/png".into(),
+        size: 70_000,
+        pixels: Some((640, 480)),
+        ..file(1)
+    };
+    vec![
+        Write::InsertFile(image),
+        Write::InsertFile(file(2)),
+        Write::InsertFile(file(200)),
+        Write::AttachFile {
+            id: file_id(1),
+            owner: user_id(1),
+            room: room_id(3),
+            seq: 310,
+        },
+        Write::DropFile {
+            id: file_id(200),
+            at: NOW,
+        },
     ]
 }
 

@@ -202,8 +202,9 @@ async fn update_segment(
         .hint(by(index::SEGMENT))
         .session(&mut *session);
     expect_one(within(updated).await?.matched_count)?;
-    if segment.purged_at.is_some() {
-        overlay::purge(db, session, segment.room, segment.first, segment.last).await?;
+    if let Some(at) = segment.purged_at {
+        let range = (segment.first, segment.last);
+        overlay::purge(db, session, segment.room, range, at).await?;
     }
     Ok(())
 }

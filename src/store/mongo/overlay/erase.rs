@@ -6,6 +6,7 @@ use super::{
     super::{
         documents::{OverlayDoc, int, log_key, room_uuid},
         fault::within,
+        files,
         logs::by,
         schema::{Collections, index},
         transact::Halt,
@@ -45,6 +46,7 @@ pub(super) async fn erase(
     }
     put(db, session, (room, target), &doc).await?;
     react::forget(db, session, room, target, target).await?;
+    files::drop_attached(db, session, room, (target, target), at).await?;
     empty(db, session, (room, target), "message", ERASED).await
 }
 
@@ -115,14 +117,16 @@ async fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads.
+/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads;
+/// their files are to go.
 pub(in super::super) async fn purge(
     db: &Collections,
     session: &mut ClientSession,
     room: RoomId,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
+    at: Millis,
 ) -> Result<(), Halt> {
+    files::drop_attached(db, session, room, (first, last), at).await?;
     let range = doc! { "$gte": int(first), "$lte": int(last) };
     let of = doc! { "room": room_uuid(room), "target": range, "body": { "$gt": "" } };
     let gone = db

@@ -22,7 +22,8 @@ fn all() -> impl Iterator<Item = Indexes> {
         .chain(reactions())
         .chain(pins())
         .chain(replies())
-        .chain(mentions());
+        .chain(mentions())
+        .chain(files());
     first().into_iter().chain(later)
 }
 
@@ -217,6 +218,33 @@ pub(super) fn replies() -> Vec<Indexes> {
 pub(super) fn mentions() -> Vec<Indexes> {
     let keys = doc! { "whom": 1, "message": 1 };
     vec![("mentions", vec![unique(index::MENTION, keys, None)])]
+}
+
+/// The indexes of files.
+pub(super) fn files() -> Vec<Indexes> {
+    let there = |field: &str| doc! { field: { "$exists": true } };
+    let gone = doc! { "gone_at": { "$gt": DateTime::from_millis(0) } };
+    vec![(
+        "files",
+        vec![
+            plain(index::FILE_OWNER, doc! { "owner": 1, "_id": 1 }, None),
+            plain(
+                index::FILE_PLACE,
+                doc! { "room": 1, "seq": 1 },
+                Some(there("room")),
+            ),
+            plain(
+                index::FILE_UNUSED,
+                doc! { "unused": 1 },
+                Some(there("unused")),
+            ),
+            plain(
+                index::FILE_GONE,
+                doc! { "gone_at": 1, "_id": 1 },
+                Some(gone),
+            ),
+        ],
+    )]
 }
 
 /// The indexes that should be there and are not, or are others.

@@ -100,6 +100,20 @@ pub(super) const MENTIONS: Fields = &[(
     ],
 )];
 
+/// Those of files.
+pub(super) const FILES: Fields = &[(
+    "files",
+    &[
+        ("_id", "binData"),
+        ("owner", "binData"),
+        ("name", "string"),
+        ("type", "string"),
+        ("size", "long"),
+        ("sha256", "binData"),
+        ("at", "date"),
+    ],
+)];
+
 fn validator(fields: &[(&str, &str)]) -> Document {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let types = fields

@@ -94,6 +94,8 @@ async fn no_query_scans_a_collection() {
         edits::hides_the_edits_of_a_deleted_message,
         edits::erases_what_a_message_was_edited_to,
         edits::erases_archived_edits,
+        files::attaches_a_file_once,
+        files::drops_files_with_their_messages,
         mentions::lists_where_somebody_was_mentioned,
         replies::counts_and_pages_what_answers_a_message,
         replies::keeps_threads_of_deleted_messages_and_forgets_those_of_purged_ones,

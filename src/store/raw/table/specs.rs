@@ -8,9 +8,9 @@ use super::{
 };
 use crate::id::UserId;
 use crate::model::{
-    CodeKind, DeviceName, DisplayName, Email, Emoji, History, Permissions, Reason, RedactionDetail,
-    ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, RunDetail, RunKind, RunState,
-    SanctionKind, Status, Tally, Title, Topic, Txn, Username,
+    CodeKind, DeviceName, DisplayName, Email, Emoji, FileName, History, Permissions, Reason,
+    RedactionDetail, ReportState, RoleName, RoomKind, RoomName, RoomRole, RoomRules, RunDetail,
+    RunKind, RunState, SanctionKind, Status, Tally, Title, Topic, Txn, Username,
 };
 
 /// The index every collection has.
@@ -258,6 +258,35 @@ pub(super) const MENTIONS: Spec = Spec {
         field("seq", Kind::Int),
     ],
     derived: &[],
+};
+
+pub(super) const FILES: Spec = Spec {
+    name: "files",
+    sqlite: "file",
+    index: BY_ID,
+    key: 1,
+    fields: &[
+        id("id").called("_id"),
+        id("owner").to(Table::Users),
+        text::<FileName>("name"),
+        free("type"),
+        field("size", Kind::Int),
+        bytes("sha256"),
+        field("width", Kind::Int),
+        field("height", Kind::Int),
+        time("at"),
+        id("room").to(Table::Rooms),
+        field("seq", Kind::Int),
+        time("gone_at"),
+    ],
+    derived: &[Derived {
+        mongo: "unused",
+        kind: Kind::Id,
+        of: |row| {
+            let none = |field| *row.get(Table::Files, field) == Value::Null;
+            (none("room") && none("gone_at")).then(|| row.get(Table::Files, "id"))
+        },
+    }],
 };
 
 pub(super) const MEMBERS: Spec = Spec {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, params};
 
 use super::{
     super::{
-        archive, moderation, overlay,
+        archive, files, moderation, overlay,
         rows::{self, int, log_key},
     },
     Halt,
@@ -49,6 +49,7 @@ const ROOM_TAKEN: &str =
     "SELECT 1 FROM room WHERE name = ?1 AND kind = 'public' AND deleted_at IS NULL AND id <> ?2";
 
 /// Makes one write.
+#[expect(clippy::too_many_lines, reason = "an arm for each write there is")]
 pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
     match write {
         Write::InsertUser(user) => put_user(conn, user, INSERT_USER),
@@ -128,6 +129,10 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         | Write::PutRun(_)
         | Write::PutHold(_)
         | Write::DeleteHold(_) => expect_true(archive::write(conn, write)?),
+        Write::InsertFile(_)
+        | Write::AttachFile { .. }
+        | Write::DropFile { .. }
+        | Write::DeleteFile(_) => expect_row(files::write(conn, write)),
         Write::PutRole(role) => Ok(moderation::put_role(conn, role)?),
         Write::DeleteRole(name) => Ok(moderation::delete_role(conn, name)?),
         Write::PutSanction(sanction) => Ok(moderation::put_sanction(conn, sanction)?),

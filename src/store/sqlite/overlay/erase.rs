@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     super::{
-        archive,
+        archive, files,
         rows::{int, log_key},
     },
     bare, deletion, laid_over, pin, react, reply,
@@ -41,6 +41,7 @@ pub(super) fn erase(
     if marked > 0 {
         empty(conn, room, target, "message", ERASED)?;
         react::forget(conn, room, target, target)?;
+        files::drop_attached(conn, room, (target, target), at)?;
     }
     Ok(true)
 }
@@ -105,13 +106,15 @@ fn empty(
     Ok(())
 }
 
-/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads.
+/// Takes out what the messages of a range that was purged were edited to, the reactions to them, their pins and threads;
+/// their files are to go.
 pub(in super::super) fn purge(
     conn: &Connection,
     room: RoomId,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
+    at: Millis,
 ) -> rusqlite::Result<()> {
+    files::drop_attached(conn, room, (first, last), at)?;
     conn.prepare_cached(
         "UPDATE overlay SET body = NULL
          WHERE room = ?1 AND target >= ?2 AND target <= ?3 AND body IS NOT NULL",

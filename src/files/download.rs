@@ -1,0 +1,58 @@
+//! Reading a file, piece by piece, as long as whoever reads it may.
+
+use bytes::Bytes;
+
+use super::{Files, no_bytes};
+use crate::{
+    model::{Caller, File, Refusal},
+    shelf::Reading,
+};
+
+/// How many bytes are read between two looks at whether the reader still may.
+const LOOK_EVERY: u64 = 1 << 20;
+
+/// A file that is being read.
+#[derive(Debug)]
+pub struct Open {
+    files: Files,
+    caller: Caller,
+    file: File,
+    reading: Reading,
+    /// How many bytes were read since the last look.
+    unseen: u64,
+}
+
+impl Files {
+    /// Opens a file that [`Files::file`] gave, from byte `from` up to `upto`, without that one.
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        file: File,
+        (from, upto): (u64, u64),
+    ) -> Result<Open, Refusal> {
+        let reading = self.shelf.read(file.id, from, upto).await;
+        Ok(Open {
+            files: self.clone(),
+            caller: caller.clone(),
+            reading: reading.map_err(|e| no_bytes(&e))?,
+            file,
+            unseen: 0,
+        })
+    }
+}
+
+impl Open {
+    /// The next bytes; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        if self.unseen >= LOOK_EVERY {
+            if self.files.stopping.is_cancelled() {
+                return Err(Refusal::Unavailable);
+            }
+            self.files.check_read(&self.caller, &self.file).await?;
+            self.unseen = 0;
+        }
+        let bytes = self.reading.next().await.map_err(|e| no_bytes(&e))?;
+        self.unseen += bytes.as_ref().map_or(0, |b| b.len() as u64);
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,229 @@
+//! The directory: `xx/ID` for a file, `xx` being the end of its id, so that no directory gets too many; `tmp/ID` for one
+//! that is being written; and `store`, which says whose files they are.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::Error;
+use crate::id::FileId;
+
+/// How much is written between two looks at how much is free on the disk.
+const LOOK_EVERY: u64 = 8 << 20;
+
+/// What the file is called that says whose files they are.
+const MARK: &str = "store";
+/// Where what is being written lies.
+const UNFINISHED: &str = "tmp";
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    dir: PathBuf,
+    min_free: u64,
+    own: bool,
+}
+
+impl Directory {
+    /// Makes it if it is missing. What was being written when a process ended is taken out.
+    pub(super) fn open(dir: PathBuf, mark: &str, min_free: u64) -> Result<Self, Error> {
+        make(&dir)?;
+        let unfinished = dir.join(UNFINISHED);
+        make(&unfinished)?;
+        let path = dir.join(MARK);
+        let own = match fs::read_to_string(&path) {
+            Ok(found) => found.trim() == mark,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                write_mark(&dir, &path, mark)?;
+                true
+            }
+            Err(e) => return Err(Error::of("read", &path, e)),
+        };
+        let list = |e| Error::of("list", &unfinished, e);
+        for left in fs::read_dir(&unfinished).map_err(list)? {
+            let path = left.map_err(list)?.path();
+            fs::remove_file(&path).map_err(|e| Error::of("take out", &path, e))?;
+        }
+        Ok(Self { dir, min_free, own })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// Opens a file at a place in it.
+    pub(super) fn read(&self, id: FileId, from: u64) -> Result<Arc<File>, Error> {
+        let path = self.place(id);
+        let missing = |e: io::Error| match e.kind() {
+            io::ErrorKind::NotFound => Error::Missing(id),
+            _ => Error::of("read", &path, e),
+        };
+        let mut file = File::open(&path).map_err(missing)?;
+        if from > 0 {
+            file.seek(SeekFrom::Start(from))
+                .map_err(|e| Error::of("read", &path, e))?;
+        }
+        Ok(Arc::new(file))
+    }
+
+    pub(super) fn remove(&self, id: FileId) -> Result<(), Error> {
+        let path = self.place(id);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::of("take out", &path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn list(&self, part: u8) -> Result<Vec<FileId>, Error> {
+        let dir = self.dir.join(format!("{part:02x}"));
+        let failed = |e| Error::of("list", &dir, e);
+        let all = match fs::read_dir(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            all => all.map_err(failed)?,
+        };
+        let mut ids = Vec::new();
+        for entry in all {
+            let name = entry.map_err(failed)?.file_name();
+            // What is not called as ours are is not ours.
+            ids.extend(name.to_str().and_then(|name| name.parse::<FileId>().ok()));
+        }
+        Ok(ids)
+    }
+
+    fn place(&self, id: FileId) -> PathBuf {
+        self.part(id).join(id.to_string())
+    }
+
+    fn part(&self, id: FileId) -> PathBuf {
+        self.dir.join(format!("{:02x}", id.as_bytes()[15]))
+    }
+
+    fn check_free(&self) -> Result<(), Error> {
+        if self.min_free == 0 {
+            return Ok(());
+        }
+        // A disk that does not tell is left to say so when it is written to.
+        let room = rustix::fs::statvfs(&self.dir).map_or(true, |fs| {
+            fs.f_bavail.saturating_mul(fs.f_frsize) >= self.min_free
+        });
+        if room { Ok(()) } else { Err(Error::Full) }
+    }
+}
+
+/// Reads at most so much; a file that is shorter than is said of it is none.
+pub(super) fn read_piece(id: FileId, mut file: &File, most: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![0; most];
+    let failed = |source| Error::Io {
+        what: format!("cannot read file {id}"),
+        source,
+    };
+    let read = file.read(&mut bytes).map_err(failed)?;
+    if read == 0 {
+        return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+    }
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// A file that is being written. Dropped unfinished it is taken out.
+#[derive(Debug)]
+pub(super) struct Part {
+    directory: Arc<Directory>,
+    id: FileId,
+    file: File,
+    path: PathBuf,
+    /// At how many bytes the disk was looked at.
+    looked: u64,
+    finished: bool,
+}
+
+impl Part {
+    pub(super) fn begin(directory: Arc<Directory>, id: FileId) -> Result<Self, Error> {
+        directory.check_free()?;
+        let path = directory.dir.join(UNFINISHED).join(id.to_string());
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let file = made.map_err(|e| Error::of("make", &path, e))?;
+        Ok(Self {
+            directory,
+            id,
+            file,
+            path,
+            looked: 0,
+            finished: false,
+        })
+    }
+
+    /// Writes some more; it comes to `size` bytes then.
+    pub(super) fn write(&mut self, bytes: &[u8], size: u64) -> Result<(), Error> {
+        if size - self.looked >= LOOK_EVERY {
+            self.directory.check_free()?;
+            self.looked = size;
+        }
+        self.file
+            .write_all(bytes)
+            .map_err(|e| Error::of("write", &self.path, e))
+    }
+
+    /// Puts it in its place, for good.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        let written = self.file.sync_all();
+        written.map_err(|e| Error::of("write", &self.path, e))?;
+        let dir = self.directory.part(self.id);
+        if make(&dir)? {
+            sync(&self.directory.dir)?;
+        }
+        let place = self.directory.place(self.id);
+        fs::rename(&self.path, &place).map_err(|e| Error::of("make", &place, e))?;
+        self.finished = true;
+        sync(&dir)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What is left is taken out at the next start.
+            let _gone = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes a directory that only we may look into; false when it was there.
+fn make(dir: &Path) -> Result<bool, Error> {
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(false),
+        Err(e) => Err(Error::of("make the directory", dir, e)),
+    }
+}
+
+/// What is called otherwise in a directory from now on is so after a power cut, too.
+fn sync(dir: &Path) -> Result<(), Error> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|e| Error::of("write", dir, e))
+}
+
+fn write_mark(dir: &Path, path: &Path, mark: &str) -> Result<(), Error> {
+    let failed = |e| Error::of("make", path, e);
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let mut file = made.map_err(failed)?;
+    file.write_all(format!("{mark}\n").as_bytes())
+        .map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    sync(dir)
+}
