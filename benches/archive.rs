@@ -170,6 +170,7 @@ impl House {
             clock.clone(),
             Arc::clone(&stats),
             Arc::clone(&feeds),
+            Arc::default(),
             &tasks,
         );
         log.begin().await?;

@@ -16,6 +16,7 @@ mod reactions;
 mod reading;
 mod replies;
 mod rooms;
+mod search;
 mod subscribe;
 mod target;
 mod typing;
@@ -37,6 +38,7 @@ pub use self::{
     reading::{Answer, HasRead, NewRead, Reading},
     replies::ThreadPage,
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
+    search::{Feeder, FoundKind, FoundPage, FoundView, NewSearch, Reindexed, Standing},
     subscribe::{Described, Resume, Subscribed},
     typing::Typing,
 };
@@ -73,6 +75,8 @@ pub struct Chat {
     pub typing: Arc<Typing>,
     /// Who follows whose presence.
     pub presence: Arc<Presence>,
+    /// What can be found.
+    pub search: Arc<Feeder>,
 }
 
 /// A page of a list.

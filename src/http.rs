@@ -12,6 +12,7 @@ mod pins;
 mod reactions;
 mod reading;
 mod rooms;
+mod search;
 mod server;
 mod view;
 
@@ -82,6 +83,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(accounts::sessions, accounts::end_other_sessions))
         .routes(routes!(accounts::end_session))
         .routes(routes!(mentions::list))
+        .routes(routes!(search::search))
         .routes(routes!(rooms::list, rooms::create))
         .routes(routes!(rooms::show, rooms::edit, rooms::delete))
         .routes(routes!(direct::open))

@@ -17,6 +17,7 @@ pub mod stats;
 pub mod auth;
 pub mod hub;
 pub mod limit;
+pub mod search;
 pub mod shelf;
 pub mod store;
 pub mod tls;

@@ -58,6 +58,7 @@ struct Rates<C: Clock> {
     sends: Arc<Keyed<C>>,
     rooms: Arc<Keyed<C>>,
     uploads: Arc<Keyed<C>>,
+    searches: Arc<Keyed<C>>,
     failures: Arc<Failures<C>>,
 }
 
@@ -116,6 +117,11 @@ impl<C: Clock + Clone> Limits<C> {
     /// One more file by a user.
     pub fn check_upload(&self, user: UserId) -> Result<(), Refusal> {
         self.check(|rates| &rates.uploads, user)
+    }
+
+    /// One more search by a user.
+    pub fn check_search(&self, user: UserId) -> Result<(), Refusal> {
+        self.check(|rates| &rates.searches, user)
     }
 
     /// Remembers that a login as `name` from this address went wrong. Only the pair is slowed: nobody can
@@ -228,6 +234,11 @@ impl<C: Clock + Clone> Now<C> {
                     s.upload_burst,
                     old.map(|it| &it.uploads),
                 ),
+                searches: keyed(
+                    a_second(s.search_rate),
+                    s.search_burst,
+                    old.map(|it| &it.searches),
+                ),
                 failures,
             }),
             frames: Rate::new(s.frame_rate, s.frame_burst),
@@ -238,7 +249,7 @@ impl<C: Clock + Clone> Now<C> {
 }
 
 impl<C: Clock> Rates<C> {
-    fn keyed(&self) -> [&Keyed<C>; 6] {
+    fn keyed(&self) -> [&Keyed<C>; 7] {
         [
             &self.requests,
             &self.logins,
@@ -246,6 +257,7 @@ impl<C: Clock> Rates<C> {
             &self.sends,
             &self.rooms,
             &self.uploads,
+            &self.searches,
         ]
     }
 }

@@ -40,6 +40,7 @@ use crate::{
     hub::Hub,
     id::{LogId, RoomId, UserId},
     model::{Entry, Policy, Refusal, Username},
+    search::News,
     stats::Stats,
     store::{self, Store},
 };
@@ -91,7 +92,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts the appender on `tasks`. It ends when the last handle is dropped and everything handed in
+    /// Starts the appender on `tasks`; it tells `news` which rooms have moved on. It ends when the last handle is dropped and everything handed in
     /// is answered.
     pub fn start(
         store: Arc<dyn Store>,
@@ -99,19 +100,20 @@ impl Log {
         clock: Clock,
         stats: Arc<Stats>,
         feeds: Arc<Feeds>,
+        news: Arc<News>,
         tasks: &TaskTracker,
     ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
-        let memory = Arc::new(Memory::default());
         let appender = Appender::new(
             Arc::clone(&store),
             hub,
-            Arc::clone(&memory),
             clock,
             Arc::clone(&stats),
             feeds,
+            news,
             queue,
         );
+        let memory = appender.memory();
         tasks.spawn(appender.run());
         Self {
             commands,

@@ -247,6 +247,7 @@ fn open_doors(
     app.tasks.spawn(told::watch_store(Arc::clone(app)));
     app.tasks.spawn(erase::run(app.redact.clone()));
     app.tasks.spawn(collect::run(app.files.clone()));
+    app.tasks.spawn(Arc::clone(&app.chat.search).run());
     app.tasks.spawn(core.archive.clone().keep_schedule());
     if let Some(socket) = metrics_socket {
         let pulse = Pulse::new(core.desk(Some(address)));

@@ -78,6 +78,12 @@ pub struct Stats {
     pub failed_logins: Count,
     /// Requests refused by a rate limit.
     pub rate_limited: Count,
+    /// Searches made.
+    pub searches: Count,
+    /// Entries of rooms that were taken into the search index.
+    pub indexed: Count,
+    /// How long the search index took to answer.
+    pub search_time: Histogram,
     /// From a message's request to its acknowledgement.
     pub send_time: Histogram,
     /// How long the store took to commit a batch.

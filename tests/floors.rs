@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "clock", "config", "feed", "id", "logging", "model", "segment", "stats",
     ],
-    &["auth", "hub", "limit", "shelf", "store", "tls"],
+    &["auth", "hub", "limit", "search", "shelf", "store", "tls"],
     &["log", "rights"],
     &[
         "account",
@@ -43,7 +43,7 @@ const GROUND: &[(&str, &[&str])] = &[
 
 /// Packages, and the only modules that name them.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store/sqlite"]),
+    ("rusqlite", &["search", "store/sqlite"]),
     ("mongodb", &["store/mongo"]),
     ("bson", &["store/mongo"]),
     ("zstd", &["segment"]),
@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sd_listen_fds", &["server/passed"]),
     ("prometheus_client", &["metrics/text"]),
     ("tracing_subscriber", &["config/filter", "logging"]),
+    ("unicode_normalization", &["model/text", "search/words"]),
     ("unicode_properties", &["model/emoji"]),
     ("unicode_segmentation", &["model/emoji"]),
 ];

@@ -78,6 +78,7 @@ mod restore;
 mod resume;
 mod rights;
 mod rooms;
+mod search;
 mod service;
 mod socket;
 mod starting;

@@ -6,7 +6,8 @@ mod watch;
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{
-    BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, Problem, StoreInfo, TableCount,
+    BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, NewIndex, Problem, ReindexLine,
+    StoreInfo, TableCount,
 };
 pub use self::watch::{EventLine, Frame, Load, Timings, Watch, WatchedRoom};
 use crate::clock::Millis;
@@ -44,6 +45,9 @@ pub struct Status {
     /// When the archive runs by itself; none while the store does not answer.
     #[serde(default)]
     pub archive: Option<ArchiveStatus>,
+    /// How the search index stands; none where no server runs, as nobody feeds it then.
+    #[serde(default)]
+    pub search: Option<SearchStatus>,
     /// What was counted since it started.
     pub counts: Counts,
 }
@@ -72,6 +76,23 @@ pub struct ArchiveStatus {
     pub last_at: Option<Millis>,
     /// How that run stands.
     pub last_state: Option<crate::model::RunState>,
+}
+
+/// How the search index stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SearchStatus {
+    /// How many entries are not in it yet.
+    pub behind: u64,
+    /// Whether it is made: else what is not found may be there all the same.
+    pub complete: bool,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// How many rooms are in it.
+    pub rooms: u64,
+    /// What is in its way.
+    pub trouble: Option<String>,
+    /// Since when.
+    pub trouble_since: Option<Millis>,
 }
 
 /// How the store is.

@@ -16,6 +16,8 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
     // All there is, password hashes included, in a file where they say.
     ("/v1/store/backup", &[(Method::POST, Own)]),
     ("/v1/store/epoch", &[(Method::POST, Own)]),
+    // Reads all texts, and tells none.
+    ("/v1/store/reindex", &[(Method::POST, Operate)]),
     ("/v1/store", &[(Method::GET, View)]),
     (
         "/v1/log-level",
@@ -194,7 +196,7 @@ mod tests {
     use crate::desk;
 
     /// What the admin socket has beside the desk's tables.
-    const OWN_ROUTES: [(&str, &str); 7] = [
+    const OWN_ROUTES: [(&str, &str); 8] = [
         ("GET", "/v1/status"),
         ("GET", "/v1/watch"),
         ("GET", "/v1/events"),
@@ -202,6 +204,7 @@ mod tests {
         ("GET", "/v1/store/check"),
         ("POST", "/v1/store/backup"),
         ("POST", "/v1/store/epoch"),
+        ("POST", "/v1/store/reindex"),
     ];
 
     #[test]

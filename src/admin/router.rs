@@ -74,6 +74,7 @@ pub fn router(desk: Desk, chat: Handle) -> Router {
         .route("/v1/store/check", get(store::check))
         .route("/v1/store/backup", post(store::back_up))
         .route("/v1/store/epoch", post(store::new_epoch))
+        .route("/v1/store/reindex", post(store::reindex))
         .merge(both)
         .merge(theirs)
         .fallback(|| async { Problem::from(Refusal::NotFound("path on the admin socket")) })

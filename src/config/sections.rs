@@ -151,6 +151,10 @@ sections! {
         live send_rate: u32 = 20, "1" to "1000000";
         /// Messages a user may send at once.
         live send_burst: u32 = 60, "1" to "1000000";
+        /// Searches a user may make, per second.
+        live search_rate: u32 = 5, "1" to "1000000";
+        /// Searches a user may make at once.
+        live search_burst: u32 = 30, "1" to "1000000";
         /// Rooms a connection may subscribe to, per second.
         live subscribe_rate: u32 = 100, "1" to "1000000";
         /// Rooms a connection may subscribe to at once.

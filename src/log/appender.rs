@@ -37,6 +37,7 @@ use crate::{
     hub::Hub,
     id::LogId,
     model::{Entry, Refusal},
+    search::News,
     stats::Stats,
     store::{self, Change, Store},
 };
@@ -67,6 +68,7 @@ pub(super) struct Appender {
     clock: Clock,
     stats: Arc<Stats>,
     feeds: Arc<Feeds>,
+    news: Arc<News>,
     queue: mpsc::Receiver<Command>,
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
@@ -83,19 +85,20 @@ impl Appender {
     pub(super) fn new(
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
-        memory: Arc<Memory>,
         clock: Clock,
         stats: Arc<Stats>,
         feeds: Arc<Feeds>,
+        news: Arc<News>,
         queue: mpsc::Receiver<Command>,
     ) -> Self {
         Self {
             store,
             hub,
-            memory,
+            memory: Arc::default(),
             clock,
             stats,
             feeds,
+            news,
             queue,
             ready: VecDeque::new(),
             parked: HashMap::new(),
@@ -104,6 +107,11 @@ impl Appender {
             unsettled: HashSet::new(),
             stopped: Vec::new(),
         }
+    }
+
+    /// What it keeps in memory, for everybody to read.
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     pub(super) async fn run(mut self) {

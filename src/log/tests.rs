@@ -72,6 +72,7 @@ async fn house() -> House {
         clock.clone(),
         stats,
         feeds,
+        Arc::default(),
         &tasks,
     );
     House {

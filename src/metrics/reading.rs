@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::pulse::{Pulse, Seen};
 use crate::{
+    chat::Standing,
     clock::Millis,
     config::Config,
     hub::Hub,
@@ -35,6 +36,9 @@ pub(super) struct Reading<'a> {
     pub(super) send: Durations,
     pub(super) commit: Durations,
     pub(super) delivery: Durations,
+    pub(super) search: Durations,
+    /// How the search index stands.
+    pub(super) searching: Standing,
     /// How the store and the archive were a moment ago.
     pub(super) seen: Seen,
 }
@@ -59,6 +63,8 @@ impl<'a> Reading<'a> {
             send: stats.send_time.read(),
             commit: stats.commit_time.read(),
             delivery: stats.delivery_time.read(),
+            search: stats.search_time.read(),
+            searching: pulse.desk.chat.search.standing(),
             seen: pulse.seen(),
         }
     }

@@ -156,6 +156,14 @@ pub(super) const TABLE: &[Metric] = &[
         "Entries sealed into segments of the archive",
         |r| number(r.stats.archived.get()),
     ),
+    counter("chatd_searches_total", "Searches made", |r| {
+        number(r.stats.searches.get())
+    }),
+    counter(
+        "chatd_indexed_total",
+        "Entries of rooms that were taken into the search index",
+        |r| number(r.stats.indexed.get()),
+    ),
     Metric {
         name: "chatd_logins_total",
         help: "Logins, by their outcome",
@@ -195,6 +203,31 @@ pub(super) const TABLE: &[Metric] = &[
         "chatd_delivery_duration_seconds",
         "From an event's publication until the system took it for one connection; of one write in sixteen",
         |r| &r.delivery,
+    ),
+    timing(
+        "chatd_search_duration_seconds",
+        "How long the search index took to answer",
+        |r| &r.search,
+    ),
+    gauge(
+        "chatd_search_behind_entries",
+        "Entries that cannot be found yet, as they are not in the search index",
+        |r| Some(number(r.searching.behind)),
+    ),
+    gauge(
+        "chatd_search_complete",
+        "Whether the search index is made: 1 or 0",
+        |r| Some(is(r.searching.complete)),
+    ),
+    gauge(
+        "chatd_search_failing",
+        "Whether something is in the way of the search index: 1 or 0",
+        |r| Some(is(r.searching.trouble.is_some())),
+    ),
+    gauge(
+        "chatd_search_size_bytes",
+        "What the search index takes on disk",
+        |r| Some(number(r.searching.bytes)),
     ),
     gauge(
         "chatd_append_queue",

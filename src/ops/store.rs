@@ -47,6 +47,19 @@ impl Ops {
         done.await.map(drop).map_err(Into::into)
     }
 
+    /// Records that the search index is made anew, by somebody who may.
+    pub async fn note_reindex(&self, by: &Authority, dry_run: bool) -> Result<(), Refusal> {
+        let (touches, by) = (by.touching(&[]), by.clone());
+        let done = self
+            .log
+            .append_or_rehearse(dry_run, &touches, None, move |draft| {
+                draft.authorise(&by, |who| rights::may(who, Permission::ServerManage))?;
+                draft.act("store.reindex", &by.actor(), None, json!(null), &[]);
+                Ok(())
+            });
+        done.await.map(drop).map_err(Into::into)
+    }
+
     /// Makes the store another incarnation: which it was, and which it is. Only where no server runs, which
     /// would go on speaking of the old one.
     pub async fn new_epoch(

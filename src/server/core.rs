@@ -12,7 +12,7 @@ use crate::{
     account::Account,
     archive::Archive,
     auth::{Keys, Passwords, keys::Realm, password::Cost},
-    chat::{Chat, Presence, Reading},
+    chat::{Chat, Feeder, Presence, Reading},
     clock::{Clock, Millis},
     config::{Config, Live},
     desk::Desk,
@@ -28,10 +28,14 @@ use crate::{
     moderation::Moderation,
     ops::{Backups, Ops, Reloads},
     redact::Redact,
+    search::{Index, News},
     shelf::Shelf,
     stats::Stats,
     store::{Store, Write, erasures::Erasures},
 };
+
+/// The search index, beside the lock: where one process is at a time.
+const INDEX: &str = "search.db";
 
 /// Everything behind the doors.
 #[derive(Debug)]
@@ -64,6 +68,7 @@ impl Core {
         let clock = Clock::system();
         let location = Location::of(config)?;
         check_directory(&config.server.data_dir)?;
+        let index = location.beside().with_file_name(INDEX);
         let backend = location.clone().open(config, &clock).await?;
         let store = backend.store();
         let passwords = Arc::new(Passwords::new(
@@ -82,15 +87,27 @@ impl Core {
         let hub = Arc::new(Hub::new(Arc::clone(&stats)));
         let limits = Arc::new(Limits::new(&config.limits));
         let tasks = TaskTracker::new();
+        let news = Arc::new(News::default());
+        let index = Index::new(index, store.epoch());
         let log = Log::start(
             Arc::clone(&store),
             Arc::clone(&hub),
             clock.clone(),
             Arc::clone(&stats),
             Arc::clone(feeds),
+            Arc::clone(&news),
             &tasks,
         );
         let (stopping, doors) = (CancellationToken::new(), TaskTracker::new());
+        let search = Feeder::new(
+            Arc::clone(&store),
+            Arc::new(index),
+            news,
+            live.clone(),
+            clock.clone(),
+            Arc::clone(&stats),
+            stopping.clone(),
+        );
         let chat = Chat {
             log: log.clone(),
             store: Arc::clone(&store),
@@ -101,6 +118,7 @@ impl Core {
             reading: Arc::new(Reading::new(doors.clone(), stopping.clone())),
             typing: Arc::default(),
             presence: Arc::new(Presence::new(doors.clone(), stopping.clone())),
+            search: Arc::new(search),
         };
         let redact = Redact {
             log: log.clone(),
@@ -232,6 +250,12 @@ impl Core {
         self.app.chat.log.stop().await;
         self.tasks.close();
         self.tasks.wait().await;
+        let search = &self.app.chat.search;
+        // A server's next start goes on; what a command took out of the store has to leave with it.
+        if self.reloads.is_none() {
+            search.settle().await;
+        }
+        search.index().close().await;
         self.app.store.close().await;
     }
 }

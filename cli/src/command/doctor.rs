@@ -8,6 +8,7 @@ mod machine;
 mod members;
 mod network;
 mod page;
+mod search;
 mod seen;
 mod settings;
 mod store;
@@ -97,6 +98,7 @@ fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     found.extend(access::access(config, &seen, &socket));
     found.extend(store::store(config, &seen));
     found.extend(members::members(config));
+    found.extend(search::search(&seen));
     found.extend(network::ports(config, &seen));
     found.extend([
         network::exposure(config),

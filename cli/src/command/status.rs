@@ -6,7 +6,7 @@ use clap::Args;
 use crate::{
     asking::Asking,
     failure::Failure,
-    output::{Facts, bytes, count, escape, moment, number},
+    output::{Facts, bytes, count, count_entries, escape, moment, number},
 };
 
 /// Show how the server is
@@ -66,6 +66,9 @@ fn page(status: &api::Status, now: Millis) -> String {
     if let Some(of) = &status.archive {
         facts = archive(facts.gap(), of, now);
     }
+    if let Some(of) = &status.search {
+        facts = facts.gap().with("search", search(of, now));
+    }
     if status.running {
         facts = counts(facts.gap(), &status.counts);
     }
@@ -124,6 +127,24 @@ fn archive(facts: Facts, of: &api::ArchiveStatus, now: Millis) -> Facts {
         .maybe("under way", of.running.as_deref().map(escape))
         .maybe("next run", of.next_at.map(|at| moment(at, now)))
         .maybe("last run", last)
+}
+
+/// How what can be found stands beside what was said.
+fn search(of: &api::SearchStatus, now: Millis) -> String {
+    let size = bytes(of.bytes);
+    let lag = match (of.complete, of.behind) {
+        (_, 0) => "up to date".to_owned(),
+        (true, behind) => format!("{} behind", count_entries(behind)),
+        (false, behind) => format!("being made, {} to go", count_entries(behind)),
+    };
+    match (&of.trouble, of.trouble_since) {
+        (Some(why), Some(since)) => format!(
+            "STANDS STILL since {}: {}; {lag}, {size}",
+            moment(since, now),
+            escape(why)
+        ),
+        _ => format!("{lag}, {size}"),
+    }
 }
 
 fn counts(facts: Facts, counts: &api::Counts) -> Facts {

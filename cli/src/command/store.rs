@@ -5,12 +5,15 @@ mod bar;
 mod check;
 mod copy;
 mod epoch;
+mod reindex;
 mod restore;
 
 use chatd::{admin::api, clock::Millis, server::stores};
 use clap::{Args, Subcommand};
 
-use self::{backup::Backup, check::Check, copy::Copy, epoch::NewEpoch, restore::Restore};
+use self::{
+    backup::Backup, check::Check, copy::Copy, epoch::NewEpoch, reindex::Reindex, restore::Restore,
+};
 use crate::{
     asking::{Asking, one_thread},
     cli::DryRun,
@@ -45,6 +48,8 @@ Examples:
 
     NewEpoch(NewEpoch),
 
+    Reindex(Reindex),
+
     Restore(Restore),
 }
 
@@ -75,6 +80,7 @@ impl Store {
             Self::Copy(copy) => copy.run(asking),
             Self::Migrate(migrate) => migrate.run(asking),
             Self::NewEpoch(epoch) => epoch.run(asking),
+            Self::Reindex(reindex) => reindex.run(asking),
             Self::Restore(restore) => restore.run(asking),
         }
     }

@@ -150,3 +150,44 @@ pub enum BackupLine {
         why: String,
     },
 }
+
+/// A search index to be made anew.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewIndex {
+    /// Only say what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// One line of a search index that is being made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ReindexLine {
+    /// It was only asked what would be done.
+    Plan {
+        /// How many rooms there are.
+        rooms: u64,
+        /// True.
+        dry_run: bool,
+    },
+    /// How far it is.
+    Progress {
+        /// So many entries are in it.
+        done: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// It is made.
+    Done {
+        /// How many entries it goes over.
+        entries: u64,
+        /// How many bytes it has on disk.
+        bytes: u64,
+    },
+    /// It does not go on.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}

@@ -89,7 +89,21 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
             last_at: it.last.as_ref().map(|run| run.at),
             last_state: it.last.map(|run| run.state),
         }),
+        search: ops.listen.map(|_| search(desk)),
         counts: counts(desk, report.channels),
+    }
+}
+
+fn search(desk: &Desk) -> api::SearchStatus {
+    let standing = desk.chat.search.standing();
+    let (since, trouble) = standing.trouble.unzip();
+    api::SearchStatus {
+        behind: standing.behind,
+        complete: standing.complete,
+        bytes: standing.bytes,
+        rooms: standing.rooms,
+        trouble,
+        trouble_since: since,
     }
 }
 

@@ -16,8 +16,10 @@ use tokio::sync::mpsc;
 use super::Answer;
 use crate::{
     admin::api::{
-        self, BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, StoreInfo, TableCount,
+        self, BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, NewIndex, ReindexLine,
+        StoreInfo, TableCount,
     },
+    chat::Reindexed,
     desk::{By, Desk},
     door::{JsonBody, Problem},
     id::Epoch,
@@ -75,6 +77,27 @@ fn lines<T: Send + 'static, L: Serialize>(
     });
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (kind, Body::from_stream(lines)).into_response()
+}
+
+/// Lines of JSON, as it goes on; a server goes on without anybody who reads them.
+pub(super) async fn reindex(
+    State(desk): State<Arc<Desk>>,
+    By(by): By,
+    JsonBody(NewIndex { dry_run }): JsonBody<NewIndex>,
+) -> Result<Response, Problem> {
+    desk.ops.note_reindex(&by, dry_run).await?;
+    if dry_run {
+        let rooms = desk.ops.holdings().await?.info.rooms;
+        let (plan, taken) = mpsc::channel(1);
+        let _room_for_one = plan.try_send(ReindexLine::Plan { rooms, dry_run });
+        return Ok(lines(taken, |line| line));
+    }
+    let steps = Arc::clone(&desk.chat.search).reindex();
+    Ok(lines(steps, |step| match step {
+        Reindexed::Moved { done, of } => ReindexLine::Progress { done, of },
+        Reindexed::Done { entries, bytes } => ReindexLine::Done { entries, bytes },
+        Reindexed::Failed(why) => ReindexLine::Failed { why },
+    }))
 }
 
 fn line(finding: Finding) -> CheckLine {

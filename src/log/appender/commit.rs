@@ -64,6 +64,7 @@ impl Appender {
             };
             append.answer(answer);
         }
+        self.tell_news(told.iter().flat_map(|(_, change)| &change.entries));
         for (append, change) in told {
             self.tell(append, change).await;
         }

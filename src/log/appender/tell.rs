@@ -15,8 +15,27 @@ use crate::{
 };
 
 impl Appender {
+    /// Notes which rooms have moved on, for whoever indexes them: in passing, once for a whole batch.
+    pub(super) fn tell_news<'a>(&self, entries: impl Iterator<Item = &'a Entry>) {
+        let rooms = entries.filter_map(|entry| {
+            let LogId::Room(room) = entry.log else {
+                return None;
+            };
+            let out = &entry.payload;
+            if matches!(
+                out,
+                Payload::Delete { .. } | Payload::Purged { .. } | Payload::Deleted
+            ) {
+                self.news.tell_taken_out();
+            }
+            Some((room, entry.seq))
+        });
+        self.news.tell(rooms);
+    }
+
     /// Publishes what was committed without our knowing.
     pub(super) async fn tell_again(&mut self, entries: Vec<Entry>) {
+        self.tell_news(entries.iter());
         for entry in entries {
             self.bury(&entry);
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();

@@ -1,0 +1,275 @@
+//! Finding messages: over all that the asker may read.
+//!
+//! The index says where to look, and nothing more. Whatever it names is read from the store like a page of the past,
+//! and looked at again: whether the asker may read it at this moment, whether it is still there, and whether what it
+//! says now is what was asked for.
+
+mod feeder;
+
+use std::{collections::HashMap, time::Duration};
+
+pub use self::feeder::{Feeder, Reindexed, Standing};
+use super::{Chat, MessageView};
+use crate::{
+    clock::Millis,
+    id::{RoomId, UserId},
+    log::refuse,
+    model::{Caller, Permission, Refusal, RoomName},
+    rights,
+    search::{self, Cursor, Hit, Order, Part, Query, Scope, Tag, Wanted, snippet, words},
+};
+
+/// How long the index may be asked for one page.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is asked for one page, at most: much of what it names may be gone by now, or may not be read any
+/// more.
+const LOOKS: usize = 10;
+
+/// What somebody looks for.
+#[derive(Clone, Debug, Default)]
+pub struct NewSearch {
+    /// With which words; none for any.
+    pub query: Option<Query>,
+    /// In which room; none for all they may read.
+    pub room: Option<RoomId>,
+    /// Said by whom.
+    pub from: Option<UserId>,
+    /// Of which kind.
+    pub kind: Option<FoundKind>,
+    /// From this moment on …
+    pub since: Option<Millis>,
+    /// … up to and with this one.
+    pub until: Option<Millis>,
+    /// Which first.
+    pub order: Order,
+}
+
+/// Some of all messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundKind {
+    /// Those of others that mention the asker, or everyone in the room.
+    Mention,
+    /// Those that answer another.
+    Reply,
+    /// Those that are pinned.
+    Pinned,
+    /// Those that were edited.
+    Edited,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug)]
+pub struct FoundView {
+    /// Where.
+    pub room: RoomId,
+    /// What that room is called.
+    pub room_name: RoomName,
+    /// The message, as it is now.
+    pub message: MessageView,
+    /// The piece of it that was looked for.
+    pub snippet: Vec<Part>,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug)]
+pub struct FoundPage {
+    /// The messages.
+    pub items: Vec<FoundView>,
+    /// Where the next page begins; none when this is the last.
+    pub next: Option<String>,
+    /// Whether everything was indexed; else more may be there than is found.
+    pub complete: bool,
+}
+
+impl Chat {
+    /// The messages that fit and that the caller may read. A page may be short of `limit` and not be the last.
+    pub async fn search(
+        &self,
+        caller: &Caller,
+        asked: NewSearch,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<FoundPage, Refusal> {
+        self.limits.check_search(caller.user)?;
+        let wrong = || Refusal::field("cursor", "use the `next` of the page before");
+        let mut after = match cursor {
+            Some(text) => Some(Cursor::parse(text, asked.order).ok_or_else(wrong)?),
+            None => None,
+        };
+        let rooms = self.searched(caller, asked.room).await?;
+        let complete = self.search.is_complete();
+        let mut items = Vec::new();
+        for look in 1.. {
+            let wanted = Wanted {
+                rooms: rooms.clone(),
+                query: asked.query.clone(),
+                by: asked.from,
+                is: asked
+                    .kind
+                    .map(|kind| kind.tags(caller.user))
+                    .into_iter()
+                    .collect(),
+                since: asked.since,
+                until: asked.until,
+                order: asked.order,
+                after,
+                limit: limit - items.len(),
+            };
+            let found = self.search.find(wanted, PATIENCE).await;
+            let found = found.map_err(|e| self.refuse_search(&e))?;
+            items.extend(self.found(caller, &asked, &found.hits).await?);
+            after = found.next;
+            if after.is_none() || items.len() >= limit || look >= LOOKS {
+                break;
+            }
+        }
+        Ok(FoundPage {
+            items,
+            next: after.map(|cursor| cursor.to_string()),
+            complete,
+        })
+    }
+
+    /// Where somebody may look, as far as is known without asking for each room: what is found is checked again.
+    async fn searched(&self, caller: &Caller, room: Option<RoomId>) -> Result<Scope, Refusal> {
+        if let Some(room) = room {
+            let floor = self.may_read(caller, room).await?;
+            return Ok(HashMap::from([(room, floor)]));
+        }
+        let person = self.user(caller.user).await?.person();
+        rights::may(
+            &person.who(caller.scopes, self.clock.now()),
+            Permission::MessageRead,
+        )?;
+        let rooms = self.store.room_ids_of(caller.user).await;
+        let rooms = rooms.map_err(|e| refuse(&e))?.into_iter();
+        let floor = |room: RoomId| {
+            let live = self.log.room_in_memory(room)?;
+            let facts = live.facts();
+            let member = facts.members.get(&caller.user)?;
+            Some(rights::floor(&facts.room, *member))
+        };
+        Ok(rooms.map(|room| (room, floor(room).unwrap_or(0))).collect())
+    }
+
+    /// Those of these that the caller may read, that are not deleted, and that are what was asked for.
+    async fn found(
+        &self,
+        caller: &Caller,
+        asked: &NewSearch,
+        hits: &[Hit],
+    ) -> Result<Vec<FoundView>, Refusal> {
+        let mut by_room: HashMap<RoomId, Vec<u64>> = HashMap::new();
+        for hit in hits {
+            by_room.entry(hit.room).or_default().push(hit.seq);
+        }
+        let mut read = HashMap::new();
+        for (room, mut seqs) in by_room {
+            let Some((floor, _)) = self.may_read_found(caller, room).await? else {
+                continue;
+            };
+            seqs.retain(|seq| *seq >= floor);
+            seqs.sort_unstable();
+            let entries = self.store.messages_at(room, &seqs).await;
+            let entries = entries.map_err(|e| refuse(&e))?.entries;
+            for view in self.views(caller, room, entries).await? {
+                read.insert((room, view.seq), view);
+            }
+        }
+        let mut items = Vec::new();
+        for hit in hits {
+            let Some(message) = read.remove(&(hit.room, hit.seq)) else {
+                continue;
+            };
+            let words = words(&message.body);
+            if !asked.fits(caller.user, &message, &words) {
+                continue;
+            }
+            // Whoever was taken out meanwhile does not get to see it.
+            let Some((floor, room_name)) = self.may_read_found(caller, hit.room).await? else {
+                continue;
+            };
+            if hit.seq >= floor {
+                let snippet = snippet(&message.body, &words, asked.query.as_ref());
+                items.push(FoundView {
+                    room: hit.room,
+                    room_name,
+                    message,
+                    snippet,
+                });
+            }
+        }
+        Ok(items)
+    }
+
+    /// From which `seq` on the caller may read in a room, and its name; none if they may not.
+    async fn may_read_found(
+        &self,
+        caller: &Caller,
+        room: RoomId,
+    ) -> Result<Option<(u64, RoomName)>, Refusal> {
+        let floor = match self.may_read(caller, room).await {
+            Ok(floor) => floor,
+            Err(e @ (Refusal::Unavailable | Refusal::Busy | Refusal::Internal)) => return Err(e),
+            Err(_) => return Ok(None),
+        };
+        let live = self.log.room(room).await?;
+        Ok(live.map(|live| (floor, live.facts().room.name.clone())))
+    }
+
+    fn refuse_search(&self, error: &search::Error) -> Refusal {
+        match error {
+            search::Error::Busy => Refusal::Busy,
+            search::Error::TooLong => Refusal::field(
+                "q",
+                format!(
+                    "this takes longer than {} s: ask for more words, for one room, or for a shorter time",
+                    PATIENCE.as_secs()
+                ),
+            ),
+            search::Error::Anew(_) => {
+                self.search.wake();
+                Refusal::Busy
+            }
+            search::Error::Full | search::Error::Unavailable(_) => {
+                tracing::warn!(%error, "a search cannot be answered");
+                Refusal::Unavailable
+            }
+        }
+    }
+}
+
+impl FoundKind {
+    fn tags(self, me: UserId) -> Vec<Tag> {
+        match self {
+            Self::Mention => vec![Tag::Mentions(me), Tag::Everyone],
+            Self::Reply => vec![Tag::Reply],
+            Self::Pinned => vec![Tag::Pinned],
+            Self::Edited => vec![Tag::Edited],
+        }
+    }
+
+    fn holds(self, me: UserId, message: &MessageView) -> bool {
+        match self {
+            Self::Mention => {
+                let named = message.mentions.iter().any(|(user, _)| *user == me);
+                (named || message.everyone) && message.from != Some(me)
+            }
+            Self::Reply => message.reply_to.is_some(),
+            Self::Pinned => message.pinned.is_some(),
+            Self::Edited => message.edited.is_some(),
+        }
+    }
+}
+
+impl NewSearch {
+    /// Whether a message as it is now is what was asked for.
+    fn fits(&self, me: UserId, message: &MessageView, words: &[search::Word]) -> bool {
+        !message.deleted
+            && self.query.as_ref().is_none_or(|q| q.fits(words))
+            && self.from.is_none_or(|from| message.from == Some(from))
+            && self.kind.is_none_or(|kind| kind.holds(me, message))
+            && self.since.is_none_or(|since| message.at >= since)
+            && self.until.is_none_or(|until| message.at <= until)
+    }
+}

@@ -1,0 +1,435 @@
+//! Feeding the search index: one task, behind the log and never in its way.
+//!
+//! It reads each room's log from where the index stands, over live and archived entries alike, and hands on what an
+//! entry means for what can be found. Where it stands is written together with what it wrote, so it can end at any
+//! moment. What it has to do it is told by the log; and as others may write to the same database, and an index may
+//! be missing, it looks at all rooms at the start and now and then.
+
+mod entry;
+mod reindex;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use self::reindex::Reindexed;
+use crate::{
+    clock::{Clock, Millis},
+    config::Live,
+    id::RoomId,
+    search::{self, Batch, Found, Index, News, Wanted},
+    stats::Stats,
+    store::{self, Scope, Store},
+};
+
+/// How often all rooms are looked at.
+const LOOK: Duration = Duration::from_secs(30);
+/// How many rooms of a list are looked at at a time.
+const ROOMS: usize = 200;
+/// How much of a log is read at a time: entries, and bytes of their text.
+const PIECE: usize = 500;
+const PIECE_BYTES: usize = 256 * 1024;
+/// How much goes into one batch.
+const BATCH: usize = 1_000;
+const BATCH_BYTES: usize = 1 << 20;
+/// How long news gather before they are taken up: a batch costs, however little is in it.
+const GATHER: Duration = Duration::from_millis(100);
+/// How long a rest between two batches is, at most; it is as long as the batch took.
+const REST: Duration = Duration::from_millis(200);
+/// How long it waits after something went wrong: twice as long each time, up to the second.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How soon emptying the write-ahead log is tried again.
+const EMPTY: Duration = Duration::from_secs(1);
+/// How long a command that changed the store by itself takes to bring the index up to date.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// What feeds the index, and knows how it stands.
+#[derive(Debug)]
+pub struct Feeder {
+    store: Arc<dyn Store>,
+    index: Arc<Index>,
+    news: Arc<News>,
+    config: Live,
+    clock: Clock,
+    stats: Arc<Stats>,
+    stopping: CancellationToken,
+    /// One batch at a time.
+    turn: tokio::sync::Mutex<Turn>,
+    standing: Mutex<State>,
+}
+
+/// What lasts from one batch to the next.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The rooms that are next.
+    queue: VecDeque<RoomId>,
+    /// Whether all rooms were looked at since the index began.
+    looked: bool,
+    /// Whether texts that were taken out may lie in the write-ahead log.
+    unemptied: bool,
+}
+
+/// How it stands.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// Whether everything was indexed once.
+    complete: bool,
+    /// What is in the way, and since when.
+    trouble: Option<(Millis, String)>,
+    /// How many entries all rooms have, as of the last look.
+    entries: u64,
+}
+
+/// How the index stands.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// How many entries are not indexed yet.
+    pub behind: u64,
+    /// Whether everything was indexed once: else what is not found may be there all the same.
+    pub complete: bool,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Rooms that are in it.
+    pub rooms: u64,
+    /// How many entries all rooms have, as of the last look.
+    pub entries: u64,
+    /// What is in the way, and since when.
+    pub trouble: Option<(Millis, String)>,
+}
+
+/// Why a batch came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] search::Error),
+    /// The disk.
+    #[error("the disk has less room than store.min_free asks for")]
+    NoRoom,
+}
+
+impl Feeder {
+    /// One that has not begun.
+    pub fn new(
+        store: Arc<dyn Store>,
+        index: Arc<Index>,
+        news: Arc<News>,
+        config: Live,
+        clock: Clock,
+        stats: Arc<Stats>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            store,
+            index,
+            news,
+            config,
+            clock,
+            stats,
+            stopping,
+            // Whoever was killed may have left the log behind.
+            turn: tokio::sync::Mutex::new(Turn {
+                unemptied: true,
+                ..Turn::default()
+            }),
+            standing: Mutex::default(),
+        }
+    }
+
+    /// The index itself.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Looks for messages, for as long as `within` at most.
+    pub async fn find(&self, wanted: Wanted, within: Duration) -> Result<Found, search::Error> {
+        self.stats.searches.up();
+        let began = Instant::now();
+        let found = self.index.find(wanted, within).await;
+        self.stats.search_time.record(began.elapsed());
+        found
+    }
+
+    /// Feeds until the server stops.
+    pub async fn run(self: Arc<Self>) {
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => {}
+            () = self.feed() => {}
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        let size = self.index.size();
+        let state = self.standing.lock().clone();
+        Standing {
+            behind: self.behind(),
+            complete: state.complete,
+            bytes: size.bytes,
+            rooms: size.rooms,
+            entries: state.entries,
+            trouble: state.trouble,
+        }
+    }
+
+    /// How many entries are not indexed yet, as far as is known.
+    pub fn behind(&self) -> u64 {
+        self.news.behind(|room| self.index.upto(room))
+    }
+
+    /// Whether everything was indexed once.
+    pub fn is_complete(&self) -> bool {
+        self.standing.lock().complete
+    }
+
+    /// Somebody found the index to be no good.
+    pub fn wake(&self) {
+        self.news.wake();
+    }
+
+    /// Takes one batch; answers whether there is more to do.
+    pub async fn step(&self) -> Result<bool, Trouble> {
+        let mut turn = self.turn.lock().await;
+        if self.index.open().await? {
+            self.began_anew(&mut turn);
+        }
+        if !turn.looked {
+            self.look(&mut turn).await?;
+        }
+        let more = match self.batch(&mut turn).await {
+            Err(Trouble::Index(e @ search::Error::Anew(_))) => {
+                self.began_anew(&mut turn);
+                return Err(e.into());
+            }
+            other => other?,
+        };
+        // There is always something new in a room that is in use.
+        let close = !more || self.behind() < BATCH as u64;
+        let mut state = self.standing.lock();
+        state.complete |= close;
+        if state.trouble.take().is_some() {
+            tracing::info!("the search index goes on");
+        }
+        Ok(more)
+    }
+
+    /// Takes what this process took out of the store out of an index that nobody feeds: for a command that works on
+    /// the store itself. An index that cannot be brought up to date so is taken away: it will be made anew.
+    pub async fn settle(&self) {
+        if !self.news.takes_out() || !self.index.exists() {
+            return;
+        }
+        let settling = async {
+            let mut turn = self.turn.lock().await;
+            if self.index.open().await? {
+                return Ok(false);
+            }
+            while self.batch(&mut turn).await? {}
+            Ok::<_, Trouble>(self.index.empty().await?)
+        };
+        if !matches!(timeout(SETTLE, settling).await, Ok(Ok(true))) {
+            self.index.close().await;
+            if let Err(e) = self.index.remove() {
+                let path = self.index.path().display();
+                tracing::warn!(error = %e, %path, "cannot take away the search index: delete it");
+            }
+        }
+    }
+
+    /// Works off what there is, again and again.
+    async fn feed(&self) {
+        let (mut looked, mut pause) = (Instant::now(), PAUSE.0);
+        loop {
+            let began = Instant::now();
+            if began.duration_since(looked) >= LOOK {
+                self.turn.lock().await.looked = false;
+                looked = began;
+            }
+            match self.step().await {
+                Ok(true) => {
+                    pause = PAUSE.0;
+                    sleep(began.elapsed().min(REST)).await;
+                }
+                Ok(false) => {
+                    pause = PAUSE.0;
+                    let left = LOOK.saturating_sub(looked.elapsed());
+                    let empty = self.empty().await;
+                    let next = if empty { left } else { left.min(EMPTY) };
+                    tokio::select! {
+                        () = self.news.told() => sleep(GATHER).await,
+                        () = sleep(next) => {}
+                    }
+                }
+                Err(e) => {
+                    self.note(&e);
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+            }
+        }
+    }
+
+    /// Takes out of the write-ahead log what was taken out of the index. False where that has to be tried again.
+    async fn empty(&self) -> bool {
+        let mut turn = self.turn.lock().await;
+        if turn.unemptied {
+            turn.unemptied = !self.index.empty().await.unwrap_or(false);
+        }
+        !turn.unemptied
+    }
+
+    /// Says once what is in the way.
+    fn note(&self, trouble: &Trouble) {
+        let mut state = self.standing.lock();
+        if state.trouble.is_none() {
+            tracing::warn!(error = %trouble, "the search index does not go on");
+            state.trouble = Some((self.clock.now(), trouble.to_string()));
+        } else if let Some((_, why)) = &mut state.trouble {
+            *why = trouble.to_string();
+        }
+    }
+
+    fn began_anew(&self, turn: &mut Turn) {
+        turn.looked = false;
+        turn.queue.clear();
+        self.standing.lock().complete = false;
+    }
+
+    /// Looks at every room: which have moved on, and which are gone.
+    async fn look(&self, turn: &mut Turn) -> Result<(), Trouble> {
+        let mut unseen: HashSet<RoomId> = self.index.rooms().into_iter().collect();
+        let (mut last, mut entries) = (None, 0);
+        loop {
+            let after = last.as_ref().map(|(name, id)| (name, *id));
+            let rows = self.store.list_rooms(Scope::All, after, ROOMS).await?;
+            let Some(row) = rows.last() else { break };
+            last = Some((row.room.name.clone(), row.room.id));
+            let mut behind = Vec::new();
+            for row in &rows {
+                let (room, head) = (row.room.id, row.head.seq);
+                entries += head;
+                unseen.remove(&room);
+                // Ahead of its room: that was another one, before somebody put the store back by hand.
+                if self.index.upto(room) > head {
+                    self.drop_rooms(turn, vec![room]).await?;
+                }
+                if self.index.upto(room) < head {
+                    behind.push((room, head));
+                }
+            }
+            self.news.tell(behind);
+        }
+        // A room that was made or renamed meanwhile may have been missed.
+        for some in unseen.into_iter().collect::<Vec<_>>().chunks(ROOMS) {
+            let there = self.store.rooms(some).await?;
+            let there = there.iter().filter(|r| r.deleted_at.is_none());
+            let there: HashSet<RoomId> = there.map(|r| r.id).collect();
+            let gone: Vec<_> = some.iter().filter(|id| !there.contains(id)).collect();
+            if !gone.is_empty() {
+                let gone = gone.into_iter().copied().collect();
+                self.drop_rooms(turn, gone).await?;
+            }
+        }
+        turn.looked = true;
+        self.standing.lock().entries = entries;
+        Ok(())
+    }
+
+    async fn drop_rooms(&self, turn: &mut Turn, gone: Vec<RoomId>) -> Result<(), Trouble> {
+        turn.unemptied = true;
+        let batch = Batch {
+            gone,
+            ..Batch::default()
+        };
+        Ok(self.index.apply(batch).await?)
+    }
+
+    /// Takes a batch of what is new; answers whether there was any.
+    async fn batch(&self, turn: &mut Turn) -> Result<bool, Trouble> {
+        if turn.queue.is_empty() {
+            turn.queue.extend(self.news.rooms());
+        }
+        let (mut batch, mut entries) = (Batch::default(), 0);
+        while entries < BATCH && batch.bytes() < BATCH_BYTES {
+            let Some(room) = turn.queue.pop_front() else {
+                break;
+            };
+            let Some(head) = self.news.head(room) else {
+                continue;
+            };
+            let from = self.index.upto(room);
+            if from >= head {
+                self.news.done(room, from);
+                continue;
+            }
+            match self.piece(room, (from, head), &mut batch).await {
+                Ok(read) => entries += read,
+                Err(e) => {
+                    turn.queue.push_back(room);
+                    return Err(e);
+                }
+            }
+        }
+        if batch.upto.is_empty() && batch.gone.is_empty() {
+            return Ok(!self.news.is_empty());
+        }
+        let (upto, gone) = (batch.upto.clone(), batch.gone.clone());
+        let takes_out = batch.takes_out();
+        if !takes_out {
+            self.check_room()?;
+        }
+        turn.unemptied |= takes_out;
+        self.index.apply(batch).await?;
+        self.stats.indexed.add(entries as u64);
+        for (room, upto) in upto {
+            self.news.done(room, upto);
+        }
+        for room in gone {
+            self.news.forget(room);
+        }
+        Ok(true)
+    }
+
+    /// Reads on in a room; answers how many entries that were.
+    async fn piece(
+        &self,
+        room: RoomId,
+        (from, head): (u64, u64),
+        batch: &mut Batch,
+    ) -> Result<usize, Trouble> {
+        let log = room.into();
+        let read = self.store.readable(log, from, head, PIECE, PIECE_BYTES);
+        let read = read.await?;
+        let count = read.entries.len().max(1);
+        let before = batch.changes.len();
+        for entry in read.entries {
+            if self.take(room, entry, batch).await? {
+                batch.changes.truncate(before);
+                batch.gone.push(room);
+                return Ok(count);
+            }
+        }
+        batch.upto.insert(room, read.next.unwrap_or(head));
+        Ok(count)
+    }
+
+    /// Refuses to fill the disk: messages go before.
+    fn check_room(&self) -> Result<(), Trouble> {
+        let least = self.config.get().store.min_free.as_u64();
+        let dir = self.index.path().parent();
+        let dir = dir.filter(|dir| !dir.as_os_str().is_empty());
+        let stat = rustix::fs::statvfs(dir.unwrap_or(std::path::Path::new(".")));
+        let full = stat.is_ok_and(|s| s.f_bavail.saturating_mul(s.f_frsize) < least);
+        if full { Err(Trouble::NoRoom) } else { Ok(()) }
+    }
+}
