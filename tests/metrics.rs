@@ -226,7 +226,7 @@ async fn histograms_add_up_and_the_store_is_told_of() {
         .filter(|(_, kind)| *kind == "histogram")
         .map(|(name, _)| name.clone())
         .collect();
-    assert_eq!(timed.len(), 3, "{timed:?}");
+    assert_eq!(timed.len(), 4, "{timed:?}");
     for name in &timed {
         let buckets = page.buckets(name);
         assert!(buckets.len() > 10, "{name}");

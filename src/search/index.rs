@@ -29,7 +29,7 @@ use super::{
 use crate::id::{Epoch, RoomId};
 
 /// How many searches are under way at a time …
-const READERS: usize = 4;
+const READERS: u32 = 4;
 /// … how many may wait for it; one more is told that much is going on …
 const WAITING: usize = 64;
 /// … and for how long.
@@ -64,6 +64,8 @@ struct Shared {
     upto: Mutex<HashMap<RoomId, u64>>,
     /// Goes up when the file is another one.
     generation: AtomicU64,
+    /// Whether there is a file to read.
+    open: AtomicBool,
     /// Somebody found it damaged.
     damaged: AtomicBool,
     idle: Mutex<Vec<(u64, Connection)>>,
@@ -87,8 +89,8 @@ impl Index {
             jobs: Mutex::default(),
             thread: Mutex::default(),
             shared: Arc::default(),
-            turns: Arc::new(Semaphore::new(READERS)),
-            places: Arc::new(Semaphore::new(READERS + WAITING)),
+            turns: Arc::new(Semaphore::new(READERS as usize)),
+            places: Arc::new(Semaphore::new(READERS as usize + WAITING)),
         }
     }
 
@@ -148,6 +150,10 @@ impl Index {
 
     /// Looks for messages, for as long as `within` at most.
     pub async fn find(&self, wanted: Wanted, within: Duration) -> Result<Found, Error> {
+        if !self.shared.open.load(Ordering::Acquire) {
+            // The server has just begun.
+            self.open().await?;
+        }
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| Error::Busy)?;
         let turn = time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned()).await;
@@ -170,7 +176,7 @@ impl Index {
 
     /// Finishes what was handed in and closes it.
     pub async fn close(&self) {
-        let all = time::timeout(WAIT, self.turns.acquire_many(4)).await;
+        let all = time::timeout(WAIT, self.turns.acquire_many(READERS)).await;
         self.turns.close();
         drop(all);
         self.shared.idle.lock().clear();
@@ -379,6 +385,7 @@ impl Writer {
             return Err(Error::Unavailable("it is taken away".into()));
         };
         self.open = Some((conn, number));
+        self.shared.open.store(true, Ordering::Release);
         Ok(())
     }
 }

@@ -79,6 +79,7 @@ fn status(seconds: u64) -> Status {
             last_at: None,
             last_state: None,
         }),
+        search: None,
         counts: Counts::default(),
     }
 }

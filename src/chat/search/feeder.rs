@@ -200,19 +200,11 @@ impl Feeder {
     /// Takes one batch; answers whether there is more to do.
     pub async fn step(&self) -> Result<bool, Trouble> {
         let mut turn = self.turn.lock().await;
-        if self.index.open().await? {
+        let done = self.step_in(&mut turn).await;
+        if matches!(done, Err(Trouble::Index(search::Error::Anew(_)))) {
             self.began_anew(&mut turn);
         }
-        if !turn.looked {
-            self.look(&mut turn).await?;
-        }
-        let more = match self.batch(&mut turn).await {
-            Err(Trouble::Index(e @ search::Error::Anew(_))) => {
-                self.began_anew(&mut turn);
-                return Err(e.into());
-            }
-            other => other?,
-        };
+        let more = done?;
         // There is always something new in a room that is in use.
         let close = !more || self.behind() < BATCH as u64;
         let mut state = self.standing.lock();
@@ -221,6 +213,16 @@ impl Feeder {
             tracing::info!("the search index goes on");
         }
         Ok(more)
+    }
+
+    async fn step_in(&self, turn: &mut Turn) -> Result<bool, Trouble> {
+        if self.index.open().await? {
+            self.began_anew(turn);
+        }
+        if !turn.looked {
+            self.look(turn).await?;
+        }
+        self.batch(turn).await
     }
 
     /// Takes what this process took out of the store out of an index that nobody feeds: for a command that works on
