@@ -283,3 +283,35 @@ async fn many_in_one_moment_all_have_a_place() {
     let (found, next) = house.look(wanted).await;
     assert_eq!((found.len(), next), (700, None));
 }
+
+#[tokio::test]
+async fn many_rooms_are_looked_at_and_no_others() {
+    let house = House::new().await;
+    let rooms: Vec<RoomId> = (0..200).map(|i| RoomId::new(Millis(i))).collect();
+    let mut batch = Batch::default();
+    for (room, seq) in rooms.iter().zip(1..) {
+        batch.changes.push((*room, house.doc(seq, "tea")));
+        batch.upto.insert(*room, seq);
+    }
+    house.index.apply(batch).await.unwrap();
+    // Of more than the index itself looks in; and in one only what came later.
+    for many in [3, 100] {
+        let mut wanted = house.wanted("tea");
+        wanted.rooms = rooms.iter().take(many).map(|room| (*room, 0)).collect();
+        wanted.rooms.insert(rooms[1], 1_000);
+        wanted.limit = 1_000;
+        for order in [Order::Newest, Order::Relevance] {
+            wanted.order = order;
+            let (found, next) = house.look(wanted.clone()).await;
+            let expected: Vec<u64> = (1..=many as u64).rev().filter(|s| *s != 2).collect();
+            assert_eq!((found, next), (expected, None));
+        }
+        wanted.query = None;
+        assert_eq!(house.look(wanted.clone()).await.0.len(), many - 1);
+        wanted.by = Some(house.ana);
+        assert_eq!(house.look(wanted).await.0.len(), many - 1);
+    }
+    let mut nowhere = house.wanted("tea");
+    nowhere.rooms.clear();
+    assert!(house.look(nowhere).await.0.is_empty());
+}
