@@ -44,6 +44,7 @@ fn doc(message: Entry) -> Option<Doc> {
         body,
         reply_to,
         mentions,
+        ..
     } = message.payload
     else {
         return None;
