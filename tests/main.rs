@@ -23,6 +23,7 @@ mod cli_archive;
 mod cli_changes;
 mod cli_config;
 mod cli_hostile;
+mod cli_levels;
 mod cli_live;
 mod cli_moderation;
 mod cli_output;
