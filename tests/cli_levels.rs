@@ -123,6 +123,7 @@ const CALLS: &[(&str, &[&str], usize)] = &[
     ("store backup", &["{dir}/backup", "-n"], OWN),
     ("store check", &[], OPERATE),
     ("store info", &[], VIEW),
+    ("store reindex", &["-n"], OPERATE),
     (
         "token issue",
         &["robot", "--name", "ci", "--scope", "message.send", "-n"],
