@@ -55,6 +55,7 @@ use crate::{
     logging::Levels,
     model::{Authority, Code, CodeKind, Permission, Refusal, RoleName, User, UserRef},
     rights,
+    shelf::Shelf,
     stats::Stats,
     store::{Store, erasures::Erasures},
     tls::Tls,
@@ -69,6 +70,8 @@ pub struct Ops {
     pub store: Arc<dyn Store>,
     /// Where it is listed what was erased.
     pub erasures: Erasures,
+    /// Where the bytes of files lie.
+    pub shelf: Shelf,
     /// Who listens.
     pub hub: Arc<Hub>,
     /// Where passwords are hashed.

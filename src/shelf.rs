@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::directory::{Directory, Part};
 pub use self::kind::{Kind, is_inline};
-use crate::id::FileId;
+use crate::{id::FileId, model::File};
 
 /// How much of a file is looked at to tell what it is.
 pub const HEAD: usize = 256 * 1024;
@@ -123,6 +123,41 @@ impl Shelf {
     pub async fn list(&self, part: u8) -> Result<Vec<FileId>, Error> {
         let directory = Arc::clone(&self.directory);
         blocking(move || directory.list(part)).await
+    }
+}
+
+impl Shelf {
+    /// Puts the bytes of a file into another directory, in the same order as here, for a backup: by a second name
+    /// where the disk can, since they are never changed.
+    pub async fn copy_out(&self, id: FileId, to: PathBuf) -> Result<(), Error> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.copy_out(id, &to)).await
+    }
+
+    /// Takes in the bytes of a file from a directory that [`Shelf::copy_out`] filled, unless they are here; with `only_look`
+    /// it is only looked whether that can be done. False when they are nowhere, or not those.
+    pub async fn copy_in(
+        &self,
+        file: &File,
+        from: PathBuf,
+        only_look: bool,
+    ) -> Result<bool, Error> {
+        let directory = Arc::clone(&self.directory);
+        let (id, size, sum) = (file.id, file.size, file.sha256);
+        blocking(move || directory.copy_in(id, (size, sum), &from, only_look)).await
+    }
+
+    /// Keeps all that is here under second names in a directory of this name, for a store that is replaced; answers
+    /// where, unless there is nothing.
+    pub async fn set_aside(&self, name: String) -> Result<Option<PathBuf>, Error> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.set_aside(&name)).await
+    }
+
+    /// Says that what is here are the files of this store from now on.
+    pub async fn claim(&self, mark: String) -> Result<(), Error> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.claim(&mark)).await
     }
 }
 

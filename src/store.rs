@@ -710,6 +710,8 @@ pub trait Store: Scan {
     async fn file(&self, id: FileId) -> Result<Option<File>, Error>;
     /// Files by id; those that do not exist are missing from the answer.
     async fn files(&self, ids: &[FileId]) -> Result<Vec<File>, Error>;
+    /// All files, also those that are to go, by id, from the first after `after`.
+    async fn all_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error>;
     /// Files of somebody, but for those that are to go, the oldest first, from the first after `after`.
     async fn files_of(
         &self,

@@ -221,6 +221,7 @@ impl Core {
         let ops = Ops {
             log: app.chat.log.clone(),
             store: Arc::clone(&app.store),
+            shelf: app.files.shelf.clone(),
             hub: Arc::clone(&app.hub),
             passwords: Arc::clone(&self.passwords),
             config: app.config.clone(),
@@ -260,15 +261,19 @@ impl Core {
     }
 }
 
+/// What says that files are those of this store. It says nothing about the store's secret.
+pub(super) fn mark_of(store: &dyn Store) -> String {
+    let mark = request_digest(&store.secret(), &["files"]);
+    uuid::Uuid::from_bytes(mark).simple().to_string()
+}
+
 /// Where the bytes of files lie.
 async fn shelf(config: &Config, store: &dyn Store) -> Result<Shelf, Error> {
     let dir = match &config.files.dir {
         dir if dir.as_os_str().is_empty() => config.server.data_dir.join("files"),
         dir => dir.clone(),
     };
-    // It names the store, and says nothing about its secret.
-    let mark = request_digest(&store.secret(), &["files"]);
-    let mark = uuid::Uuid::from_bytes(mark).simple().to_string();
+    let mark = mark_of(store);
     let min_free = config.store.min_free.as_u64();
     let opened = tokio::task::spawn_blocking(move || Shelf::open(dir, &mark, min_free)).await;
     let failed =

@@ -4,10 +4,12 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown},
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use crate::id::FileId;
@@ -97,12 +99,78 @@ impl Directory {
         Ok(ids)
     }
 
+    pub(super) fn copy_out(&self, id: FileId, to: &Path) -> Result<(), Error> {
+        let (from, part) = (self.place(id), part_in(to, id));
+        make(to)?;
+        make(&part)?;
+        let place = part.join(id.to_string());
+        match copy(&from, &place) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::Missing(id)),
+            Err(e) => Err(Error::of("copy", &from, e)),
+            Ok(()) => sync(&part),
+        }
+    }
+
+    pub(super) fn copy_in(
+        &self,
+        id: FileId,
+        (size, sum): (u64, [u8; 32]),
+        from: &Path,
+        only_look: bool,
+    ) -> Result<bool, Error> {
+        let place = self.place(id);
+        if is_file(&place, size) {
+            return Ok(true);
+        }
+        let from = part_in(from, id).join(id.to_string());
+        let whole =
+            is_file(&from, size) && sha256(&from).map_err(|e| Error::of("read", &from, e))? == sum;
+        if !whole || only_look {
+            return Ok(whole);
+        }
+        let part = self.part(id);
+        if make(&part)? {
+            sync(&self.dir)?;
+        }
+        // One of another size, which nobody can read as what it should be.
+        self.remove(id)?;
+        let unfinished = self.dir.join(UNFINISHED).join(id.to_string());
+        let copied = copy(&from, &unfinished).and_then(|()| fs::rename(&unfinished, &place));
+        copied.map_err(|e| Error::of("make", &place, e))?;
+        own(&place, &self.dir)?;
+        sync(&part)?;
+        Ok(true)
+    }
+
+    pub(super) fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        let aside = self.dir.join(name);
+        let mut some = false;
+        for part in 0..=u8::MAX {
+            for id in self.list(part)? {
+                some = true;
+                self.copy_out(id, &aside)?;
+            }
+        }
+        Ok(some.then_some(aside))
+    }
+
+    pub(super) fn claim(&self, mark: &str) -> Result<(), Error> {
+        let path = self.dir.join(MARK);
+        match fs::read_to_string(&path) {
+            Ok(found) if found.trim() == mark => return Ok(()),
+            Ok(_) => fs::remove_file(&path).map_err(|e| Error::of("take out", &path, e))?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::of("read", &path, e)),
+        }
+        write_mark(&self.dir, &path, mark)
+    }
+
     fn place(&self, id: FileId) -> PathBuf {
         self.part(id).join(id.to_string())
     }
 
     fn part(&self, id: FileId) -> PathBuf {
-        self.dir.join(format!("{:02x}", id.as_bytes()[15]))
+        part_in(&self.dir, id)
     }
 
     fn check_free(&self) -> Result<(), Error> {
@@ -199,10 +267,56 @@ impl Drop for Part {
     }
 }
 
+fn part_in(dir: &Path, id: FileId) -> PathBuf {
+    dir.join(format!("{:02x}", id.as_bytes()[15]))
+}
+
+/// Whether there is a file of this size.
+fn is_file(path: &Path, size: u64) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == size)
+}
+
+/// Gives a file another name; on another disk, makes another file of it. One that is there stays.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Another disk; one that cannot; or one file has as many names as it may.
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()
+        }
+        done => done,
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<[u8; 32]> {
+    let (mut file, mut hash, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok(hash.finalize().into());
+        }
+        hash.update(&piece[..read]);
+    }
+}
+
+/// Gives what root made to the owner of the directory it is in.
+fn own(path: &Path, dir: &Path) -> Result<(), Error> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let given =
+        fs::metadata(dir).and_then(|found| chown(path, Some(found.uid()), Some(found.gid())));
+    given.map_err(|e| Error::of("give away", path, e))
+}
+
 /// Makes a directory that only we may look into; false when it was there.
 fn make(dir: &Path) -> Result<bool, Error> {
     match fs::DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            own(dir, dir.parent().unwrap_or(dir))?;
+            Ok(true)
+        }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(false),
         Err(e) => Err(Error::of("make the directory", dir, e)),
     }
@@ -225,5 +339,6 @@ fn write_mark(dir: &Path, path: &Path, mark: &str) -> Result<(), Error> {
     file.write_all(format!("{mark}\n").as_bytes())
         .map_err(failed)?;
     file.sync_all().map_err(failed)?;
+    own(path, dir)?;
     sync(dir)
 }

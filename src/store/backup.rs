@@ -32,6 +32,8 @@ use crate::{
 
 /// The database in a backup.
 pub const DATABASE: &str = "chatd.db";
+/// The directory with the bytes of files in a backup.
+pub const FILES: &str = "files";
 /// The manifest, without which a directory is no backup.
 pub const MANIFEST: &str = "backup.json";
 /// The form of both, as this chatd makes and reads it.
@@ -147,6 +149,9 @@ pub struct Manifest {
     pub records: BTreeMap<String, u64>,
     /// How many problems its check found. They are those of the store it was made of.
     pub problems: u64,
+    /// How many files are in it, beside the database.
+    #[serde(default)]
+    pub files: u64,
 }
 
 impl Manifest {
@@ -171,6 +176,7 @@ impl Manifest {
             sha256: sha256(database)?,
             records: counts.map(|(table, n)| (table.to_string(), *n)).collect(),
             problems,
+            files: 0,
         })
     }
 

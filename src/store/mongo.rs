@@ -351,6 +351,10 @@ impl Store for Mongo {
         files::files(self.db()?, ids).await
     }
 
+    async fn all_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error> {
+        files::all_files(self.db()?, after, limit).await
+    }
+
     async fn files_of(
         &self,
         owner: UserId,

@@ -412,6 +412,12 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn all_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error> {
+        self.readers
+            .read(move |conn| files::all_files(conn, after, limit))
+            .await
+    }
+
     async fn files_of(
         &self,
         owner: UserId,

@@ -133,6 +133,7 @@ pass_on! {
     room_ids(after: Option<RoomId>, limit: usize) -> Vec<RoomId>;
     file(id: FileId) -> Option<File>;
     files(ids: &[FileId]) -> Vec<File>;
+    all_files(after: Option<FileId>, limit: usize) -> Vec<File>;
     files_of(owner: UserId, after: Option<FileId>, limit: usize) -> Vec<File>;
     file_usage(owner: UserId) -> Usage;
     unused_files(after: Option<FileId>, limit: usize) -> Vec<File>;

@@ -7,6 +7,7 @@
 
 mod again;
 mod compare;
+mod files;
 mod place;
 
 use std::{
@@ -28,7 +29,11 @@ use crate::{
     feed::Feeds,
     id::{BootId, Epoch},
     ops::{Finding, examine},
-    server::{backend::Location, core::Core},
+    server::{
+        backend::Location,
+        core::{Core, mark_of},
+    },
+    shelf::Shelf,
     store::{
         Store,
         backup::{self, DATABASE, Manifest, Place, Staging},
@@ -94,6 +99,10 @@ pub struct Restored {
     pub erased_again: Vec<String>,
     /// How many messages lost their text again.
     pub texts_again: u64,
+    /// How many files there are again.
+    pub files: u64,
+    /// How many of them have no bytes, neither in the backup nor beside the store.
+    pub files_lost: u64,
     /// Who or what could not be erased again, and why.
     pub not_erased: Vec<Left>,
     /// The new incarnation.
@@ -130,7 +139,7 @@ pub async fn restore(config: &Config, wanted: &Wanted, tell: Tell<'_>) -> Result
     let staging = stage(&location, config, &manifest, source).await?;
     let database = staging.path().join(DATABASE);
     reached("restore-copied");
-    let made = make_ready(
+    let (made, shelf, mark) = make_ready(
         config, &location, wanted, &database, &clock, &manifest, tell,
     )
     .await?;
@@ -140,6 +149,7 @@ pub async fn restore(config: &Config, wanted: &Wanted, tell: Tell<'_>) -> Result
     }
     tell(Stage::Placing);
     let replaced = place::put(&location, &database, &wanted.from, &made, &clock).await?;
+    files::claim(&shelf, mark).await?;
     drop(staging);
     reached("restore-done");
     Ok(Restored { replaced, ..made })
@@ -196,7 +206,7 @@ async fn make_ready(
     clock: &Clock,
     manifest: &Manifest,
     tell: Tell<'_>,
-) -> Result<Restored, Error> {
+) -> Result<(Restored, Shelf, String), Error> {
     let copy = open(database, clock).await?;
     tell(Stage::Comparing);
     let compared = compare_with_present(location, &copy, clock).await;
@@ -222,6 +232,8 @@ async fn make_ready(
         codes,
         erased_again: Vec::new(),
         texts_again: 0,
+        files: 0,
+        files_lost: 0,
         not_erased: Vec::new(),
         epoch: epoch.to_string(),
         replaced: None,
@@ -245,9 +257,14 @@ async fn make_ready(
         }
         Err(e) => Err(e),
     };
+    let brought = match checked {
+        Ok(()) => files::bring(&core, wanted, &mut made).await,
+        Err(e) => Err(e),
+    };
+    let (shelf, mark) = (core.app.files.shelf.clone(), mark_of(&*core.app.store));
     core.close().await;
-    checked?;
-    Ok(made)
+    brought?;
+    Ok((made, shelf, mark))
 }
 
 /// The settings of a server on the copy.

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with, statvfs};
 
-use super::{DATABASE, Error, MANIFEST, Manifest, failed};
+use super::{DATABASE, Error, FILES, MANIFEST, Manifest, failed};
 
 /// What stands before and after the name of a backup while it is made.
 const BEFORE: &str = ".";
@@ -143,6 +143,11 @@ impl Place {
     /// Where the database is to be written.
     pub fn database(&self) -> PathBuf {
         self.partial.path().join(DATABASE)
+    }
+
+    /// Where the bytes of files are to be copied.
+    pub fn files(&self) -> PathBuf {
+        self.partial.path().join(FILES)
     }
 
     /// Puts everything on the disk and gives the backup its name.

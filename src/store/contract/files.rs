@@ -55,6 +55,9 @@ pub(in crate::store) async fn attaches_a_file_once(place: &impl Place) {
     found.sort_unstable_by_key(|f| f.id);
     assert_eq!(found, [all[0].clone(), all[2].clone()]);
 
+    assert_eq!(store.all_files(None, 9).await.unwrap(), all);
+    let next = store.all_files(Some(all[0].id), 2).await.unwrap();
+    assert_eq!(next, all[1..3]);
     let mine = [all[0].clone(), all[1].clone(), all[3].clone()];
     assert_eq!(store.files_of(ana, None, 9).await.unwrap(), mine);
     let next = store.files_of(ana, Some(all[0].id), 1).await.unwrap();

@@ -35,6 +35,20 @@ pub(super) async fn files(db: &Collections, ids: &[FileId]) -> Result<Vec<File>,
     all(db.files.find(of).hint(by(index::ID))).await
 }
 
+pub(super) async fn all_files(
+    db: &Collections,
+    after: Option<FileId>,
+    limit: usize,
+) -> Result<Vec<File>, Error> {
+    let later = doc! { "$gt": file_uuid(after.unwrap_or(NONE)) };
+    let find = db
+        .files
+        .find(doc! { "_id": later })
+        .sort(doc! { "_id": 1 })
+        .hint(by(index::ID));
+    limited(find, limit).await
+}
+
 pub(super) async fn files_of(
     db: &Collections,
     owner: UserId,

@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub(super) const FILE: &str = "SELECT * FROM file WHERE id = ?1";
+pub(super) const FILES: &str = "SELECT * FROM file WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const FILES_OF: &str = "SELECT * FROM file INDEXED BY file_owner
      WHERE owner = ?1 AND id > ?2 AND gone_at IS NULL ORDER BY id LIMIT ?3";
 pub(super) const USAGE: &str =
@@ -35,6 +36,20 @@ pub(super) fn files(conn: &Connection, ids: &[FileId]) -> rusqlite::Result<Vec<F
     let snapshot = conn.unchecked_transaction()?;
     let found = ids.iter().filter_map(|id| file(&snapshot, *id).transpose());
     found.collect()
+}
+
+pub(super) fn all_files(
+    conn: &Connection,
+    after: Option<FileId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<File>> {
+    let after = after.unwrap_or(FileId::from_bytes(NONE));
+    all(
+        conn,
+        FILES,
+        params![after.as_bytes(), rows::limit(limit)],
+        file_row,
+    )
 }
 
 pub(super) fn files_of(

@@ -460,6 +460,7 @@ fn hot_queries_scan_no_table() {
         records::ENDED,
         apply::END_SESSIONS,
         files::FILE,
+        files::FILES,
         files::FILES_OF,
         files::USAGE,
         files::GONE,

@@ -111,6 +111,7 @@ fn page(restored: &Restored, now: chatd::clock::Millis) -> String {
         .with("sessions", format!("{} end", number(restored.sessions)))
         .with("codes", format!("{} are void", number(restored.codes)))
         .with("erased again", erased(restored))
+        .with("files", files(restored))
         .maybe(
             "epoch",
             (!restored.dry_run).then(|| escape(&restored.epoch)),
@@ -136,6 +137,14 @@ fn page(restored: &Restored, now: chatd::clock::Millis) -> String {
         text += "\nNext: start chatd. What was set aside stays until you delete it.";
     }
     text
+}
+
+fn files(restored: &Restored) -> String {
+    let all = number(restored.files);
+    match restored.files_lost {
+        0 => all,
+        lost => format!("{all}, of which {} have no bytes any more", number(lost)),
+    }
 }
 
 fn erased(restored: &Restored) -> String {
