@@ -5,6 +5,7 @@ mod departure;
 mod direct;
 mod edits;
 mod history;
+mod hooks;
 mod invites;
 mod joining;
 mod members;
@@ -28,6 +29,7 @@ pub use self::{
     direct::{Opened, PersonView},
     edits::{Changed, NewEdit},
     history::{HistoryPage, MessageView, PinnedView},
+    hooks::{HOOK_SCOPES, Hook, HookSecret},
     invites::RoomCode,
     members::MemberView,
     mentions::MentionView,
@@ -71,6 +73,8 @@ pub struct Chat {
     pub clock: Clock,
     /// Who says that they have read.
     pub reading: Arc<Reading>,
+    /// Held while the hooks of a room are changed.
+    pub hooking: Arc<tokio::sync::Mutex<()>>,
     /// Who types.
     pub typing: Arc<Typing>,
     /// Who follows whose presence.

@@ -32,9 +32,9 @@ pub use self::{
     render::{example, reference, render},
     sections::{
         Admin, Archive, Auth, Config, Files, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS,
-        Server, Store, Tls, Ws,
+        Server, Store, Tls, Webhook, Ws,
     },
-    value::{LogFormat, Registration, Url},
+    value::{Endpoint, LogFormat, Push, Registration, Secret, Url, without_secrets},
 };
 
 /// Where settings come from, the later over the earlier; built-in values are under all of them.

@@ -10,6 +10,7 @@ mod audit;
 mod codes;
 mod conns;
 mod holds;
+mod hooks;
 mod import;
 mod jobs;
 mod log_level;
@@ -25,12 +26,14 @@ mod server;
 mod show;
 mod tokens;
 mod users;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use self::{
     conns::conn_body,
     jobs::{ended, jobs},
+    webhook::page as webhook_page,
 };
 
 use axum::{
@@ -50,6 +53,7 @@ use crate::{
     moderation::Moderation,
     ops::Ops,
     redact::Redact,
+    webhook::Webhook,
 };
 
 /// The longest that something can be said to last: a hundred years, in seconds.
@@ -68,6 +72,8 @@ pub struct Desk {
     pub redact: Redact,
     /// Old messages.
     pub archive: Archive,
+    /// The outgoing webhook.
+    pub webhook: Webhook,
 }
 
 impl Desk {
@@ -120,6 +126,9 @@ pub fn table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(codes::revoke_room_code))
         .routes(routes!(codes::invites, codes::invite))
         .routes(routes!(codes::revoke_invite))
+        .routes(routes!(hooks::list, hooks::add))
+        .routes(routes!(hooks::rotate))
+        .routes(routes!(hooks::delete))
         .routes(routes!(reports::list_in_room))
         .routes(routes!(reports::list))
         .routes(routes!(reports::resolve))
@@ -159,6 +168,11 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(import::begin))
         .routes(routes!(log_level::show, log_level::set))
         .routes(routes!(reload::reload))
+        .routes(routes!(webhook::show))
+        .routes(routes!(webhook::test))
+        .routes(routes!(webhook::pause))
+        .routes(routes!(webhook::resume))
+        .routes(routes!(webhook::skip))
         .routes(routes!(import::accounts))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::stop))

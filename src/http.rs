@@ -5,6 +5,7 @@ mod deletions;
 mod direct;
 mod edits;
 mod files;
+mod hooks;
 mod members;
 mod mentions;
 mod messages;
@@ -98,6 +99,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(members::put, members::patch, members::remove))
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::show, edits::edit, deletions::delete))
+        .routes(routes!(hooks::post))
         .routes(routes!(messages::report))
         .routes(routes!(files::upload))
         .routes(routes!(files::show, files::discard))

@@ -34,6 +34,7 @@ pub mod files;
 pub mod moderation;
 pub mod ops;
 pub mod redact;
+pub mod webhook;
 
 // Floor 4: what the doors share.
 pub mod door;

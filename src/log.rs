@@ -15,6 +15,7 @@ mod digest;
 mod draft;
 mod event;
 mod memory;
+mod moved;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use self::{
     draft::Draft,
     event::{bury, encode},
     memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory},
+    moved::Moved,
     policy::{ARCHIVE, REGISTRATION},
 };
 use crate::{
@@ -89,6 +91,7 @@ pub struct Log {
     memory: Arc<Memory>,
     store: Arc<dyn Store>,
     stats: Arc<Stats>,
+    moved: Arc<Moved>,
 }
 
 impl Log {
@@ -114,12 +117,14 @@ impl Log {
             queue,
         );
         let memory = appender.memory();
+        let moved = appender.moved();
         tasks.spawn(appender.run());
         Self {
             commands,
             memory,
             store,
             stats,
+            moved,
         }
     }
 
@@ -209,6 +214,11 @@ impl Log {
     /// A user, if they are in memory.
     pub fn user_in_memory(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.memory.user(id)
+    }
+
+    /// In which rooms something happened.
+    pub fn moved(&self) -> &Moved {
+        &self.moved
     }
 
     /// How many requests wait for the appender, and how many may.

@@ -37,7 +37,7 @@ use crate::{
     metrics::{self, Pulse},
     ops::Reloads,
     store::{self, erasures::Erasures},
-    tls, ws,
+    tls, webhook, ws,
 };
 
 /// How often rate limits forget who has not been seen.
@@ -135,6 +135,8 @@ pub async fn serve(
         config.server.listen = address;
     }
     archive::check_settings(&config.archive).map_err(Error::Config)?;
+    // Before the store is opened: it may not be there yet, and this is wrong all the same.
+    webhook::load(&config.webhook).map_err(Error::Config)?;
     let access = Granted::resolve(&config.admin).map_err(Error::Config)?;
     let access = Access::new(access);
     let identity = tls::load(&config.tls).map_err(Error::Config)?;
@@ -143,6 +145,11 @@ pub async fn serve(
         tracing::warn!(
             "the password in store.url is on the process list; put the URL into a file, and name that as \
              store.url_file"
+        );
+    }
+    if loaded.origin.get("webhook.secret") == Some(&Origin::Set) {
+        tracing::warn!(
+            "webhook.secret is on the process list; put it into a file, and name that as webhook.secret_file"
         );
     }
     let erasures = Erasures::at(&config.server.data_dir);
@@ -249,6 +256,7 @@ fn open_doors(
     app.tasks.spawn(collect::run(app.files.clone()));
     app.tasks.spawn(Arc::clone(&app.chat.search).run());
     app.tasks.spawn(core.archive.clone().keep_schedule());
+    app.tasks.spawn(core.webhook.clone().run());
     if let Some(socket) = metrics_socket {
         let pulse = Pulse::new(core.desk(Some(address)));
         let (stopping, tasks) = (app.stopping.clone(), app.tasks.clone());

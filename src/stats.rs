@@ -84,6 +84,12 @@ pub struct Stats {
     pub indexed: Count,
     /// How long the search index took to answer.
     pub search_time: Histogram,
+    /// Deliveries of the webhook that were taken.
+    pub webhook_delivered: Count,
+    /// Tries of the webhook that were not.
+    pub webhook_failed: Count,
+    /// Entries that the webhook passed over: too old, or by a decision.
+    pub webhook_skipped: Count,
     /// From a message's request to its acknowledgement.
     pub send_time: Histogram,
     /// How long the store took to commit a batch.

@@ -44,6 +44,11 @@ impl Tls {
     }
 }
 
+/// Chooses what makes TLS work, for whoever asks others over it; that it was chosen before is no matter.
+pub fn choose_provider() {
+    let _there_already = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")

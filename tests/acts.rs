@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Admin, COMMAND, Kind, PASSWORD, Reply, Server, User, on_both};
+use crate::support::{Admin, COMMAND, Kind, PASSWORD, Reply, Room, SECRET, Server, User, on_both};
 
 on_both!(every_change_leaves_its_acts);
 
@@ -26,6 +26,10 @@ const WITHOUT_TARGET: &[&str] = &[
     "notice.send",
     "registration.set",
     "user.import",
+    "webhook.pause",
+    "webhook.resume",
+    "webhook.skip",
+    "webhook.test",
 ];
 
 /// A walk past every route, and what it left in the control log so far.
@@ -232,6 +236,15 @@ async fn every_change_leaves_its_acts() {
     let file = settings(&server);
     std::fs::write(&file, "").expect("a file");
     server.set_env("CHATD_CONFIG", Some(file.to_str().expect("text")));
+    // A place where nobody is.
+    for (name, value) in [
+        ("CHATD_WEBHOOK_URL", "http://127.0.0.1:1/"),
+        ("CHATD_WEBHOOK_SECRET", SECRET),
+        ("CHATD_WEBHOOK_ALLOW_PRIVATE", "true"),
+        ("CHATD_WEBHOOK_PUSH", "ids"),
+    ] {
+        server.set_env(name, Some(value));
+    }
     server.boot().await;
     let boss = admin(&server).await;
     let mut tour = Tour::begin(&server).await;
@@ -690,6 +703,8 @@ async fn order(server: &Server, tour: &mut Tour, door: &Door<'_>) {
     tour.desk(door, route, &path, outcome, &["report.resolve"])
         .await;
 
+    hooks(server, tour, door, &room).await;
+
     let (route, path) = ("POST /v1/rooms/{room}/invites", room.path("/invites"));
     let code = tour
         .desk(door, route, &path, json!({}), &["room.invite"])
@@ -711,6 +726,32 @@ async fn order(server: &Server, tour: &mut Tour, door: &Door<'_>) {
     tour.new_acts().await;
     let join = json!({"code": code["code"]});
     tour.rest(&guest, "POST /v1/join", "/v1/join", join, &["room.join"])
+        .await;
+}
+
+/// Incoming hooks of a room.
+async fn hooks(server: &Server, tour: &mut Tour, door: &Door<'_>, room: &Room) {
+    if let Door::Person(user) = door {
+        user.join(room).await;
+        tour.new_acts().await;
+    }
+    let name = format!("hook-{}", door.word());
+    let (route, path) = ("POST /v1/rooms/{room}/hooks", room.path("/hooks"));
+    let acts = ["user.create", "hook.create"];
+    tour.desk(door, route, &path, json!({"name": name}), &acts)
+        .await;
+    let path = room.path(&format!("/hooks/{name}/rotate"));
+    let route = "POST /v1/rooms/{room}/hooks/{hook}/rotate";
+    let made = tour
+        .desk(door, route, &path, json!({}), &["hook.rotate"])
+        .await;
+    let (url, said) = (text(&made["url"]), json!({"body": "hi"}));
+    let reply = server.rest().post(&url, said).await;
+    let route = "POST /v1/hooks/{room}/{token}";
+    tour.taken(route, &By::Operator, reply, &[]).await;
+    let path = room.path(&format!("/hooks/{name}"));
+    let route = "DELETE /v1/rooms/{room}/hooks/{hook}";
+    tour.desk(door, route, &path, Value::Null, &["hook.delete"])
         .await;
 }
 
@@ -814,6 +855,15 @@ async fn operators(server: &Server, tour: &mut Tour) {
     let route = "DELETE /v1/rooms/{room}";
     tour.admin(route, &room.path(""), Value::Null, &["room.delete"])
         .await;
+
+    for what in ["test", "pause", "resume", "skip"] {
+        let (route, act) = (
+            format!("POST /v1/webhook/{what}"),
+            format!("webhook.{what}"),
+        );
+        let path = format!("/v1/webhook/{what}");
+        tour.admin(&route, &path, json!({}), &[&act]).await;
+    }
 
     let level = json!({"level": "info,chatd::ws=debug", "for": 600});
     let route = "PUT /v1/log-level";

@@ -15,6 +15,7 @@ mod process;
 #[allow(dead_code, reason = "the tests of the store use the rest")]
 mod proxy;
 mod raw;
+mod receiver;
 mod rest;
 mod s3;
 mod server;
@@ -40,6 +41,7 @@ pub(crate) use mongo::{Base, mongodb_uri, on_both, on_mongodb};
 pub(crate) use process::Process;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use raw::Raw;
+pub(crate) use receiver::{Came, Manner, Receiver, SECRET};
 pub(crate) use rest::{Reply, Rest};
 pub(crate) use s3::S3;
 pub(crate) use server::{Builder, Server};

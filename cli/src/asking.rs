@@ -5,7 +5,7 @@ use std::{cell::Cell, ffi::OsString, time::Duration};
 pub(crate) use chatd::admin::quote;
 use chatd::{
     admin::{self, Client, api::List},
-    config::{Config, Sources, Url},
+    config::{Config, Sources, without_secrets},
     server::{self, Mode},
 };
 use serde::de::DeserializeOwned;
@@ -124,9 +124,9 @@ impl Asking<'_> {
         })
     }
 
-    /// What was typed, for the audit log. The only secret that can be an argument is in a URL.
+    /// What was typed, for the audit log, without what of it is secret.
     pub(crate) fn line(&self) -> String {
-        let word = |arg: &OsString| Url::from(&*arg.to_string_lossy()).to_string();
+        let word = |arg: &OsString| without_secrets(&arg.to_string_lossy());
         let words: Vec<_> = self.args.iter().map(word).collect();
         words.join(" ")
     }

@@ -11,10 +11,11 @@ use crate::{
     command::{
         archive::Archive, audit::Audit, ban::Ban, bench::Bench, completions::Completions,
         config::Config, conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold,
-        init::Init, invite::Invite, job::Job, log_level::LogLevel, man::Man, message::Message,
-        notice::Notice, openapi::Openapi, registration::Registration, report::Report, role::Role,
-        room::Room, serve::Serve, session::Session, status::Status, store::Store, systemd::Systemd,
-        token::Token, top::Top, user::User, version::Version,
+        hook::Hook, init::Init, invite::Invite, job::Job, log_level::LogLevel, man::Man,
+        message::Message, notice::Notice, openapi::Openapi, registration::Registration,
+        report::Report, role::Role, room::Room, serve::Serve, session::Session, status::Status,
+        store::Store, systemd::Systemd, token::Token, top::Top, user::User, version::Version,
+        webhook::Webhook,
     },
     output::Form,
 };
@@ -120,6 +121,10 @@ pub(crate) enum Command {
     Archive(Archive),
     #[command(subcommand)]
     Hold(Hold),
+    #[command(subcommand)]
+    Hook(Hook),
+    #[command(subcommand)]
+    Webhook(Webhook),
     #[command(subcommand)]
     Store(Store),
     #[command(subcommand)]

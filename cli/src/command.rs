@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod hold;
+pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod job;
@@ -33,6 +34,7 @@ pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod user;
 pub(crate) mod version;
+pub(crate) mod webhook;
 
 use std::{cell::Cell, ffi::OsString, thread, time::Duration};
 
@@ -87,6 +89,8 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Audit(audit) => audit.run(&asking),
         Command::Archive(archive) => archive.run(&asking),
         Command::Hold(hold) => hold.run(&asking),
+        Command::Hook(hook) => hook.run(&asking),
+        Command::Webhook(webhook) => webhook.run(&asking),
         Command::Store(store) => store.run(&asking),
         Command::LogLevel(level) => level.run(&asking),
         Command::Systemd(systemd) => systemd.run(&asking.sources, console),

@@ -41,6 +41,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
         "Rooms and order",
         &["room", "conn", "notice", "message", "ban", "report"],
     ),
+    ("Other programs", &["hook", "webhook"]),
     ("What is kept", &["archive", "hold", "store"]),
     ("For tools", &["openapi", "man", "completions", "version"]),
 ];

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
 fn without_passwords(mut text: String, args: &[OsString]) -> String {
     for arg in args {
         let arg = arg.to_string_lossy();
-        let shown = chatd::config::Url::from(&*arg).to_string();
+        let shown = chatd::config::without_secrets(&arg);
         if shown != arg {
             text = text.replace(&*arg, &shown);
         }

@@ -48,6 +48,9 @@ pub struct Status {
     /// How the search index stands; none where no server runs, as nobody feeds it then.
     #[serde(default)]
     pub search: Option<SearchStatus>,
+    /// How the outgoing webhook stands; none where there is none, and while the store does not answer.
+    #[serde(default)]
+    pub webhook: Option<Box<Webhook>>,
     /// What was counted since it started.
     pub counts: Counts,
 }

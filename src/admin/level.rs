@@ -24,6 +24,11 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         &[(Method::GET, View), (Method::PUT, Operate)],
     ),
     ("/v1/config/reload", &[(Method::POST, Operate)]),
+    ("/v1/webhook", &[(Method::GET, View)]),
+    ("/v1/webhook/test", &[(Method::POST, Operate)]),
+    ("/v1/webhook/pause", &[(Method::POST, Operate)]),
+    ("/v1/webhook/resume", &[(Method::POST, Operate)]),
+    ("/v1/webhook/skip", &[(Method::POST, Operate)]),
     (
         "/v1/registration",
         &[(Method::GET, View), (Method::PUT, Operate)],
@@ -114,6 +119,19 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
     ),
     (
         "/v1/rooms/{room}/invites/{id}",
+        &[(Method::DELETE, Operate)],
+    ),
+    // Whoever has the URL writes there.
+    (
+        "/v1/rooms/{room}/hooks",
+        &[(Method::GET, View), (Method::POST, Own)],
+    ),
+    (
+        "/v1/rooms/{room}/hooks/{hook}/rotate",
+        &[(Method::POST, Own)],
+    ),
+    (
+        "/v1/rooms/{room}/hooks/{hook}",
         &[(Method::DELETE, Operate)],
     ),
     ("/v1/rooms/{room}/sanctions", &[(Method::GET, View)]),

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, Error, KEYS, Key, Loaded, Origin, Problem, SECTIONS, Sources, rules};
+use super::{
+    Config, Error, KEYS, Key, Loaded, Origin, Problem, SECTIONS, Sources, rules,
+    value::CONFIDENTIAL,
+};
 
 /// The variable that names the file when `--config` does not.
 const FILE_VARIABLE: &str = "CHATD_CONFIG";
@@ -136,7 +139,7 @@ impl Layers {
             }
             Some(key) => {
                 // A value that is not of its kind may still be a secret in the wrong place.
-                let written = if key.path == "store.url" {
+                let written = if CONFIDENTIAL.contains(&key.path) {
                     "the value"
                 } else {
                     written

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use bytesize::ByteSize;
 use ipnet::IpNet;
 
-use super::{LogFormat, Period, Registration, Url, key::sections};
+use super::{Endpoint, LogFormat, Period, Push, Registration, Secret, Url, key::sections};
 
 sections! {
     /// Where the server listens and keeps its data, and how it starts and stops.
@@ -227,6 +227,37 @@ sections! {
         live prune_older_than: Period = "0s", "0s" to "36500d";
         /// How long pruning can be taken back with `chatd archive restore`.
         live grace: Period = "7d", "0s" to "3650d";
+    }
+
+    /// The outgoing webhook: one place on the web that is told what happens here. Nothing leaves this server by it
+    /// unless its rooms and kinds are named here.
+    webhook: Webhook {
+        /// Where events are sent with `POST`, such as `https://hooks.example.org/chat`. Empty for nowhere.
+        live url: Endpoint = "";
+        /// What deliveries are signed with: `whsec_` and 24 to 64 random bytes in base64.
+        live secret: Secret = "";
+        /// A file that has `webhook.secret` in it instead, so that it is neither in the settings nor on the process
+        /// list. A second line is an older secret, with which deliveries are signed as well. Empty for none.
+        live secret_file: PathBuf = "";
+        /// The rooms whose events are sent, with the texts in them: names of public rooms, ids of any, or all of a
+        /// kind by `*public`, `*private`, `*direct`, and `*` for every room there is.
+        live rooms: Vec<String> = [];
+        /// Which events of those rooms are sent: `message`, `edit`, `delete`, `restore`, `reaction`, `pin`,
+        /// `created`, `membership`, `owner`, `settings`, `purged`, `deleted`, or `*` for all.
+        live kinds: Vec<String> = ["message", "edit", "delete"];
+        /// Whether mentions and direct messages to people who have no connection are sent, of every room, for push:
+        /// `off`; `ids` for who, where and which message; `text` with what it says as well.
+        live push: Push = "off";
+        /// Whether the place may be on this machine or in a private network, and be reached without TLS.
+        live allow_private: bool = false;
+        /// How long a delivery may take in all.
+        live timeout: Period = "10s", "100ms" to "2m";
+        /// How many deliveries are under way at once. Those of one room follow one another.
+        live concurrency: usize = 4, "1" to "64";
+        /// How long the pause gets between two tries; the first is a second, and each twice the one before.
+        live retry_max: Period = "5m", "100ms" to "1h";
+        /// How old an event gets before it is given up, and the next one is tried.
+        live give_up: Period = "1d", "1s" to "365d";
     }
 
     /// What is logged.

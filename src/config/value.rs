@@ -305,6 +305,124 @@ impl Setting for Url {
     }
 }
 
+/// A place on the web, whose path and query may be secret: [`fmt::Debug`] and [`fmt::Display`] show the host alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// The whole text: for whoever connects, never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether none was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Endpoint {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// Scheme, host and port; `***` for what else there is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return f.write_str(if self.0.is_empty() { "" } else { "***" });
+        };
+        let (place, path) = rest
+            .find(['/', '?', '#'])
+            .map_or((rest, ""), |at| rest.split_at(at));
+        let (credentials, host) = place
+            .rsplit_once('@')
+            .map_or(("", place), |(_, host)| ("***@", host));
+        let path = if path.len() > 1 { "/***" } else { path };
+        write!(f, "{scheme}://{credentials}{host}{path}")
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl Setting for Endpoint {
+    const KIND: &'static str = "a URL as text";
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        value.as_str().map(Self::from)
+    }
+
+    fn to_toml(&self) -> String {
+        quote(&self.0)
+    }
+
+    fn to_shown(&self) -> String {
+        quote(&self.to_string())
+    }
+}
+
+/// What nobody is shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text; for whoever signs with it, never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether none was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+impl Setting for Secret {
+    const KIND: &'static str = "text";
+
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        value.as_str().map(Self::from)
+    }
+
+    fn to_toml(&self) -> String {
+        quote(&self.0)
+    }
+
+    fn to_shown(&self) -> String {
+        quote(if self.0.is_empty() { "" } else { "***" })
+    }
+}
+
+/// Keys whose values are not repeated to whoever typed them wrongly.
+pub(super) const CONFIDENTIAL: [&str; 3] = ["store.url", "webhook.url", "webhook.secret"];
+
+/// A word of a command line as it may be shown: passwords in URLs and the values of secret settings are `***`.
+pub fn without_secrets(word: &str) -> String {
+    for key in &CONFIDENTIAL[1..] {
+        if let Some(at) = word.find(&format!("{key}=")) {
+            return format!("{}***", &word[..=at + key.len()]);
+        }
+    }
+    Url::from(word).to_string()
+}
+
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident, $kind:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -348,6 +466,18 @@ choice!(
         Invite = "invite",
         /// Nobody; operators add accounts.
         Closed = "closed",
+    }
+);
+
+choice!(
+    /// What is sent about mentions and direct messages to people who have no connection.
+    Push, "one of \"off\", \"ids\" and \"text\"" {
+        /// Nothing.
+        Off = "off",
+        /// Who, where and which message.
+        Ids = "ids",
+        /// The message itself as well.
+        Text = "text",
     }
 );
 
@@ -401,6 +531,41 @@ mod tests {
         );
         assert_eq!(Vec::<String>::from_text("[\"a\"]"), Some(vec!["a".into()]));
         assert_eq!(Vec::<IpNet>::from_text("10.0.0.0/8,nonsense"), None);
+    }
+
+    #[test]
+    fn of_an_endpoint_only_the_host_is_shown() {
+        for (url, shown) in [
+            ("", ""),
+            ("https://h.example.org", "https://h.example.org"),
+            ("https://h.example.org/", "https://h.example.org/"),
+            (
+                "https://h.example.org:8443/s3cret",
+                "https://h.example.org:8443/***",
+            ),
+            ("https://h.example.org?s3cret", "https://h.example.org/***"),
+            (
+                "https://ana:s3@h.example.org/s3",
+                "https://***@h.example.org/***",
+            ),
+            ("s3cret", "***"),
+        ] {
+            let endpoint = Endpoint::from(url);
+            assert_eq!(endpoint.to_string(), shown);
+            assert_eq!(endpoint.to_shown(), quote(shown));
+            assert_eq!(endpoint.to_toml(), quote(url));
+        }
+        let secret = Secret::from("whsec_s3cret");
+        assert_eq!(secret.to_shown(), quote("***"));
+        assert!(!format!("{secret:?}").contains("s3"));
+        for (word, shown) in [
+            ("webhook.secret=whsec_s3cret", "webhook.secret=***"),
+            ("--set=webhook.url=https://h/s3", "--set=webhook.url=***"),
+            ("mongodb://ana:s3@db/chat", "mongodb://ana:***@db/chat"),
+            ("webhook.rooms=*", "webhook.rooms=*"),
+        ] {
+            assert_eq!(without_secrets(word), shown);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     view::{MessageBody, PageQuery, check_limit},
 };
 use crate::{
-    chat::NewMessage,
+    chat::{NewMessage, Sent},
     clock::Millis,
     door::{App, JsonBody, PathOf, Problem, QueryOf},
     id::FileId,
@@ -146,6 +146,19 @@ pub(super) struct SentBody {
     dup: bool,
 }
 
+impl From<Sent> for SentBody {
+    fn from(sent: Sent) -> Self {
+        Self {
+            room: sent.room.to_string(),
+            seq: sent.seq,
+            n: sent.n,
+            message: sent.message.to_string(),
+            at: sent.at,
+            dup: sent.dup,
+        }
+    }
+}
+
 /// Says something in a room.
 #[utoipa::path(
     post, path = "/v1/rooms/{room}/messages", tag = "messages", request_body = SendBody,
@@ -170,15 +183,7 @@ pub(super) async fn send(
     app.chat
         .send(&caller, id, new, move |sent| drop(tx.send(sent)));
     let sent = rx.await.unwrap_or(Err(Refusal::Unavailable))?;
-    let body = SentBody {
-        room: sent.room.to_string(),
-        seq: sent.seq,
-        n: sent.n,
-        message: sent.message.to_string(),
-        at: sent.at,
-        dup: sent.dup,
-    };
-    Ok((StatusCode::CREATED, Json(body)))
+    Ok((StatusCode::CREATED, Json(sent.into())))
 }
 
 /// One message.

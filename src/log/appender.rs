@@ -29,6 +29,7 @@ use super::{
     Done,
     draft::{Draft, Heads},
     memory::{Loaded, Memory, closes},
+    moved::Moved,
     refuse,
 };
 use crate::{
@@ -69,6 +70,7 @@ pub(super) struct Appender {
     stats: Arc<Stats>,
     feeds: Arc<Feeds>,
     news: Arc<News>,
+    moved: Arc<Moved>,
     queue: mpsc::Receiver<Command>,
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
@@ -99,6 +101,7 @@ impl Appender {
             stats,
             feeds,
             news,
+            moved: Arc::default(),
             queue,
             ready: VecDeque::new(),
             parked: HashMap::new(),
@@ -112,6 +115,11 @@ impl Appender {
     /// What it keeps in memory, for everybody to read.
     pub(super) fn memory(&self) -> Arc<Memory> {
         Arc::clone(&self.memory)
+    }
+
+    /// Where it notes in which rooms something happened.
+    pub(super) fn moved(&self) -> Arc<Moved> {
+        Arc::clone(&self.moved)
     }
 
     pub(super) async fn run(mut self) {

@@ -10,6 +10,11 @@ pub const REGISTRATION: &str = "registration";
 /// The setting under which it is kept how the archive runs.
 pub const ARCHIVE: &str = "archive";
 
+/// Whether anybody decides by this setting.
+pub(super) fn decides(name: &str) -> bool {
+    matches!(name, REGISTRATION | ARCHIVE)
+}
+
 /// From what the store has.
 pub(super) fn of(state: PolicyState) -> Policy {
     let PolicyState {

@@ -31,6 +31,11 @@ pub(super) struct Reading<'a> {
     pub(super) hashed: u64,
     /// Bytes that wait in all outboxes, and in the longest.
     pub(super) outboxes: (u64, u64),
+    /// Rooms that the webhook has not told to their end, and of when the oldest event is that was refused; none
+    /// where there is no webhook.
+    pub(super) webhook: Option<(u64, Option<Millis>)>,
+    /// The time.
+    pub(super) at: Millis,
     /// Whether a run of the archive is under way.
     pub(super) archiving: bool,
     pub(super) send: Durations,
@@ -59,6 +64,9 @@ impl<'a> Reading<'a> {
             hash: ops.passwords.queue(),
             hashed: ops.passwords.hashed(),
             outboxes: outboxes(&ops.hub, stats),
+            webhook: (!ops.config.get().webhook.url.is_empty())
+                .then(|| pulse.desk.webhook.behind()),
+            at: ops.clock.now(),
             archiving: pulse.desk.archive.running().is_some(),
             send: stats.send_time.read(),
             commit: stats.commit_time.read(),

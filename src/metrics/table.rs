@@ -329,6 +329,34 @@ pub(super) const TABLE: &[Metric] = &[
         }),
     },
     counter(
+        "chatd_webhook_deliveries_total",
+        "Deliveries of the webhook that were taken",
+        |r| number(r.stats.webhook_delivered.get()),
+    ),
+    counter(
+        "chatd_webhook_failures_total",
+        "Tries of the webhook that were not taken",
+        |r| number(r.stats.webhook_failed.get()),
+    ),
+    counter(
+        "chatd_webhook_skipped_entries_total",
+        "Entries of rooms that the webhook passed over: too old, or skipped by somebody",
+        |r| number(r.stats.webhook_skipped.get()),
+    ),
+    gauge(
+        "chatd_webhook_rooms_behind",
+        "Rooms that the webhook has not told to their end; left out where there is none",
+        |r| r.webhook.map(|(rooms, _)| number(rooms)),
+    ),
+    gauge(
+        "chatd_webhook_held_seconds",
+        "How old the oldest event is that was refused and waits; 0 while none does",
+        |r| {
+            let held = r.webhook?.1;
+            Some(held.map_or(0.0, |since| r.at.since(since).as_secs_f64()))
+        },
+    ),
+    counter(
         "process_cpu_seconds_total",
         "Processor time that the process has used, on all cores",
         |r| r.process.cpu.as_secs_f64(),

@@ -301,6 +301,11 @@ pub struct Session {
     pub scopes: Option<Permissions>,
 }
 
+impl Session {
+    /// When a token runs out that does not: in the year 9999, which every store and program can write down.
+    pub const NEVER: Millis = Millis(253_402_300_799_000);
+}
+
 /// SHA-256 of a one-time code; the code itself is kept nowhere.
 pub type CodeHash = [u8; 32];
 

@@ -15,8 +15,6 @@ use crate::{
 
 /// How many tokens a bot can have.
 const MOST: usize = 50;
-/// When a token runs out that does not: in the year 9999, which every store and program can write down.
-const NEVER: Millis = Millis(253_402_300_799_000);
 
 /// A token to be issued.
 #[derive(Clone, Debug)]
@@ -40,7 +38,7 @@ pub struct Token {
 
 /// When a session runs out; none for one that does not.
 pub fn runs_out(session: &Session) -> Option<Millis> {
-    Some(session.expires_at).filter(|at| *at < NEVER)
+    Some(session.expires_at).filter(|at| *at < Session::NEVER)
 }
 
 impl Ops {
@@ -81,7 +79,9 @@ impl Ops {
             address: None,
             created_at: now,
             used_at: now,
-            expires_at: new.lifetime.map_or(NEVER, |l| now.plus(l).min(NEVER)),
+            expires_at: new
+                .lifetime
+                .map_or(Session::NEVER, |l| now.plus(l).min(Session::NEVER)),
             ended_at: None,
             anchor: digest,
             current: digest,

@@ -32,6 +32,7 @@ use crate::{
     shelf::Shelf,
     stats::Stats,
     store::{Store, Write, erasures::Erasures},
+    webhook::{self, Webhook},
 };
 
 /// The search index, beside the lock: where one process is at a time.
@@ -45,6 +46,8 @@ pub(super) struct Core {
     /// Where the store is.
     pub(super) location: Location,
     pub(super) archive: Archive,
+    /// The outgoing webhook.
+    pub(super) webhook: Webhook,
     /// What changes the log level, in a server.
     pub(super) levels: Option<Arc<Levels>>,
     /// What reads the settings anew, in a server.
@@ -116,6 +119,7 @@ impl Core {
             config: live.clone(),
             clock: clock.clone(),
             reading: Arc::new(Reading::new(doors.clone(), stopping.clone())),
+            hooking: Arc::default(),
             typing: Arc::default(),
             presence: Arc::new(Presence::new(doors.clone(), stopping.clone())),
             search: Arc::new(search),
@@ -157,6 +161,16 @@ impl Core {
             rescheduled: Arc::default(),
             renewed: Arc::default(),
         };
+        let webhook = Webhook::new(
+            log.clone(),
+            Arc::clone(&store),
+            Arc::clone(&hub),
+            clock.clone(),
+            Arc::clone(&stats),
+            stopping.clone(),
+        );
+        // A server that is wrong about it does not come this far; commands work on the store all the same.
+        webhook.replace(webhook::load(&config.webhook).unwrap_or_default());
         let account = Account {
             log,
             store: Arc::clone(&store),
@@ -206,6 +220,7 @@ impl Core {
             backend,
             location,
             archive,
+            webhook,
             levels: None,
             reloads: None,
             backups: Backups::default(),
@@ -243,6 +258,7 @@ impl Core {
             chat: app.chat.clone(),
             redact: app.redact.clone(),
             archive: self.archive.clone(),
+            webhook: self.webhook.clone(),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::{
     model::{Actor, Authority, Refusal},
     ops::{Ops, Plan, Reread},
     tls::{self, Identity, Tls},
+    webhook::{self, Webhook},
 };
 
 /// What reads the settings anew, with the parts that go by copies of them. All others look at [`Live`].
@@ -34,6 +35,7 @@ pub(super) struct Rereader {
     levels: Option<Arc<Levels>>,
     access: Access,
     archive: Archive,
+    webhook: Webhook,
     tls: Arc<Tls>,
 }
 
@@ -53,6 +55,7 @@ impl Rereader {
             levels: core.levels.clone(),
             access,
             archive: core.archive.clone(),
+            webhook: core.webhook.clone(),
             tls: Arc::clone(&core.app.tls),
         }
     }
@@ -78,6 +81,7 @@ impl Reread for Rereader {
         let granted = Granted::resolve(&wanted.admin)?;
         let filter = LogFilter::parse(&wanted.log.level)?;
         let identity = tls::load(&wanted.tls)?;
+        let target = webhook::load(&wanted.webhook)?;
         let mut differences = config::differences(&now, &wanted);
         let file = &wanted.store.url_file;
         if location != self.location && *file == now.store.url_file && !file.as_os_str().is_empty()
@@ -101,6 +105,7 @@ impl Reread for Rereader {
         let (live, limits) = (self.live.clone(), Arc::clone(&self.limits));
         let (levels, access) = (self.levels.clone(), self.access.clone());
         let (archive, tls) = (self.archive.clone(), Arc::clone(&self.tls));
+        let webhook = self.webhook.clone();
         let apply = Box::new(move || {
             limits.change(&merged.limits);
             access.replace(granted);
@@ -109,6 +114,7 @@ impl Reread for Rereader {
             if !is_same {
                 tls.replace(identity);
             }
+            webhook.replace(target);
             if rescheduled {
                 archive.reschedule();
             }

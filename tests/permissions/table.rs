@@ -522,6 +522,28 @@ pub(super) const ROOM: &[Row] = &[
         &[MODERATE],
         false,
     ),
+    here("GET", "/v1/rooms/ROOM/hooks", "", &[CONFIGURE], true),
+    here(
+        "POST",
+        "/v1/rooms/ROOM/hooks",
+        r#"{"name":"new-hook","dry_run":true}"#,
+        &[CONFIGURE, SEND],
+        true,
+    ),
+    here(
+        "POST",
+        "/v1/rooms/ROOM/hooks/HOOK/rotate",
+        r#"{"dry_run":true}"#,
+        &[CONFIGURE, SEND],
+        true,
+    ),
+    here(
+        "DELETE",
+        "/v1/rooms/ROOM/hooks/HOOK?dry_run=true",
+        "",
+        &[CONFIGURE],
+        true,
+    ),
     here("GET", "/v1/rooms/ROOM/invites", "", &[INVITE], true),
     here(
         "POST",
@@ -598,6 +620,11 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/login", "with a password; tests/accounts.rs"),
     ("POST", "/v1/token", "with a refresh token; tests/tokens.rs"),
     ("POST", "/v1/claim", "with a code; tests/registration.rs"),
+    (
+        "POST",
+        "/v1/hooks/{room}/{token}",
+        "with a secret in its URL; tests/hooks.rs",
+    ),
     ("POST", "/v1/logout", "one's own session"),
     ("GET", "/v1/me", "one's own account"),
     (

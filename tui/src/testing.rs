@@ -71,6 +71,7 @@ fn status(seconds: u64) -> Status {
             ready: true,
             trouble: None,
         },
+        webhook: None,
         archive: Some(ArchiveStatus {
             running: None,
             schedule: Some("0 3 * * *".into()),

@@ -2,7 +2,11 @@
 
 mod reload;
 
-use chatd::config::{self, Loaded, Origin};
+use chatd::{
+    archive,
+    config::{self, Loaded, Origin},
+    server, webhook,
+};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -52,12 +56,23 @@ impl Config {
         let loaded = settings::load(&asking.sources)?;
         match self {
             Self::Reload(reload) => reload.run(asking),
-            Self::Check => check(&loaded, console),
+            Self::Check => {
+                parts(&loaded)?;
+                check(&loaded, console)
+            }
             Self::Show(show) => console.answer(&document(&loaded, show.origin)?, |_| {
                 escape_lines(&config::render(&loaded, show.origin)).into_owned()
             }),
         }
     }
+}
+
+/// What only the parts of the server know to be wrong.
+fn parts(loaded: &Loaded) -> Result<(), Failure> {
+    let wrong = |why| Failure::Server(server::Error::Config(why));
+    archive::check_settings(&loaded.config.archive).map_err(wrong)?;
+    webhook::load(&loaded.config.webhook).map_err(wrong)?;
+    Ok(())
 }
 
 fn check(loaded: &Loaded, console: &Console) -> Result<(), Failure> {

@@ -109,6 +109,7 @@ fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     ]);
     let now = chatd::clock::Clock::system().now();
     found.extend(certificate::certificate(config, &seen, now));
+    found.extend(seen.webhook());
     found.extend(machine::clock(&seen));
     found.extend(unit::unit());
     Ok(found)

@@ -160,7 +160,7 @@ impl Show {
 }
 
 /// Where a room is; `rest` is empty or begins with a slash or a question mark.
-fn path(room: &str, rest: &str) -> String {
+pub(super) fn path(room: &str, rest: &str) -> String {
     format!("/v1/rooms/{}{rest}", quote(room))
 }
 

@@ -3,6 +3,7 @@
 use chatd::{admin::api, clock::Millis};
 use clap::Args;
 
+use super::webhook;
 use crate::{
     asking::Asking,
     failure::Failure,
@@ -68,6 +69,12 @@ fn page(status: &api::Status, now: Millis) -> String {
     }
     if let Some(of) = &status.search {
         facts = facts.gap().with("search", search(of, now));
+    }
+    if let Some(of) = &status.webhook {
+        let gap = facts
+            .gap()
+            .with("webhook", escape(of.place.as_deref().unwrap_or_default()));
+        facts = webhook::facts(gap, of, now);
     }
     if status.running {
         facts = counts(facts.gap(), &status.counts);

@@ -170,6 +170,7 @@ fn silent(since: Duration) -> Known {
         seconds => format!("it has not answered for {seconds} s"),
     };
     Known {
+        webhook: None,
         holds: Err(why),
         standing: None,
         disk: None,

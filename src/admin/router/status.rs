@@ -7,8 +7,9 @@ use axum::{Json, extract::State};
 use super::{Answer, api};
 use crate::{
     archive::Standing,
-    desk::Desk,
+    desk::{Desk, webhook_page},
     ops::{Disk, Holds},
+    webhook::Shown,
 };
 
 /// What is asked of the store.
@@ -18,6 +19,8 @@ pub(super) struct Known {
     pub(super) holds: Result<Holds, String>,
     /// How the schedule of the archive stands; none while the store does not answer.
     pub(super) standing: Option<Standing>,
+    /// How the webhook stands; none while the store does not answer.
+    pub(super) webhook: Option<Shown>,
     /// The disk it lies on, if that is one of this machine.
     pub(super) disk: Option<Disk>,
 }
@@ -30,9 +33,14 @@ pub(super) async fn ask(desk: &Desk) -> Known {
         Ok(_) => desk.archive.standing().await.ok(),
         Err(_) => None,
     };
+    let webhook = match holds {
+        Ok(_) => desk.webhook.show().await.ok(),
+        Err(_) => None,
+    };
     Known {
         holds,
         standing,
+        webhook,
         disk: desk.ops.disk().await,
     }
 }
@@ -90,6 +98,10 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
             last_state: it.last.map(|run| run.state),
         }),
         search: ops.listen.map(|_| search(desk)),
+        webhook: known
+            .webhook
+            .filter(|it| it.place.is_some())
+            .map(|it| Box::new(webhook_page(it))),
         counts: counts(desk, report.channels),
     }
 }

@@ -104,6 +104,7 @@ impl Appender {
             let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
             for log in logs.into_iter().chain(closed) {
                 self.memory.forget(log);
+                self.moved.note(log);
                 if is_watched(&self.hub, log) {
                     self.park_nothing(log);
                 }

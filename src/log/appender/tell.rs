@@ -38,6 +38,7 @@ impl Appender {
         self.tell_news(entries.iter());
         for entry in entries {
             self.bury(&entry);
+            self.moved.note(entry.log);
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();
             let frame = encode(&self.shown(&entry), |id| {
                 names.iter().find(|u| u.id == id).map(|u| &u.name)
@@ -66,6 +67,7 @@ impl Appender {
                 self.stats.send_time.record(now.since(append.at));
             }
             self.bury(entry);
+            self.moved.note(entry.log);
             let heard = self.hub.position(entry.log).is_some();
             let frame = heard.then(|| self.event(entry).published(now));
             events.push((entry.log, position(entry), frame, expels(entry)));

@@ -74,6 +74,8 @@ impl Memory {
             }
             Write::PutSanction(sanction) => self.sanction(sanction),
             Write::DeleteSanction { kind, user, room } => self.lift(kind, user, room),
+            // What nobody decides by.
+            Write::PutSetting(ref name, _) if !policy::decides(name) => {}
             Write::PutRole(_)
             | Write::DeleteRole(_)
             | Write::PutSetting(..)
@@ -199,6 +201,7 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
             Some(room.map_or_else(|| (*user).into(), LogId::Room))
         }
         Write::UpdateSession(session) if session.ended_at.is_some() => Some(session.user.into()),
+        Write::PutSetting(name, _) if !policy::decides(name) => None,
         // Whoever decides by these touches the control log.
         Write::PutRole(_)
         | Write::DeleteRole(_)

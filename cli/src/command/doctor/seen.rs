@@ -24,7 +24,7 @@ use chatd::{
 use tokio::time::timeout;
 
 use super::finding::{Finding, word};
-use crate::output::ago;
+use crate::output::{ago, count};
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -167,6 +167,33 @@ impl Seen {
                 what,
                 "systemctl restart chatd   # or however it was started",
             )
+        })
+    }
+
+    /// Whether the outgoing webhook is taken, where there is one.
+    pub(super) fn webhook(&self) -> Option<Finding> {
+        const CHECK: &str = "webhook";
+        let of = self.status()?.webhook.as_ref()?;
+        let place = of.place.as_deref().unwrap_or_default();
+        Some(match of.state.as_str() {
+            "trouble" => {
+                let why = of.error.as_deref().unwrap_or("it was not taken");
+                let since = of.held_since.map_or_else(String::new, |at| {
+                    format!(
+                        ", the oldest event is of {}",
+                        ago(at, Clock::system().now())
+                    )
+                });
+                let rooms = count(of.rooms_held, "room");
+                let what =
+                    format!("{place} does not take what is sent: {why}; {rooms} wait{since}");
+                Finding::problem(CHECK, what, "mend it there, then: chatd webhook test")
+            }
+            "paused" => {
+                let what = format!("nothing is sent to {place}: it is held");
+                Finding::warning(CHECK, what, "chatd webhook resume")
+            }
+            _ => Finding::ok(CHECK, format!("{place} takes what is sent")),
         })
     }
 

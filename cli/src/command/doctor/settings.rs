@@ -65,6 +65,16 @@ pub(super) fn secrets(loaded: &Loaded) -> Vec<Finding> {
     if !store.url_file.as_os_str().is_empty() {
         files.push(store.url_file.clone());
     }
+    let webhook = &loaded.config.webhook;
+    if !webhook.secret.is_empty()
+        && let Some(Origin::File { path, .. }) = loaded.origin.get("webhook.secret")
+        && !files.contains(path)
+    {
+        files.push(path.clone());
+    }
+    if !webhook.secret_file.as_os_str().is_empty() {
+        files.push(webhook.secret_file.clone());
+    }
     let mut found: Vec<_> = files.iter().map(|file| secret(file)).collect();
     if store.url.has_secret() && loaded.origin.get("store.url") == Some(&Origin::Set) {
         found.push(Finding::warning(
@@ -81,7 +91,7 @@ fn secret(file: &Path) -> Finding {
     match fs::metadata(file) {
         Err(e) => Finding::problem(
             "secrets",
-            format!("{shown} has the URL of the store and cannot be read: {e}"),
+            format!("{shown} has what is secret in the settings and cannot be read: {e}"),
             format!("ls -l {}", word(file)),
         ),
         Ok(meta) if meta.permissions().mode() & 0o007 != 0 => Finding::problem(
