@@ -68,6 +68,10 @@ const CALLS: &[(&str, &[&str], usize)] = &[
     ),
     ("hold list", &[], VIEW),
     ("hold release", &["{id}", "-n"], OWN),
+    ("hook add", &["general", "--name", "ci", "-n"], OWN),
+    ("hook delete", &["general", "{id}", "-n"], OPERATE),
+    ("hook list", &["general"], VIEW),
+    ("hook rotate", &["general", "{id}", "-n"], OWN),
     ("invite create", &["-n"], OWN),
     ("invite list", &[], VIEW),
     ("invite revoke", &["{id}", "-n"], OPERATE),
@@ -145,6 +149,11 @@ const CALLS: &[(&str, &[&str], usize)] = &[
     ("user show", &["ana"], VIEW),
     ("user unban", &["bob", "-n"], OPERATE),
     ("user unmute", &["bob", "-n"], OPERATE),
+    ("webhook pause", &["-n"], OPERATE),
+    ("webhook resume", &["-n"], OPERATE),
+    ("webhook show", &[], VIEW),
+    ("webhook skip", &["-n"], OPERATE),
+    ("webhook test", &["-n"], OPERATE),
 ];
 
 /// What asks no server, or leaves asking to what it finds: it needs the right to the files, or none. `top` is a page of
