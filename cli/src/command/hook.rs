@@ -36,7 +36,7 @@ pub(crate) enum Hook {
 
 /// Make a hook, and the bot that posts by it
 ///
-/// The URL is shown this once. Post to it as JSON, `{\"body\": \"…\"}`, or as text/plain. With --quiet the URL is
+/// The URL is shown this once. Post to it as JSON, `{"body": "…"}`, or as text/plain. With --quiet the URL is
 /// all that is printed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
