@@ -653,6 +653,11 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "/v1/me/mentions",
         "one's own list, of what one may read; tests/mentions.rs",
     ),
+    (
+        "GET",
+        "/v1/search",
+        "what one may read, each hit looked at again; tests/search.rs",
+    ),
     ("GET", "/v1/me/sessions", "one's own account"),
     (
         "DELETE",
