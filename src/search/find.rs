@@ -33,7 +33,7 @@ pub enum Order {
     /// The newest.
     #[default]
     Newest,
-    /// What fits best, among the newest [`WEIGHED`].
+    /// What fits best, among the newest 5,000 that match.
     Relevance,
 }
 
