@@ -17,6 +17,6 @@ pub use self::{
     context::{Context, Peer, attach_context},
     origin::allows_origin,
     patient::Patient,
-    problem::Problem,
+    problem::{Problem, describe},
     ticket::Ticket,
 };

@@ -35,7 +35,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     desk::{self, Desk},
-    door::{App, Context, Peer, Problem, allows_origin, attach_context},
+    door::{App, Context, Peer, Problem, allows_origin, attach_context, describe},
     model::{Authority, Caller, Origin, Refusal},
 };
 
@@ -115,6 +115,7 @@ fn table() -> OpenApiRouter<Arc<App>> {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = table().into_openapi();
     document.merge(desk::table().into_openapi());
+    describe(&mut document);
     document
 }
 
@@ -133,7 +134,8 @@ async fn authority(Asker(caller): Asker, mut request: Request, next: Next) -> Re
 /// Wraps routes in what holds for every request: a context, CORS, rate, size and time limits, and answers in
 /// one form. `more` are routes of other doors.
 pub fn router(app: &Arc<App>, desk: Desk, more: Router<Arc<App>>) -> Router {
-    let (routes, document) = table().merge(desk_table(app, desk)).split_for_parts();
+    let (routes, mut document) = table().merge(desk_table(app, desk)).split_for_parts();
+    describe(&mut document);
     let document = document.to_pretty_json().unwrap_or_default();
     let openapi = axum::routing::get(move || async move {
         ([(header::CONTENT_TYPE, "application/json")], document)

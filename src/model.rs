@@ -51,3 +51,13 @@ pub use text::{
     Body, DeviceName, DisplayName, Email, Emoji, FileName, Invalid, NoticeText, Reason, RoleName,
     RoomName, Title, Topic, Txn, Username,
 };
+
+/// How an enum that is one word of several is described in `OpenAPI`.
+fn words_schema(doc: &str, words: &[&str]) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    let words = words.iter().copied();
+    let builder = utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .description(Some(doc))
+        .enum_values(Some(words));
+    builder.build().into()
+}

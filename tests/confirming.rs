@@ -22,6 +22,7 @@ const CALLS: &[(&str, &str)] = &[
     ("store new-epoch", ""),
     ("store restore", "monday"),
     ("user erase", "ana --messages delete"),
+    ("webhook skip", ""),
 ];
 
 /// The commands of the reference that take `--yes`, which is made of the tree of commands.

@@ -355,7 +355,7 @@ async fn it_is_held_resumed_and_skipped() {
     say(&ana, &room, (0..5).map(|i| format!("passed-{i}"))).await;
     // The moment of the skip is a later one.
     server.stop().await;
-    server.cli_set(&["webhook", "skip"]).await.ok();
+    server.cli_set(&["webhook", "skip", "--yes"]).await.ok();
     server.cli_set(&["webhook", "resume"]).await.ok();
     server.boot().await;
     shown(&server, "passed over", |it| it["skipped"] == 5).await;

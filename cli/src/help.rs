@@ -152,10 +152,18 @@ mod tests {
 
     /// Commands that change something; all others only look.
     const MUTATORS: &[&str] = &[
+        "hook add",
+        "hook delete",
+        "hook rotate",
         "init",
+        "store reindex",
         "systemd install",
         "systemd uninstall",
         "user add",
+        "webhook pause",
+        "webhook resume",
+        "webhook skip",
+        "webhook test",
         "user passwd",
         "user reset",
         "user import",
@@ -237,6 +245,7 @@ mod tests {
         "store new-epoch",
         "store restore",
         "user erase",
+        "webhook skip",
     ];
 
     /// Commands that only look, or that are a process of their own.
@@ -289,6 +298,8 @@ mod tests {
         "version",
         "man",
         "doctor",
+        "hook list",
+        "webhook show",
     ];
 
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {

@@ -277,6 +277,7 @@ pub struct NewInvite {
 
 /// Who may register.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = RegistrationState)]
 pub struct Registration {
     /// `open`, `invite` or `closed`; none for what the settings say.
     pub mode: Option<crate::model::Registration>,

@@ -5,7 +5,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema as _, ToSchema,
+    openapi::{OpenApi, Ref, ResponseBuilder, content::ContentBuilder},
+};
 
 use crate::model::Refusal;
 
@@ -42,6 +45,7 @@ pub struct Problem {
 
 /// The document's members.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(super) struct Document {
     /// Always `about:blank`: the code says what it is.
     #[serde(rename = "type")]
@@ -62,6 +66,36 @@ pub(super) struct Document {
     retry_after_ms: Option<u64>,
     /// The request's id, as in the server's log.
     request_id: String,
+}
+
+/// Says of every operation that it may be refused, and how that looks.
+pub fn describe(document: &mut OpenApi) {
+    const NAME: &str = "Problem";
+    let components = document.components.get_or_insert_default();
+    let schemas = &mut components.schemas;
+    schemas.insert(NAME.into(), Document::schema());
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(NAME)))
+        .build();
+    let refusal = ResponseBuilder::new()
+        .description("Refused: the code says why (docs/protocol.md)")
+        .content("application/problem+json", content)
+        .build();
+    components.responses.insert(NAME.into(), refusal.into());
+    for path in document.paths.paths.values_mut() {
+        let methods = [
+            &mut path.get,
+            &mut path.put,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        for operation in methods.into_iter().flatten() {
+            let refusal = Ref::from_response_name(NAME);
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".into(), refusal.into());
+        }
+    }
 }
 
 impl From<Refusal> for Problem {

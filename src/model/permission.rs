@@ -10,11 +10,20 @@ use super::text::Invalid;
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $word:literal: $what:literal,)+) => {
         /// One thing that can be done.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum Permission {
             $(#[doc = $what] #[serde(rename = $word)] $variant,)+
         }
+
+        // Its derive does not see the words.
+        impl utoipa::PartialSchema for Permission {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                super::words_schema("One thing that can be done.", &[$($word),+])
+            }
+        }
+
+        impl utoipa::ToSchema for Permission {}
 
         impl Permission {
             /// All of them, in the order of the catalogue.

@@ -4,10 +4,10 @@ use chatd::{
     admin::api::{Webhook as Shown, WebhookAct, WebhookTest},
     clock::Millis,
 };
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::{
-    args::Noted,
+    args::{Noted, Sure},
     asking::Asking,
     failure::Failure,
     output::{Facts, ago, count, count_entries, escape, moment, number},
@@ -40,7 +40,9 @@ Examples:
   chatd webhook test --json | jq .status")]
     Test(Noted),
 
-    /// Send nothing until it is resumed; nothing is lost, unless it gets older than `webhook.give_up`
+    /// Send nothing until it is resumed
+    ///
+    /// Nothing is lost meanwhile, unless it gets older than `webhook.give_up`.
     #[command(after_help = "\
 Examples:
   chatd webhook pause --reason 'the receiver is being moved'
@@ -54,12 +56,35 @@ Examples:
   chatd webhook resume --dry-run")]
     Resume(Noted),
 
-    /// Pass over everything that waits: it is never sent
+    /// Pass over everything that waits
+    ///
+    /// It is never sent then. It is confirmed first; where nobody can be asked it takes --yes.
     #[command(after_help = "\
 Examples:
-  chatd webhook skip --reason 'the receiver has it from elsewhere'
-  chatd webhook skip --dry-run")]
-    Skip(Noted),
+  chatd webhook skip --dry-run
+  chatd webhook skip --yes --reason 'the receiver has it from elsewhere'")]
+    Skip(Skip),
+}
+
+/// What is passed over, and why.
+#[derive(Debug, Args)]
+pub(crate) struct Skip {
+    #[command(flatten)]
+    sure: Sure,
+
+    #[command(flatten)]
+    noted: Noted,
+}
+
+impl Skip {
+    fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
+        let dry_run = self.noted.dry.dry_run;
+        self.sure.begin(dry_run)?;
+        let text = "What waits for the webhook is never sent then.";
+        self.sure.confirm(dry_run, "skip", text)?;
+        let done = "past everything that happened until now";
+        decide(asking, "skip", &self.noted, done)
+    }
 }
 
 impl Webhook {
@@ -73,12 +98,7 @@ impl Webhook {
             Self::Test(noted) => test(asking, noted),
             Self::Pause(noted) => decide(asking, "pause", noted, "held: nothing is sent"),
             Self::Resume(noted) => decide(asking, "resume", noted, "going on"),
-            Self::Skip(noted) => decide(
-                asking,
-                "skip",
-                noted,
-                "past everything that happened until now",
-            ),
+            Self::Skip(skip) => skip.run(asking),
         }
     }
 }

@@ -24,8 +24,8 @@ pub struct Act {
     pub actor: Option<Actor>,
     /// What it was done to.
     pub target: Option<Target>,
-    /// Before, after, reason.
-    #[schema(value_type = Object)]
+    /// Before, after, reason; none where there is nothing more to say, or the row does not read.
+    #[schema(value_type = Option<Object>)]
     pub detail: Value,
     /// The particulars that name a person.
     pub personal: BTreeMap<String, String>,
