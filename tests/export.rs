@@ -113,7 +113,7 @@ async fn what_was_cut_off_goes_on_where_it_was() {
     s3.make_bucket("backups").await;
     // The store stops in the middle, and is silent.
     let wire = s3.wire(3, Signal::STOP).await;
-    let impatient = [TO, "--request-timeout", "1s"];
+    let impatient = [TO, "--request-timeout", "3s"];
     let cut = export(&server, &wire.url(), &impatient).await;
     assert!(cut.failed(UNREACHABLE).contains("--resume"), "{cut}");
     s3.signal(Signal::CONT);
@@ -132,12 +132,13 @@ async fn what_was_cut_off_goes_on_where_it_was() {
     let resumed = export(&server, &wire.url(), &[TO, "--resume", "--json"]).await;
     let resumed = resumed.json();
     let kept = resumed["kept"].as_u64().expect("a number");
-    assert_eq!(usize::try_from(kept).ok(), Some(there.len() - 1));
-    assert_eq!(
-        wire.puts(),
-        ROOMS - (there.len() - 1) + 1,
-        "and the manifest"
+    let kept = usize::try_from(kept).expect("few");
+    // What the silent store had taken in it may have put away only after it was looked at.
+    assert!(
+        (there.len() - 1..ROOMS).contains(&kept),
+        "{kept} of {there:?}"
     );
+    assert_eq!(wire.puts(), ROOMS - kept + 1, "and the manifest");
     assert_eq!(resumed["left"][0], stray[4..]);
     assert_whole(&s3).await;
 }

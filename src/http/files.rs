@@ -180,8 +180,8 @@ pub(super) struct ReadQuery {
     get, path = "/v1/files/{id}", tag = "files", security(("access_token" = []), ()),
     params(("id" = String, Path), ReadQuery),
     responses(
-        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, body = Vec<u8>, content_type = "*/*"),
+        (status = 206, body = Vec<u8>, content_type = "*/*"),
     )
 )]
 pub(super) async fn show(
