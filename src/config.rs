@@ -7,6 +7,7 @@
 //! It reads the one file it is given; it looks at no environment but the one passed in.
 
 mod change;
+mod confidential;
 mod filter;
 mod key;
 mod live;
@@ -24,6 +25,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 pub use self::{
     change::{Difference, differences, merge},
+    confidential::{Endpoint, Secret, Url, without_secrets},
     filter::LogFilter,
     key::{Applies, Key},
     live::Live,
@@ -34,7 +36,7 @@ pub use self::{
         Admin, Archive, Auth, Config, Files, Http, KEYS, Limits, Log, Messages, Metrics, SECTIONS,
         Server, Store, Tls, Webhook, Ws,
     },
-    value::{Endpoint, LogFormat, Push, Registration, Secret, Url, without_secrets},
+    value::{LogFormat, Push, Registration},
 };
 
 /// Where settings come from, the later over the earlier; built-in values are under all of them.

@@ -16,16 +16,6 @@ on_both!(
     whom_one_shares_no_room_with_does_not_count,
 );
 
-/// Ana's room, in which bob and cat are.
-async fn three(server: &Server) -> (User, User, User, Room) {
-    let ana = server.user("ana").await;
-    let room = ana.room("general", Kind::Public).await;
-    let (bob, cat) = (server.user("bob").await, server.user("cat").await);
-    bob.join(&room).await;
-    cat.join(&room).await;
-    (ana, bob, cat, room)
-}
-
 /// How the people of a room are there, by name.
 fn states(answer: &Value, list: &str, people: &[&User]) -> Vec<String> {
     let rows = answer[list].as_array().expect("a list");
@@ -39,7 +29,7 @@ fn states(answer: &Value, list: &str, people: &[&User]) -> Vec<String> {
 
 async fn who_is_there_is_told_to_those_who_share_a_room() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let dan = server.user("dan").await;
     let (mut phone, _here) = (bob.connect().await, dan.connect().await);
     let mut eyes = ana.connect().await;
@@ -107,7 +97,7 @@ async fn follow(user: &User, room: &Room) -> Ws {
 
 async fn a_change_is_told_to_those_who_follow() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let mut eyes = follow(&ana, &room).await;
     let mut other = cat.connect().await;
     let mut phone = bob.connect().await;
@@ -131,7 +121,7 @@ async fn a_change_is_told_to_those_who_follow() {
 
 async fn who_keeps_it_to_themselves_is_not_there() {
     let server = Server::start().await;
-    let (ana, bob, _cat, room) = three(&server).await;
+    let (ana, bob, _cat, room) = server.three().await;
     let mut eyes = follow(&ana, &room).await;
     let _phone = bob.connect().await;
     assert_eq!(eyes.next_of("presence").await["state"], "online");
@@ -151,7 +141,7 @@ async fn who_keeps_it_to_themselves_is_not_there() {
 
 async fn following_ends_with_the_room_they_share() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let mut eyes = follow(&bob, &room).await;
     let mut others = follow(&ana, &room).await;
     ana.remove(&room, &bob).await;
@@ -183,7 +173,7 @@ async fn following_ends_with_the_room_they_share() {
 
 async fn presence_can_be_switched_off() {
     let server = Server::builder().set("ws.presence", "false").start().await;
-    let (ana, bob, _cat, room) = three(&server).await;
+    let (ana, bob, _cat, room) = server.three().await;
     let mut phone = bob.connect().await;
     let follow = json!({"op": "presence", "room": room.id});
     let refused = phone.request(follow).await.expect_err("switched off");
@@ -208,7 +198,7 @@ async fn comes(bob: &User, witness: &mut Ws) -> Ws {
 
 async fn who_may_not_read_any_more_is_told_of_nobody() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let (mut eyes, mut witness) = (follow(&cat, &room).await, follow(&ana, &room).await);
     let deaf = ["role", "add", "deaf", "--permission", "room.join"];
     server.cli(&deaf).await.ok();
@@ -234,7 +224,7 @@ async fn who_may_not_read_any_more_is_told_of_nobody() {
 async fn nobody_is_told_in_a_room_that_grows_too_large() {
     let server = Server::builder().set("limits.presence_members", "3");
     let server = server.start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let den = ana.room("den", Kind::Private).await;
     ana.add(&den, &bob, "member").await;
     let (mut eyes, mut witness) = (follow(&cat, &room).await, follow(&ana, &den).await);
@@ -247,7 +237,7 @@ async fn nobody_is_told_in_a_room_that_grows_too_large() {
 
 async fn who_asks_in_between_is_told_who_comes_back() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let mut witness = follow(&ana, &room).await;
     let phone = comes(&bob, &mut witness).await;
     let mut eyes = cat.connect().await;

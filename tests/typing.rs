@@ -12,16 +12,6 @@ on_both!(
     large_rooms_are_told_nothing,
 );
 
-/// Ana's room, in which bob and cat are.
-async fn three(server: &Server) -> (User, User, User, Room) {
-    let ana = server.user("ana").await;
-    let room = ana.room("general", Kind::Public).await;
-    let (bob, cat) = (server.user("bob").await, server.user("cat").await);
-    bob.join(&room).await;
-    cat.join(&room).await;
-    (ana, bob, cat, room)
-}
-
 async fn types(ws: &mut Ws, room: &Room, on: bool) {
     let op = json!({"op": "typing", "room": room.id, "on": on});
     assert_eq!(ws.request(op).await.expect("a room of mine"), json!({}));
@@ -46,7 +36,7 @@ async fn heard(ws: &mut Ws, ana: &User, room: &Room) -> Vec<(String, bool)> {
 
 async fn the_others_who_listen_hear_who_types() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let (mut phone, mut desk) = (bob.listen(&room).await, bob.listen(&room).await);
     let mut ears = cat.listen(&room).await;
     let before = ana.get(&room.path("")).await.ok()["head"].clone();
@@ -79,7 +69,7 @@ async fn the_others_who_listen_hear_who_types() {
 
 async fn it_is_told_once_in_a_while() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let (mut phone, mut ears) = (bob.connect().await, cat.listen(&room).await);
     for _ in 0..20 {
         types(&mut phone, &room, true).await;
@@ -97,7 +87,7 @@ async fn it_is_told_once_in_a_while() {
 
 async fn only_who_may_write_types() {
     let server = Server::start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let mut ears = ana.listen(&room).await;
     ana.add(&room, &cat, "viewer").await;
     let secret = ana.room("secret", Kind::Private).await;
@@ -139,7 +129,7 @@ async fn only_who_may_write_types() {
 async fn large_rooms_are_told_nothing() {
     let server = Server::builder().set("limits.typing_members", "2");
     let server = server.set("limits.presence_members", "2").start().await;
-    let (ana, bob, cat, room) = three(&server).await;
+    let (ana, bob, cat, room) = server.three().await;
     let (mut phone, mut ears) = (bob.connect().await, ana.listen(&room).await);
     types(&mut phone, &room, true).await;
     let path = room.path("/presence");

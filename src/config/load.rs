@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Config, Error, KEYS, Key, Loaded, Origin, Problem, SECTIONS, Sources, rules,
-    value::CONFIDENTIAL,
+    Config, Error, KEYS, Key, Loaded, Origin, Problem, SECTIONS, Sources,
+    confidential::CONFIDENTIAL, rules,
 };
 
 /// The variable that names the file when `--config` does not.

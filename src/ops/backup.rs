@@ -2,6 +2,8 @@
 //!
 //! The work ends when nobody takes what it says any more, and then leaves nothing behind.
 
+mod files;
+
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -20,7 +22,7 @@ use crate::{
     clock::Millis,
     log::refuse,
     model::{Authority, Permission, Refusal},
-    rights, shelf,
+    rights,
     store::{
         self, Store,
         backup::{Error, Manifest, Place, Tell, options},
@@ -35,8 +37,6 @@ const QUEUE: usize = 64;
 const TIMES: u64 = 200;
 /// How many problems are told one by one.
 const TOLD: usize = 20;
-/// How many files are copied between two looks at what there is.
-const FILES: usize = 256;
 /// Where a check says that the database itself is not whole.
 const DATABASE: &str = "the database";
 
@@ -276,56 +276,6 @@ impl Ops {
         })
         .await
         .map_err(Stop::Failed)
-    }
-
-    /// Copies the bytes of the files that the copy knows; answers how many, and of how many there are none. Those that
-    /// went since the snapshot was taken are left out.
-    async fn copy_files(
-        &self,
-        database: &Path,
-        to: PathBuf,
-        says: &mpsc::Sender<BackupStep>,
-    ) -> Result<(u64, u64), Stop> {
-        let options = options(database, &self.clock);
-        let copy = blocking(move || Ok(Sqlite::open(options)?)).await?;
-        let copied = self.copy_files_of(&copy, to, says).await;
-        copy.close().await;
-        copied
-    }
-
-    async fn copy_files_of(
-        &self,
-        copy: &Sqlite,
-        to: PathBuf,
-        says: &mpsc::Sender<BackupStep>,
-    ) -> Result<(u64, u64), Stop> {
-        let (mut files, mut missing, mut after) = (0, 0, None);
-        loop {
-            let page = copy.all_files(after, FILES).await?;
-            let Some(last) = page.last() else {
-                return Ok((files, missing));
-            };
-            after = Some(last.id);
-            for file in page.iter().filter(|f| f.gone_at.is_none()) {
-                if says.is_closed() {
-                    return Err(Stop::Gone);
-                }
-                match self.shelf.copy_out(file.id, to.clone()).await {
-                    Ok(()) => files += 1,
-                    Err(shelf::Error::Missing(id)) => {
-                        let known = self.store.file(id).await?;
-                        if known.is_none_or(|f| f.gone_at.is_some()) {
-                            continue;
-                        }
-                        missing += 1;
-                        let (place, what) =
-                            (format!("file {id}"), "its bytes are not there".into());
-                        let _gone = says.send(BackupStep::Problem { place, what }).await;
-                    }
-                    Err(e) => return Err(Stop::Broken(format!("a file cannot be copied: {e}"))),
-                }
-            }
-        }
     }
 
     /// Takes how far the copy is, and says so now and then; ends it when nobody listens any more.

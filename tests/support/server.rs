@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
-    Admin, End, Output, Rest, Somebody, User, Ws,
+    Admin, End, Kind, Output, Rest, Room, Somebody, User, Ws,
     cli::{self, chatd},
     disk::on_small_disk,
     mongo::{Base, shared},
@@ -361,6 +361,16 @@ impl Server {
     /// A person who registered and logged in.
     pub(crate) async fn user(&self, name: &str) -> User {
         User::register(self.rest(), name).await
+    }
+
+    /// Ana's room, in which bob and cat are.
+    pub(crate) async fn three(&self) -> (User, User, User, Room) {
+        let ana = self.user("ana").await;
+        let room = ana.room("general", Kind::Public).await;
+        let (bob, cat) = (self.user("bob").await, self.user("cat").await);
+        bob.join(&room).await;
+        cat.join(&room).await;
+        (ana, bob, cat, room)
     }
 
     /// So many of them: `NAME-0`, `NAME-1`, …
