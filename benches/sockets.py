@@ -14,19 +14,32 @@ ROOMS, SENDERS, BODY = 100, 8, "x" * 128
 
 
 class Server:
-    def __init__(self, binary):
+    def __init__(self, binary, *settings):
         self.data = tempfile.TemporaryDirectory()
         self.binary = binary
-        args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", self.data.name]
-        args += ["--set", "limits.enabled=false", "--set", "auth.access_token=24h"]
-        self.process = subprocess.Popen([binary, *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.url = self.process.stdout.readline().split()[-1].decode()
-        self.port = int(self.url.rsplit(":", 1)[1])
+        self.args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", self.data.name, *settings]
+        self.args += ["--set", "limits.enabled=false", "--set", "auth.access_token=24h"]
+        self.start()
         account = {"username": "ana", "password": "correct horse battery"}
         self.token = None
         self.post("/register", account)
         login = {"login": account["username"], "password": account["password"]}
         self.token = self.post("/login", login)["access_token"]
+
+    def start(self):
+        """Starts it; how long it took to be ready, in seconds."""
+        began = time.monotonic()
+        self.process = subprocess.Popen([self.binary, *self.args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.url = self.process.stdout.readline().split()[-1].decode()
+        took = time.monotonic() - began
+        self.port = int(self.url.rsplit(":", 1)[1])
+        return took
+
+    def restart(self):
+        """Stops it and starts it again; how long it took to be ready, in seconds."""
+        self.process.terminate()
+        self.process.wait()
+        return self.start()
 
     def post(self, path, body):
         headers = {"content-type": "application/json"}
@@ -59,9 +72,11 @@ class Server:
         fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
+    def status(self):
+        return json.loads(subprocess.check_output([self.binary, "status", "--json", "--data-dir", self.data.name]))
+
     def counts(self):
-        status = subprocess.check_output([self.binary, "status", "--json", "--data-dir", self.data.name])
-        return json.loads(status)["counts"]
+        return self.status()["counts"]
 
     def stop(self):
         self.process.terminate()

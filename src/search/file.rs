@@ -15,7 +15,7 @@ use crate::id::{Epoch, RoomId};
 
 /// What is in it and how: a file of another version begins anew. Goes up with every change of the tables, of what
 /// a word is, and of what is indexed.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long a connection waits for another. Inside one chatd that is for as long as a batch is being copied.
 const BUSY: Duration = Duration::from_secs(5);
 /// How often a search asks whether it may go on, in steps of the database.

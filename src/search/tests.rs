@@ -277,11 +277,22 @@ async fn many_in_one_moment_all_have_a_place() {
             tags: Vec::new(),
         })
     };
-    house.apply(700, (1..=700).map(same).collect()).await;
+    // More than a millisecond has places, in two batches; and one of the next, whose places are taken.
+    house.apply(3_000, (1..=3_000).map(same).collect()).await;
+    house
+        .apply(5_000, (3_001..=5_000).map(same).collect())
+        .await;
+    let next = Change::Put(Doc {
+        seq: 5_001,
+        at: Millis(6),
+        text: "tea".into(),
+        tags: Vec::new(),
+    });
+    house.apply(5_001, vec![next]).await;
     let mut wanted = house.wanted("tea");
-    wanted.limit = 1_000;
+    wanted.limit = 10_000;
     let (found, next) = house.look(wanted).await;
-    assert_eq!((found.len(), next), (700, None));
+    assert_eq!((found.len(), next), (5_001, None));
 }
 
 #[tokio::test]
