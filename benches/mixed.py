@@ -119,15 +119,15 @@ class Life:
         s = Socket(account)
         while not self.ending.is_set():
             self.say(s, "x" * LOUD)
-            time.sleep(0.01)
         s.close()
 
     def dawdle(self, account):
         """Listens, takes in nothing until it is closed, comes back and asks for what it missed; then all over again."""
         s = Socket(account)
+        s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
         place = s.ask(op="subscribe", room=self.room)["ok"]
         seq, epoch = place["head"], place["epoch"]
-        while not self.ending.wait(20):
+        while not self.ending.wait(40):
             try:
                 until = time.monotonic() + 20
                 while time.monotonic() < until:
@@ -142,6 +142,7 @@ class Life:
             with self.lock:
                 self.slow += 1
             s = Socket(account)
+            s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
             while True:
                 place = s.ask(op="subscribe", room=self.room, after=seq, epoch=epoch)["ok"]
                 if place["recovered"]:
@@ -204,9 +205,9 @@ def read_all(server, room):
         connection.request("GET", f"/v1/rooms/{room}/messages?after={after}&limit=200", headers=headers)
         page = json.loads(connection.getresponse().read())
         assert not page["gaps"], page["gaps"]
-        if not page["messages"]:
+        if not page["items"]:
             return seqs
-        seqs += [message["seq"] for message in page["messages"]]
+        seqs += [message["seq"] for message in page["items"]]
         after = seqs[-1]
 
 
