@@ -170,7 +170,7 @@ impl House {
             clock.clone(),
             Arc::clone(&stats),
             Arc::clone(&feeds),
-            Arc::default(),
+            Vec::new(),
             &tasks,
         );
         log.begin().await?;

@@ -42,7 +42,6 @@ use crate::{
     hub::Hub,
     id::{LogId, RoomId, UserId},
     model::{Entry, Policy, Refusal, Username},
-    search::News,
     stats::Stats,
     store::{self, Store},
 };
@@ -91,19 +90,18 @@ pub struct Log {
     memory: Arc<Memory>,
     store: Arc<dyn Store>,
     stats: Arc<Stats>,
-    moved: Arc<Moved>,
 }
 
 impl Log {
-    /// Starts the appender on `tasks`; it tells `news` which rooms have moved on. It ends when the last handle is dropped and everything handed in
-    /// is answered.
+    /// Starts the appender on `tasks`; it tells `followers` which rooms have moved on. It ends when the last handle is
+    /// dropped and everything handed in is answered.
     pub fn start(
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
         clock: Clock,
         stats: Arc<Stats>,
         feeds: Arc<Feeds>,
-        news: Arc<News>,
+        followers: Vec<Arc<Moved>>,
         tasks: &TaskTracker,
     ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
@@ -113,18 +111,16 @@ impl Log {
             clock,
             Arc::clone(&stats),
             feeds,
-            news,
+            followers,
             queue,
         );
         let memory = appender.memory();
-        let moved = appender.moved();
         tasks.spawn(appender.run());
         Self {
             commands,
             memory,
             store,
             stats,
-            moved,
         }
     }
 
@@ -214,11 +210,6 @@ impl Log {
     /// A user, if they are in memory.
     pub fn user_in_memory(&self, id: UserId) -> Option<Arc<LiveUser>> {
         self.memory.user(id)
-    }
-
-    /// In which rooms something happened.
-    pub fn moved(&self) -> &Moved {
-        &self.moved
     }
 
     /// How many requests wait for the appender, and how many may.

@@ -13,7 +13,6 @@ mod apply;
 mod file;
 mod find;
 mod index;
-mod news;
 mod query;
 mod score;
 mod snippet;
@@ -27,7 +26,6 @@ pub use self::{
     apply::{Batch, Change, Doc},
     find::{Cursor, Found, Hit, Order, Scope, Wanted},
     index::{Index, Size},
-    news::News,
     query::Query,
     snippet::{Part, snippet},
     tag::Tag,

@@ -28,7 +28,7 @@ use crate::{
     clock::{Clock, Millis},
     hub::Hub,
     id::EntryId,
-    log::{Log, refuse},
+    log::{Log, Moved, refuse},
     model::{Authority, Permission, Reason, Refusal},
     rights,
     stats::Stats,
@@ -43,6 +43,8 @@ const SHOWN: usize = 1024;
 pub struct Webhook {
     /// What happened, and where it is written down how far it was told.
     pub log: Log,
+    /// In which rooms something happened.
+    pub moved: Arc<Moved>,
     /// Where it is read.
     pub store: Arc<dyn Store>,
     /// Who is here, and so need not be pushed.
@@ -163,6 +165,7 @@ impl Webhook {
     /// One that tells nobody yet.
     pub fn new(
         log: Log,
+        moved: Arc<Moved>,
         store: Arc<dyn Store>,
         hub: Arc<Hub>,
         clock: Clock,
@@ -171,6 +174,7 @@ impl Webhook {
     ) -> Self {
         Self {
             log,
+            moved,
             store,
             hub,
             clock,
@@ -184,7 +188,7 @@ impl Webhook {
     pub fn replace(&self, target: Option<Target>) {
         let on = target.is_some();
         // First the news, then the moment from which on they count.
-        self.log.moved().want(on);
+        self.moved.want(on);
         let mut since = self.inner.since.lock();
         *since = on.then(|| since.unwrap_or_else(|| self.clock.now()));
         drop(since);

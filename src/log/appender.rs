@@ -38,7 +38,6 @@ use crate::{
     hub::Hub,
     id::LogId,
     model::{Entry, Refusal},
-    search::News,
     stats::Stats,
     store::{self, Change, Store},
 };
@@ -69,8 +68,7 @@ pub(super) struct Appender {
     clock: Clock,
     stats: Arc<Stats>,
     feeds: Arc<Feeds>,
-    news: Arc<News>,
-    moved: Arc<Moved>,
+    followers: Vec<Arc<Moved>>,
     queue: mpsc::Receiver<Command>,
     ready: VecDeque<Append>,
     parked: HashMap<LogId, Vec<Parked>>,
@@ -90,7 +88,7 @@ impl Appender {
         clock: Clock,
         stats: Arc<Stats>,
         feeds: Arc<Feeds>,
-        news: Arc<News>,
+        followers: Vec<Arc<Moved>>,
         queue: mpsc::Receiver<Command>,
     ) -> Self {
         Self {
@@ -100,8 +98,7 @@ impl Appender {
             clock,
             stats,
             feeds,
-            news,
-            moved: Arc::default(),
+            followers,
             queue,
             ready: VecDeque::new(),
             parked: HashMap::new(),
@@ -115,11 +112,6 @@ impl Appender {
     /// What it keeps in memory, for everybody to read.
     pub(super) fn memory(&self) -> Arc<Memory> {
         Arc::clone(&self.memory)
-    }
-
-    /// Where it notes in which rooms something happened.
-    pub(super) fn moved(&self) -> Arc<Moved> {
-        Arc::clone(&self.moved)
     }
 
     pub(super) async fn run(mut self) {

@@ -72,7 +72,7 @@ async fn house() -> House {
         clock.clone(),
         stats,
         feeds,
-        Arc::default(),
+        Vec::new(),
         &tasks,
     );
     House {

@@ -22,13 +22,13 @@ use crate::{
     hub::Hub,
     id::LogId,
     limit::Limits,
-    log::{Log, request_digest},
+    log::{Log, Moved, request_digest},
     logging::Levels,
     model::Actor,
     moderation::Moderation,
     ops::{Backups, Ops, Reloads},
     redact::Redact,
-    search::{Index, News},
+    search::Index,
     shelf::Shelf,
     stats::Stats,
     store::{Store, Write, erasures::Erasures},
@@ -90,7 +90,7 @@ impl Core {
         let hub = Arc::new(Hub::new(Arc::clone(&stats)));
         let limits = Arc::new(Limits::new(&config.limits));
         let tasks = TaskTracker::new();
-        let news = Arc::new(News::default());
+        let (for_search, for_webhook) = (Arc::new(Moved::wanted()), Arc::<Moved>::default());
         let index = Index::new(index, store.epoch());
         let log = Log::start(
             Arc::clone(&store),
@@ -98,14 +98,14 @@ impl Core {
             clock.clone(),
             Arc::clone(&stats),
             Arc::clone(feeds),
-            Arc::clone(&news),
+            vec![Arc::clone(&for_search), Arc::clone(&for_webhook)],
             &tasks,
         );
         let (stopping, doors) = (CancellationToken::new(), TaskTracker::new());
         let search = Feeder::new(
             Arc::clone(&store),
             Arc::new(index),
-            news,
+            for_search,
             live.clone(),
             clock.clone(),
             Arc::clone(&stats),
@@ -163,6 +163,7 @@ impl Core {
         };
         let webhook = Webhook::new(
             log.clone(),
+            for_webhook,
             Arc::clone(&store),
             Arc::clone(&hub),
             clock.clone(),

@@ -144,9 +144,9 @@ impl Runner {
                     self.stand();
                 }
                 () = sleep_until(next.unwrap_or(look)), if next.is_some() => self.wake(),
-                () = async { sleep_until(look).await; hook.log.moved().wait().await } => {
+                () = async { sleep_until(look).await; hook.moved.told().await } => {
                     look = Instant::now() + GATHER;
-                    for room in hook.log.moved().take() {
+                    for room in hook.moved.take() {
                         self.on_news(room);
                     }
                 }

@@ -23,7 +23,8 @@ use crate::{
     clock::{Clock, Millis},
     config::Live,
     id::RoomId,
-    search::{self, Batch, Found, Index, News, Wanted},
+    log::Moved,
+    search::{self, Batch, Found, Index, Wanted},
     stats::Stats,
     store::{self, Scope, Store},
 };
@@ -54,7 +55,7 @@ const SETTLE: Duration = Duration::from_secs(10);
 pub struct Feeder {
     store: Arc<dyn Store>,
     index: Arc<Index>,
-    news: Arc<News>,
+    moved: Arc<Moved>,
     config: Live,
     clock: Clock,
     stats: Arc<Stats>,
@@ -122,7 +123,7 @@ impl Feeder {
     pub fn new(
         store: Arc<dyn Store>,
         index: Arc<Index>,
-        news: Arc<News>,
+        moved: Arc<Moved>,
         config: Live,
         clock: Clock,
         stats: Arc<Stats>,
@@ -131,7 +132,7 @@ impl Feeder {
         Self {
             store,
             index,
-            news,
+            moved,
             config,
             clock,
             stats,
@@ -184,7 +185,7 @@ impl Feeder {
 
     /// How many entries are not indexed yet, as far as is known.
     pub fn behind(&self) -> u64 {
-        self.news.behind(|room| self.index.upto(room))
+        self.moved.behind(|room| self.index.upto(room))
     }
 
     /// Whether everything was indexed once.
@@ -194,7 +195,7 @@ impl Feeder {
 
     /// Somebody found the index to be no good.
     pub fn wake(&self) {
-        self.news.wake();
+        self.moved.wake();
     }
 
     /// Takes one batch; answers whether there is more to do.
@@ -228,7 +229,7 @@ impl Feeder {
     /// Takes what this process took out of the store out of an index that nobody feeds: for a command that works on
     /// the store itself. An index that cannot be brought up to date so is taken away: it will be made anew.
     pub async fn settle(&self) {
-        if !self.news.takes_out() || !self.index.exists() {
+        if !self.moved.takes_out() || !self.index.exists() {
             return;
         }
         let settling = async {
@@ -268,7 +269,7 @@ impl Feeder {
                     let empty = self.empty().await;
                     let next = if empty { left } else { left.min(EMPTY) };
                     tokio::select! {
-                        () = self.news.told() => sleep(GATHER).await,
+                        () = self.moved.told() => sleep(GATHER).await,
                         () = sleep(next) => {}
                     }
                 }
@@ -329,7 +330,7 @@ impl Feeder {
                     behind.push((room, head));
                 }
             }
-            self.news.tell(behind);
+            self.moved.tell(behind);
         }
         // A room that was made or renamed meanwhile may have been missed.
         for some in unseen.into_iter().collect::<Vec<_>>().chunks(ROOMS) {
@@ -359,19 +360,19 @@ impl Feeder {
     /// Takes a batch of what is new; answers whether there was any.
     async fn batch(&self, turn: &mut Turn) -> Result<bool, Trouble> {
         if turn.queue.is_empty() {
-            turn.queue.extend(self.news.rooms());
+            turn.queue.extend(self.moved.rooms());
         }
         let (mut batch, mut entries) = (Batch::default(), 0);
         while entries < BATCH && batch.bytes() < BATCH_BYTES {
             let Some(room) = turn.queue.pop_front() else {
                 break;
             };
-            let Some(head) = self.news.head(room) else {
+            let Some(head) = self.moved.head(room) else {
                 continue;
             };
             let from = self.index.upto(room);
             if from >= head {
-                self.news.done(room, from);
+                self.moved.done(room, from);
                 continue;
             }
             match self.piece(room, (from, head), &mut batch).await {
@@ -383,7 +384,7 @@ impl Feeder {
             }
         }
         if batch.upto.is_empty() && batch.gone.is_empty() {
-            return Ok(!self.news.is_empty());
+            return Ok(!self.moved.is_empty());
         }
         let (upto, gone) = (batch.upto.clone(), batch.gone.clone());
         let takes_out = batch.takes_out();
@@ -394,10 +395,10 @@ impl Feeder {
         self.index.apply(batch).await?;
         self.stats.indexed.add(entries as u64);
         for (room, upto) in upto {
-            self.news.done(room, upto);
+            self.moved.done(room, upto);
         }
         for room in gone {
-            self.news.forget(room);
+            self.moved.forget(room);
         }
         Ok(true)
     }

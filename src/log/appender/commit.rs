@@ -64,7 +64,7 @@ impl Appender {
             };
             append.answer(answer);
         }
-        self.tell_news(told.iter().flat_map(|(_, change)| &change.entries));
+        self.note(&told.iter().flat_map(|(_, change)| &change.entries));
         for (append, change) in told {
             self.tell(append, change).await;
         }
@@ -104,7 +104,9 @@ impl Appender {
             let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
             for log in logs.into_iter().chain(closed) {
                 self.memory.forget(log);
-                self.moved.note(log);
+                for follower in &self.followers {
+                    follower.note_perhaps(log);
+                }
                 if is_watched(&self.hub, log) {
                     self.park_nothing(log);
                 }

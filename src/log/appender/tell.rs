@@ -15,30 +15,18 @@ use crate::{
 };
 
 impl Appender {
-    /// Notes which rooms have moved on, for whoever indexes them: in passing, once for a whole batch.
-    pub(super) fn tell_news<'a>(&self, entries: impl Iterator<Item = &'a Entry>) {
-        let rooms = entries.filter_map(|entry| {
-            let LogId::Room(room) = entry.log else {
-                return None;
-            };
-            let out = &entry.payload;
-            if matches!(
-                out,
-                Payload::Delete { .. } | Payload::Purged { .. } | Payload::Deleted
-            ) {
-                self.news.tell_taken_out();
-            }
-            Some((room, entry.seq))
-        });
-        self.news.tell(rooms);
+    /// Notes which rooms have moved on, for whoever follows behind the log.
+    pub(super) fn note<'a>(&self, entries: &(impl Iterator<Item = &'a Entry> + Clone)) {
+        for follower in &self.followers {
+            follower.note(entries.clone());
+        }
     }
 
     /// Publishes what was committed without our knowing.
     pub(super) async fn tell_again(&mut self, entries: Vec<Entry>) {
-        self.tell_news(entries.iter());
+        self.note(&entries.iter());
         for entry in entries {
             self.bury(&entry);
-            self.moved.note(entry.log);
             let names = self.store.users(&people(&entry)).await.unwrap_or_default();
             let frame = encode(&self.shown(&entry), |id| {
                 names.iter().find(|u| u.id == id).map(|u| &u.name)
@@ -67,7 +55,6 @@ impl Appender {
                 self.stats.send_time.record(now.since(append.at));
             }
             self.bury(entry);
-            self.moved.note(entry.log);
             let heard = self.hub.position(entry.log).is_some();
             let frame = heard.then(|| self.event(entry).published(now));
             events.push((entry.log, position(entry), frame, expels(entry)));

@@ -57,7 +57,7 @@ impl Feeder {
             self.index.begin_anew().await?;
             self.began_anew(&mut turn);
         }
-        self.news.wake();
+        self.moved.wake();
         while !self.is_complete() {
             self.step().await?;
             let of = self.standing.lock().entries;
