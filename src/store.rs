@@ -8,6 +8,8 @@
 //! Beside that, `raw` reads and loads a store as it lies, `copy` makes of one store another, and `backup` is how
 //! a backup lies on a disk.
 //!
+//! Here is the contract itself; what is written is in `write`, what is read in `state` and `view`.
+//!
 //! The contract's tests are `store::contract`; each backend runs them.
 
 mod archived;
@@ -15,6 +17,7 @@ mod around;
 pub mod backup;
 pub mod copy;
 pub mod erasures;
+mod error;
 pub mod lock;
 pub mod mongo;
 mod overlay;
@@ -22,6 +25,9 @@ mod payload;
 mod plain;
 pub mod raw;
 pub mod sqlite;
+mod state;
+mod view;
+mod write;
 
 #[cfg(test)]
 mod contract;
@@ -35,489 +41,29 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ipnet::IpNet;
 
 use self::raw::Scan;
 pub use self::{
     archived::{Gap, Lack, Messages, check_segment, open_segment, sealed_segment},
     around::Readable,
+    error::Error,
     overlay::lay,
     payload::{erased, has_text, is_erased},
     plain::{RawEntry, Span},
+    state::{ControlState, PolicyState, RoomState, UserState},
+    view::{About, Info, MANY, Page, RoomRow, Scope},
+    write::{Change, Outcome, Write},
 };
 use crate::{
     clock::Millis,
-    id::{
-        EntryId, Epoch, FileId, HoldId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId,
-        UserId,
-    },
+    id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        AddressBan, Code, CodeHash, CodeKind, Deletion, Edit, Email, Emoji, Entry, File, Head,
-        Hold, Key, Laid, Member, Mention, Pin, Reaction, Read, Redaction, Report, ReportState,
-        Role, RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
+        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
+        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
-
-/// What went wrong with the store as a whole.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It does not answer, or its answer was lost: what was asked may have happened.
-    #[error("the store does not answer: {0}")]
-    Unavailable(String),
-    /// It is known not to answer, and was not asked: nothing happened. Whoever found that out has logged it.
-    #[error("the store is away {0}")]
-    Away(String),
-    /// The disk, or the limit set by `store.max_size`, is full; nothing of the batch happened.
-    #[error("the store is full")]
-    Full,
-    /// Another process has it open.
-    #[error("{path} is in use by another chatd (process {pid})")]
-    Locked {
-        /// What is locked.
-        path: String,
-        /// By which process; 0 when it cannot be told.
-        pid: u32,
-        /// The admin socket of that process, when it says one.
-        socket: Option<std::path::PathBuf>,
-    },
-    /// It was written by a newer chatd.
-    #[error(
-        "the store has schema version {found}, this chatd knows up to {known}: use a newer chatd"
-    )]
-    Newer {
-        /// What it says it is.
-        found: u32,
-        /// What this binary knows.
-        known: u32,
-    },
-    /// A copy into it is under way, or was interrupted.
-    #[error(
-        "the store {path} holds a copy of {from} that is not finished; finish it with: \
-         chatd store copy --from {from} --to {path}"
-    )]
-    Unfinished {
-        /// Which, as a URL without credentials.
-        path: String,
-        /// What is copied, as a URL without credentials.
-        from: String,
-    },
-    /// It is being replaced by a backup, or that was interrupted.
-    #[error(
-        "the store {path} is being restored from {from}, and that is not finished; finish it with: \
-         chatd store restore {from} --yes"
-    )]
-    HalfRestored {
-        /// Which, as a URL without credentials.
-        path: String,
-        /// From which backup.
-        from: String,
-    },
-    /// It is not what chatd can work with, or is not named rightly: somebody has to mend it, there or in the
-    /// settings.
-    #[error("{what} will not do: {why}")]
-    Unfit {
-        /// Which, without credentials; or which setting.
-        what: String,
-        /// Why not, and what to do.
-        why: String,
-    },
-    /// What it holds is not what was written.
-    #[error("the store is damaged: {0}")]
-    Damaged(String),
-    /// It could not be opened.
-    #[error("cannot open the store {path}: {why}")]
-    Open {
-        /// Which.
-        path: String,
-        /// Why not.
-        why: String,
-    },
-}
-
-/// Things that happen together or not at all.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Change {
-    /// Entries, each with the next `seq` of its log as the caller knows it.
-    pub entries: Vec<Entry>,
-    /// Records.
-    pub writes: Vec<Write>,
-}
-
-/// One change to a record.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Write {
-    /// A new account. [`Outcome::Exists`] when its name, or its login e-mail, is taken.
-    InsertUser(User),
-    /// An account as it is from now on. [`Outcome::Exists`] as for a new one.
-    UpdateUser(User),
-    /// A new room. [`Outcome::Exists`] when it is public and its name is taken by a public room.
-    InsertRoom(Room),
-    /// A room as it is from now on; deleting one sets `deleted_at`, which frees its name.
-    /// [`Outcome::Exists`] as for a new one.
-    UpdateRoom(Room),
-    /// A member as they are from now on, new or not. How far they have read counts for a new one only.
-    PutMember(Member),
-    /// Up to where members have read. Fine for those who are not in the room any more.
-    Read(Vec<Read>),
-    /// Somebody is out.
-    DeleteMember(RoomId, UserId),
-    /// A new session.
-    InsertSession(Session),
-    /// A session as it is from now on; its `version` is one more than the stored one, or
-    /// [`Outcome::Stale`].
-    UpdateSession(Session),
-    /// Ends those of the user's sessions that have not ended, but for one.
-    EndSessions {
-        /// Whose.
-        user: UserId,
-        /// Which to leave alone.
-        except: Option<SessionId>,
-        /// When.
-        at: Millis,
-    },
-    /// Forgets every session of somebody, those that have ended too.
-    DeleteSessions(UserId),
-    /// Takes the particulars that name people out of the act with this `seq` of the control log. What the
-    /// hash chain covers stays; fine when there are none.
-    ErasePersonal(u64),
-    /// A new code.
-    InsertCode(Code),
-    /// Uses a code once; after its last use it is gone. [`Outcome::Stale`] when there is none.
-    TakeCode(CodeHash),
-    /// Takes a code back. [`Outcome::Stale`] when there is none.
-    DeleteCode(CodeHash),
-    /// Voids every code for this account.
-    DeleteCodes(UserId),
-    /// A signing key's public half, new or again.
-    PutKey(Key),
-    /// A setting that is kept in the store, as JSON.
-    PutSetting(String, String),
-    /// A role as it is from now on, new or not.
-    PutRole(Role),
-    /// A role is gone.
-    DeleteRole(RoleName),
-    /// A sanction, in the place of the one of this kind for this person and place.
-    PutSanction(Sanction),
-    /// A sanction is lifted; fine when there is none.
-    DeleteSanction {
-        /// Of this kind.
-        kind: SanctionKind,
-        /// Whose.
-        user: UserId,
-        /// Where; none for everywhere.
-        room: Option<RoomId>,
-    },
-    /// Addresses that are banned, in the place of an earlier ban of the same ones.
-    PutAddressBan(AddressBan),
-    /// Addresses are let in again; fine when they were.
-    DeleteAddressBan(IpNet),
-    /// A new report. [`Outcome::Exists`] when this person has reported this message.
-    InsertReport(Report),
-    /// An open report as it is from now on. [`Outcome::Stale`] when there is none, or not any more.
-    UpdateReport(Report),
-    /// Makes the store another incarnation, from the next opening on.
-    SetEpoch(Epoch),
-    /// A message is deleted: from now on it reads as a [`crate::model::Payload::Tombstone`]. It is not pinned any
-    /// more, also when that is undone.
-    /// [`Outcome::Stale`] when it was deleted before.
-    Delete(Deletion),
-    /// A deletion is undone. [`Outcome::Stale`] when the message is not deleted by this redaction (or, with
-    /// none, by no redaction), or its text is gone already.
-    Restore {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-        /// What it was deleted by.
-        redaction: Option<RedactionId>,
-    },
-    /// A message says something else: the newest text lies over it. [`Outcome::Stale`] when it is deleted, or
-    /// was edited [`Edit::MOST`] times.
-    Edit(Edit),
-    /// Somebody reacts to a message. [`Outcome::Stale`] when it is deleted, they do already, they do with
-    /// [`Reaction::EACH`] others, or the message has [`Reaction::KINDS`] others.
-    React(Reaction),
-    /// Somebody no longer reacts to a message. [`Outcome::Stale`] when they did not.
-    Unreact {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-        /// Who.
-        user: UserId,
-        /// What with; none for all of theirs.
-        emoji: Option<Emoji>,
-    },
-    /// The text of a deleted message, and the digest made of it, leave the store for good, and so does the
-    /// text that lies over it, with the reactions to it; its files are to go. Nothing happens to a message that is not deleted (any more), or was erased
-    /// before. [`Outcome::Stale`] when a segment has the message, and is not of this generation: its text would
-    /// stay there; or when none has it, and a generation is given; or when it was edited more or less often.
-    Erase {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-        /// When.
-        at: Millis,
-        /// The generation of the segment that has the message, from which the text is gone; none when it is
-        /// live only.
-        generation: Option<u32>,
-        /// How often it was edited: so many [`Write::EraseEdit`] go before.
-        edits: usize,
-    },
-    /// The text of an edit of a deleted message leaves the store, as that of the message does. Nothing happens
-    /// where the message is not deleted (any more). [`Outcome::Stale`] as for the message.
-    EraseEdit {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-        /// The `seq` of the entry that edited it.
-        seq: u64,
-        /// When.
-        at: Millis,
-        /// The generation of the segment that has that entry; none when it is live only.
-        generation: Option<u32>,
-    },
-    /// A message is answered by another. [`Outcome::Stale`] when it is deleted.
-    Reply {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message that is answered.
-        target: u64,
-        /// The `seq` of the answer.
-        seq: u64,
-        /// When.
-        at: Millis,
-    },
-    /// A message mentions somebody, or everyone in its room.
-    Mention(Mention),
-    /// A message is pinned. [`Outcome::Stale`] when it is deleted, it is pinned, or [`Pin::MOST`] others of the
-    /// room are.
-    Pin(Pin),
-    /// A message is taken down. [`Outcome::Stale`] when it is not pinned.
-    Unpin {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-    },
-    /// What somebody reacted with, by an entry that says so, leaves the store for good. [`Outcome::Stale`] as for
-    /// the text of a message.
-    EraseReaction {
-        /// Where.
-        room: RoomId,
-        /// The `seq` of the message.
-        target: u64,
-        /// What the entry says: whether they reacted from there on.
-        on: bool,
-        /// The `seq` of that entry.
-        seq: u64,
-        /// When.
-        at: Millis,
-        /// The generation of the segment that has that entry; none when it is live only.
-        generation: Option<u32>,
-    },
-    /// A new file, which is attached to nothing yet.
-    InsertFile(File),
-    /// A file is part of a message. [`Outcome::Stale`] when there is none of this owner that is unused.
-    AttachFile {
-        /// Which.
-        id: FileId,
-        /// Whose it has to be.
-        owner: UserId,
-        /// Where the message is.
-        room: RoomId,
-        /// Its `seq`.
-        seq: u64,
-    },
-    /// A file that is attached to nothing is to go. [`Outcome::Stale`] when there is none, or it is attached by now.
-    DropFile {
-        /// Which.
-        id: FileId,
-        /// When.
-        at: Millis,
-    },
-    /// The record of a file that was to go is gone, as its bytes are; fine when there is none.
-    DeleteFile(FileId),
-    /// A mass redaction as it is from now on, new or not.
-    PutRedaction(Redaction),
-    /// A new segment, with its bytes. [`Outcome::Stale`] when it does not follow the room's last one, or when
-    /// texts of its messages were erased since it was made.
-    InsertSegment(Segment, Bytes),
-    /// A segment as it is from now on, with other bytes. [`Outcome::Stale`] when the stored one is not of the
-    /// generation before.
-    RewriteSegment(Segment, Bytes),
-    /// A segment as it is from now on, with the bytes it has; when it is purged, with none, and without the
-    /// texts, reactions, pins and threads that lie over its messages, whose files are to go.
-    /// [`Outcome::Stale`] when the stored one is not of the generation before, or is purged.
-    UpdateSegment(Segment),
-    /// A segment is gone whose entries are live again. [`Outcome::Stale`] when it is not one that was
-    /// restored.
-    DeleteSegment {
-        /// Whose.
-        room: RoomId,
-        /// The `seq` of its last entry.
-        last: u64,
-    },
-    /// Live entries of a room that are in a segment, too, are gone, up to and with `upto`.
-    /// [`Outcome::Stale`] when no segment has the entry `upto`, or that one was restored or purged.
-    DeleteLive {
-        /// Whose.
-        room: RoomId,
-        /// The `seq` of the last of them.
-        upto: u64,
-    },
-    /// Entries of a room are live again, as they were. Fine for those that are. [`Outcome::Stale`] when the
-    /// segment that has them is of another generation by now: texts were taken out of it.
-    InsertLive {
-        /// Whose.
-        room: RoomId,
-        /// The entries, all of one segment.
-        lines: Vec<Line>,
-        /// The generation of the segment that they were read from.
-        generation: u32,
-    },
-    /// A run of the archive as it is from now on, new or not.
-    PutRun(Run),
-    /// A hold.
-    PutHold(Hold),
-    /// A hold is over; fine when there is none.
-    DeleteHold(HoldId),
-}
-
-/// What became of one change of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It is durable.
-    Committed,
-    /// An entry's (log, sender, txn) is there already: this is that entry. Nothing of the change happened.
-    Duplicate(Box<Entry>),
-    /// A log it appends to has moved on, or an earlier change of the batch to one of its logs did not
-    /// happen: nothing of it happened; give its entries new numbers and try again.
-    Conflict,
-    /// Something that must be unique is taken: `username`, `email`, `room name` or `report`. Nothing of it
-    /// happened.
-    Exists(&'static str),
-    /// A record was not as the change expected. Nothing of it happened.
-    Stale,
-}
-
-/// A room as the log keeps it in memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RoomState {
-    /// The record.
-    pub room: Room,
-    /// Everyone in it.
-    pub members: Vec<Member>,
-    /// Who is muted in it or banned from it, also where that has run out.
-    pub sanctions: Vec<Sanction>,
-    /// Where its log stands; read in the same snapshot.
-    pub head: Head,
-}
-
-/// A user as the log keeps them in memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UserState {
-    /// The record.
-    pub user: User,
-    /// What is taken from them everywhere, also what has run out.
-    pub sanctions: Vec<Sanction>,
-    /// Where their `@me` log stands; read in the same snapshot.
-    pub head: Head,
-}
-
-/// The control log as the log keeps it in memory.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ControlState {
-    /// Where it stands.
-    pub head: Head,
-    /// The hash of its last entry; empty when it has none.
-    pub hash: String,
-    /// What holds for the whole server.
-    pub policy: PolicyState,
-}
-
-/// What holds for the whole server, all of it: there is little.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PolicyState {
-    /// The roles that operators made, by name.
-    pub roles: Vec<Role>,
-    /// The settings that are kept in the store, as JSON, by name.
-    pub settings: Vec<(String, String)>,
-    /// The addresses that are banned.
-    pub address_bans: Vec<AddressBan>,
-    /// What must not be taken out of the store.
-    pub holds: Vec<Hold>,
-}
-
-/// Which part of a room's messages to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
-    /// The last ones with a `seq` under this; `u64::MAX` for the newest.
-    Before(u64),
-    /// The first ones with a `seq` over this.
-    After(u64),
-    /// About half before, and the rest from this `seq` on.
-    Around(u64),
-}
-
-/// A room in a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RoomRow {
-    /// The record.
-    pub room: Room,
-    /// The asker's membership, where there is an asker who is in it.
-    pub member: Option<Member>,
-    /// How many are in it.
-    pub members: u64,
-    /// Where its log stands.
-    pub head: Head,
-}
-
-/// Which rooms to list; always by name, then id, and without deleted ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Those this user is in.
-    Of(UserId),
-    /// Public ones; the user is the asker, whose memberships are told.
-    Public(UserId),
-    /// All; for operators.
-    All,
-}
-
-/// How many codes of a kind are listed at most.
-pub const MANY: usize = 1000;
-
-/// What the store is; known without asking it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct About {
-    /// `sqlite` or `mongodb`.
-    pub backend: &'static str,
-    /// Where, without credentials.
-    pub location: String,
-    /// The backend's own version, as it was when the store was opened.
-    pub version: String,
-    /// The schema's version.
-    pub schema: u32,
-    /// This incarnation.
-    pub epoch: Epoch,
-}
-
-/// What the store is and how it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Info {
-    /// What it is.
-    pub about: About,
-    /// How many bytes it takes on disk; for a remote store, as it says.
-    pub bytes: u64,
-    /// How many users there are.
-    pub users: u64,
-    /// How many rooms there are, deleted ones not counted.
-    pub rooms: u64,
-}
 
 /// The storage contract.
 ///
