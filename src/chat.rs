@@ -40,7 +40,10 @@ pub use self::{
     reading::{Answer, HasRead, NewRead, Reading},
     replies::ThreadPage,
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
-    search::{Feeder, FoundKind, FoundPage, FoundView, NewSearch, Reindexed, Standing},
+    search::{
+        Feeder, FoundAnywhere, FoundKind, FoundPage, FoundView, NewSearch, PageAnywhere, Reindexed,
+        Standing,
+    },
     subscribe::{Described, Resume, Subscribed},
     typing::Typing,
 };

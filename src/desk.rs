@@ -22,6 +22,7 @@ mod reports;
 mod roles;
 mod rooms;
 mod sanctions;
+mod search;
 mod server;
 mod show;
 mod tokens;
@@ -163,6 +164,7 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(rooms::put_member, rooms::remove_member))
         .routes(routes!(rooms::transfer))
         .routes(routes!(redactions::delete))
+        .routes(routes!(search::search))
         .routes(routes!(people::export))
         .routes(routes!(people::erase))
         .routes(routes!(import::begin))

@@ -90,6 +90,7 @@ const CALLS: &[(&str, &[&str], usize)] = &[
     ),
     ("message redactions", &[], VIEW),
     ("message restore", &["{id}", "-n"], OPERATE),
+    ("message search", &["hello"], OWN),
     ("notice", &["hello", "-n"], OPERATE),
     ("registration auto", &["-n"], OPERATE),
     ("registration closed", &["-n"], OPERATE),

@@ -3,6 +3,7 @@
 
 mod index;
 mod may;
+mod operators;
 
 use serde_json::{Value, json};
 

@@ -286,6 +286,7 @@ mod tests {
         "job show",
         "message redactions",
         "message export",
+        "message search",
         "archive list",
         "archive show",
         "archive verify",

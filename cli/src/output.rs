@@ -15,7 +15,7 @@ pub(crate) use self::{
     facts::Facts,
     form::Form,
     lines::{Lines, is_closed},
-    style::{bold, plain},
+    style::{bold, hit, plain},
     table::{Cell, Table, table},
     time::{ago, exact, moment, span},
 };

@@ -152,6 +152,8 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         &[(Method::DELETE, Operate)],
     ),
     ("/v1/rooms/{room}/entries", &[(Method::GET, Own)]),
+    // Of all rooms, with their texts.
+    ("/v1/search", &[(Method::GET, Own)]),
     (
         "/v1/redactions",
         &[(Method::GET, View), (Method::POST, Operate)],

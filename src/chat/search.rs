@@ -4,11 +4,15 @@
 //! and looked at again: whether the asker may read it at this moment, whether it is still there, and whether what it
 //! says now is what was asked for.
 
+mod everywhere;
 mod feeder;
 
 use std::{collections::HashMap, time::Duration};
 
-pub use self::feeder::{Feeder, Reindexed, Standing};
+pub use self::{
+    everywhere::{FoundAnywhere, PageAnywhere},
+    feeder::{Feeder, Reindexed, Standing},
+};
 use super::{Chat, MessageView};
 use crate::{
     clock::Millis,
@@ -91,41 +95,26 @@ impl Chat {
         limit: usize,
     ) -> Result<FoundPage, Refusal> {
         self.limits.check_search(caller.user)?;
-        let wrong = || Refusal::field("cursor", "use the `next` of the page before");
-        let mut after = match cursor {
-            Some(text) => Some(Cursor::parse(text, asked.order).ok_or_else(wrong)?),
-            None => None,
-        };
-        let rooms = self.searched(caller, asked.room).await?;
+        let mut wanted = asked.wanted(cursor)?;
+        wanted
+            .is
+            .extend(asked.kind.map(|kind| kind.tags(caller.user)));
+        wanted.rooms = Some(self.searched(caller, asked.room).await?);
         let complete = self.search.is_complete();
         let mut items = Vec::new();
-        for look in 1.. {
-            let wanted = Wanted {
-                rooms: rooms.clone(),
-                query: asked.query.clone(),
-                by: asked.from,
-                is: asked
-                    .kind
-                    .map(|kind| kind.tags(caller.user))
-                    .into_iter()
-                    .collect(),
-                since: asked.since,
-                until: asked.until,
-                order: asked.order,
-                after,
-                limit: limit - items.len(),
-            };
-            let found = self.search.find(wanted, PATIENCE).await;
+        for _ in 0..LOOKS {
+            wanted.limit = limit - items.len();
+            let found = self.search.find(wanted.clone(), PATIENCE).await;
             let found = found.map_err(|e| self.refuse_search(&e))?;
             items.extend(self.found(caller, &asked, &found.hits).await?);
-            after = found.next;
-            if after.is_none() || items.len() >= limit || look >= LOOKS {
+            wanted.after = found.next;
+            if wanted.after.is_none() || items.len() >= limit {
                 break;
             }
         }
         Ok(FoundPage {
             items,
-            next: after.map(|cursor| cursor.to_string()),
+            next: wanted.after.map(|cursor| cursor.to_string()),
             complete,
         })
     }
@@ -263,6 +252,42 @@ impl FoundKind {
 }
 
 impl NewSearch {
+    /// Reads what somebody typed. Nothing will do where `narrowed` is something else that is looked for.
+    pub fn read_query(text: Option<&str>, narrowed: bool) -> Result<Option<Query>, Refusal> {
+        match text {
+            Some(text) if !text.trim().is_empty() => {
+                let query = Query::parse(text).map_err(|why| Refusal::field("q", why))?;
+                Ok(Some(query))
+            }
+            _ if narrowed => Ok(None),
+            _ => Err(Refusal::field("q", "say what to look for")),
+        }
+    }
+
+    /// Reads which comes first.
+    pub fn read_order(text: Option<&str>) -> Result<Order, Refusal> {
+        match text {
+            None | Some("newest") => Ok(Order::Newest),
+            Some("relevance") => Ok(Order::Relevance),
+            Some(_) => Err(Refusal::field("order", "one of: newest, relevance")),
+        }
+    }
+
+    /// What the index is asked for, everywhere, from a cursor on.
+    fn wanted(&self, cursor: Option<&str>) -> Result<Wanted, Refusal> {
+        let wrong = || Refusal::field("cursor", "use the `next` of the page before");
+        let after = cursor.map(|text| Cursor::parse(text, self.order).ok_or_else(wrong));
+        Ok(Wanted {
+            query: self.query.clone(),
+            by: self.from,
+            since: self.since,
+            until: self.until,
+            order: self.order,
+            after: after.transpose()?,
+            ..Wanted::default()
+        })
+    }
+
     /// Whether a message as it is now is what was asked for.
     fn fits(&self, me: UserId, message: &MessageView, words: &[search::Word]) -> bool {
         !message.deleted

@@ -12,6 +12,7 @@ mod redactions;
 mod reload;
 mod roles;
 mod rooms;
+mod search;
 mod webhook;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use self::redactions::{
 pub use self::reload::{ChangedSetting, NewReload, Reload};
 pub use self::roles::{GiveRole, PermissionInfo, Role, RoleChange};
 pub use self::rooms::{GiveMember, Room, RoomChange, RoomDetail, RoomMember, Transfer};
+pub use self::search::{Found, FoundPage, FoundPart};
 pub use self::webhook::{Hook, HookMade, NewHook, RotateHook, Webhook, WebhookAct, WebhookTest};
 use crate::{
     clock::Millis,

@@ -16,7 +16,7 @@ use crate::{
     clock::Millis,
     door::{App, Problem, QueryOf},
     model::{Refusal, UserRef},
-    search::{Order, Part, Query},
+    search::Part,
 };
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -45,18 +45,6 @@ pub(super) struct SearchQuery {
 }
 
 impl SearchQuery {
-    fn words(&self) -> Result<Option<Query>, Refusal> {
-        let narrowed = self.from.is_some() || self.kind.is_some();
-        match self.q.as_deref() {
-            Some(q) if !q.trim().is_empty() => {
-                let query = Query::parse(q).map_err(|why| Refusal::field("q", why))?;
-                Ok(Some(query))
-            }
-            _ if narrowed => Ok(None),
-            _ => Err(Refusal::field("q", "say what to look for")),
-        }
-    }
-
     fn kind(&self) -> Result<Option<FoundKind>, Refusal> {
         Ok(Some(match self.kind.as_deref() {
             None => return Ok(None),
@@ -70,14 +58,6 @@ impl SearchQuery {
             }
         }))
     }
-
-    fn order(&self) -> Result<Order, Refusal> {
-        match self.order.as_deref() {
-            None | Some("newest") => Ok(Order::Newest),
-            Some("relevance") => Ok(Order::Relevance),
-            Some(_) => Err(Refusal::field("order", "one of: newest, relevance")),
-        }
-    }
 }
 
 /// A page of what was found.
@@ -86,7 +66,7 @@ pub(super) struct FoundPageBody {
     items: Vec<FoundBody>,
     /// Give it as `cursor` for the next page; null on the last.
     next: Option<String>,
-    /// False while the index is being made: more may be there than is found.
+    /// False while the index is being made, or cannot go on: more may be there than is found.
     complete: bool,
 }
 
@@ -132,12 +112,13 @@ pub(super) async fn search(
     QueryOf(asked): QueryOf<SearchQuery>,
 ) -> Result<Json<FoundPageBody>, Problem> {
     let limit = check_limit(asked.limit)?;
+    let narrowed = asked.from.is_some() || asked.kind.is_some();
     let mut search = NewSearch {
-        query: asked.words()?,
+        query: NewSearch::read_query(asked.q.as_deref(), narrowed)?,
         kind: asked.kind()?,
         since: asked.since.map(Millis),
         until: asked.until.map(Millis),
-        order: asked.order()?,
+        order: NewSearch::read_order(asked.order.as_deref())?,
         ..NewSearch::default()
     };
     if let Some(room) = &asked.room {

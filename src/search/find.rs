@@ -43,8 +43,8 @@ pub type Scope = HashMap<RoomId, u64>;
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Where.
-    pub rooms: Scope,
+    /// Where; none for everywhere.
+    pub rooms: Option<Scope>,
     /// With which words; none for any, but then `by` or `is` say something.
     pub query: Option<Query>,
     /// Said by whom.
@@ -80,7 +80,7 @@ pub enum Cursor {
 }
 
 /// A message that was found. That it may be read, and is still so, is for others to see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hit {
     /// Where.
     pub room: RoomId,
@@ -166,8 +166,7 @@ impl Wanted {
             };
             let (id, room): (i64, [u8; 16]) = (row.get(0)?, row.get(1)?);
             let (room, seq) = (RoomId::from_bytes(room), row.get::<_, i64>(2)?);
-            let here = self.rooms.get(&room).is_some_and(|from| seq >= int(*from));
-            if here {
+            if self.holds(room, seq) {
                 if taken.len() == most {
                     more = true;
                     break;
@@ -191,6 +190,14 @@ impl Wanted {
             let next = last.filter(|_| more).map(Cursor::Newest);
             let hits = taken.into_iter().map(|(_, _, hit)| hit).collect();
             Found { hits, next }
+        })
+    }
+
+    /// Whether that is where it looks.
+    fn holds(&self, room: RoomId, seq: i64) -> bool {
+        self.rooms.as_ref().is_none_or(|rooms| {
+            let from = rooms.get(&room);
+            from.is_some_and(|from| seq >= int(*from))
         })
     }
 
@@ -225,16 +232,18 @@ impl Wanted {
         let mut all: Vec<String> = Vec::new();
         all.extend(self.by.map(|by| any(&[Tag::By(by)])));
         all.extend(self.is.iter().map(|tags| any(tags)));
-        let few = self.rooms.len() <= ROOMS;
-        if few || (all.is_empty() && self.query.is_none()) {
-            let rooms: Vec<_> = self.rooms.keys().map(|room| Tag::In(*room)).collect();
-            if rooms.is_empty() {
-                return None;
+        if let Some(rooms) = &self.rooms {
+            let few = rooms.len() <= ROOMS;
+            if few || (all.is_empty() && self.query.is_none()) {
+                let rooms: Vec<_> = rooms.keys().map(|room| Tag::In(*room)).collect();
+                if rooms.is_empty() {
+                    return None;
+                }
+                all.push(any(&rooms));
             }
-            all.push(any(&rooms));
         }
         all.extend(self.query.as_ref().and_then(Query::expression));
-        Some(all.join(" AND "))
+        Some(all.join(" AND ")).filter(|all| !all.is_empty())
     }
 }
 

@@ -59,7 +59,7 @@ impl House {
 
     fn wanted(&self, query: &str) -> Wanted {
         Wanted {
-            rooms: HashMap::from([(self.room, 0)]),
+            rooms: Some(HashMap::from([(self.room, 0)])),
             query: Some(Query::parse(query).unwrap()),
             limit: 3,
             ..Wanted::default()
@@ -308,8 +308,9 @@ async fn many_rooms_are_looked_at_and_no_others() {
     // Of more than the index itself looks in; and in one only what came later.
     for many in [3, 100] {
         let mut wanted = house.wanted("tea");
-        wanted.rooms = rooms.iter().take(many).map(|room| (*room, 0)).collect();
-        wanted.rooms.insert(rooms[1], 1_000);
+        let mut some: HashMap<_, _> = rooms.iter().take(many).map(|room| (*room, 0)).collect();
+        some.insert(rooms[1], 1_000);
+        wanted.rooms = Some(some);
         wanted.limit = 1_000;
         for order in [Order::Newest, Order::Relevance] {
             wanted.order = order;
@@ -323,6 +324,11 @@ async fn many_rooms_are_looked_at_and_no_others() {
         assert_eq!(house.look(wanted).await.0.len(), many - 1);
     }
     let mut nowhere = house.wanted("tea");
-    nowhere.rooms.clear();
-    assert!(house.look(nowhere).await.0.is_empty());
+    nowhere.rooms = Some(HashMap::new());
+    assert!(house.look(nowhere.clone()).await.0.is_empty());
+    nowhere.rooms = None;
+    nowhere.limit = 1_000;
+    assert_eq!(house.look(nowhere.clone()).await.0.len(), 200);
+    nowhere.query = None;
+    assert!(house.look(nowhere).await.0.is_empty(), "nothing is asked");
 }

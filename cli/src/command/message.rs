@@ -1,10 +1,11 @@
-//! `chatd message`: writing out what was said, deleting it, and undoing that.
+//! `chatd message`: finding what was said, writing it out, deleting it, and undoing that.
 
 mod delete;
 mod export;
 mod page;
 mod redact;
 mod restore;
+mod search;
 
 use chatd::{
     admin::{
@@ -16,22 +17,24 @@ use chatd::{
 };
 use clap::Subcommand;
 
-use self::{delete::Delete, export::Export, redact::Redact, restore::Restore};
+use self::{delete::Delete, export::Export, redact::Redact, restore::Restore, search::Search};
 use crate::{
     asking::{Asking, all, quote},
     failure::{Exit, Failure},
 };
 
-/// Write messages out; delete one, or all of somebody's
+/// Find messages, write them out; delete one, or all of somebody's
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
+  chatd message search deploy failed --since 7d
   chatd message export --room general --out general.jsonl
   chatd message delete general 4711
   chatd message redact --user spammer --since 2h --dry-run
   chatd message redactions
   chatd message restore 0197c0de-7b1c-7000-8000-000000000001")]
 pub(crate) enum Message {
+    Search(Search),
     Export(Export),
     Delete(Delete),
     Redact(Redact),
@@ -49,6 +52,7 @@ Examples:
 impl Message {
     pub(crate) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         match self {
+            Self::Search(search) => search.run(asking),
             Self::Export(export) => export.run(asking),
             Self::Delete(delete) => delete.run(asking),
             Self::Redact(redact) => redact.run(asking),

@@ -5,7 +5,7 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Drawn, presets::NOTHING,
 };
 
-use super::{ago, bold, bytes, escape, exact, number};
+use super::{ago, bold, bytes, escape, exact, number, style::embolden};
 
 /// What stands in one place of a table: as people read it, and as scripts do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,7 +156,10 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
     }
     let text = table.trim_fmt();
     match text.split_once('\n') {
-        Some((header, rows)) => format!("{}\n{rows}", bold(header)),
+        Some((header, rows)) => {
+            let rows: Vec<_> = rows.lines().map(embolden).collect();
+            format!("{}\n{}", bold(header), rows.join("\n"))
+        }
         None => text,
     }
 }

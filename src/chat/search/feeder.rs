@@ -226,6 +226,18 @@ impl Feeder {
         self.batch(turn).await
     }
 
+    /// Works off what is new, for as long as `within` at most: for a command that looks for something where no server
+    /// feeds the index. What is left shows in how it stands.
+    pub async fn catch_up(&self, within: Duration) {
+        let all = async {
+            while self.step().await? {}
+            Ok::<_, Trouble>(())
+        };
+        if let Ok(Err(e)) = timeout(within, all).await {
+            self.note(&e);
+        }
+    }
+
     /// Takes what this process took out of the store out of an index that nobody feeds: for a command that works on
     /// the store itself. An index that cannot be brought up to date so is taken away: it will be made anew.
     pub async fn settle(&self) {
