@@ -751,8 +751,8 @@ async fn hooks(server: &Server, tour: &mut Tour, door: &Door<'_>, room: &Room) {
     tour.taken(route, &By::Operator, reply, &[]).await;
     let path = room.path(&format!("/hooks/{name}"));
     let route = "DELETE /v1/rooms/{room}/hooks/{hook}";
-    tour.desk(door, route, &path, Value::Null, &["hook.delete"])
-        .await;
+    let acts = ["hook.delete", "user.status"];
+    tour.desk(door, route, &path, Value::Null, &acts).await;
 }
 
 /// Taking back what was said. One's own message is taken back in the room's own log, as it was said there.

@@ -9,6 +9,7 @@ on_both!(
     a_url_posts_into_its_room,
     a_url_that_is_no_good_is_like_none,
     a_hook_is_rotated_deleted_and_made_again,
+    the_bot_of_a_deleted_hook_is_switched_off,
     who_manages_the_room_decides_about_its_hooks,
 );
 
@@ -262,6 +263,41 @@ async fn a_hook_is_rotated_deleted_and_made_again() {
     let third = hook(&s.ana, &s.room, "ci").await;
     post(&rest, &third, body.clone()).await.ok();
     post(&rest, &second, body).await.refused(404, "not_found");
+}
+
+async fn the_bot_of_a_deleted_hook_is_switched_off() {
+    let s = scene().await;
+    let (rest, admin) = (s.server.rest(), s.server.admin());
+    let status = async |name: &str| admin.get(&format!("/v1/users/{name}")).await["status"].clone();
+    let body = json!({"body": "hi"});
+    let url = hook(&s.ana, &s.room, "ci").await;
+    let said = post(&rest, &url, body.clone()).await.ok();
+    s.ana.delete(&s.room.path("/hooks/ci")).await.ok();
+    assert_eq!(status("ci").await, "disabled");
+    let listed = s.server.cli(&["user", "list", "-o", "tsv"]).await;
+    let bot = listed.ok().lines().find(|line| line.contains("ci"));
+    assert!(bot.expect("it is listed").contains("disabled"), "{listed}");
+    // What it said stays, under its name.
+    let read = s.ana.get(&s.room.message(&said["seq"])).await.ok();
+    assert_eq!((&read["name"], &read["body"]), (&json!("ci"), &json!("hi")));
+    let audit = admin.get("/v1/audit?act=user.status").await;
+    assert_eq!(audit["items"][0]["detail"]["by"], "hook", "{audit:#}");
+    // Made again, it is on again.
+    let url = hook(&s.ana, &s.room, "ci").await;
+    assert_eq!(status("ci").await, "active");
+    post(&rest, &url, body.clone()).await.ok();
+    // Who was switched off by somebody else stays so.
+    s.server.cli(&["user", "disable", "ci"]).await.ok();
+    s.ana.delete(&s.room.path("/hooks/ci")).await.ok();
+    let hooks = s.room.path("/hooks");
+    let again = s.ana.post(&hooks, json!({"name": "ci"})).await;
+    again.refused(409, "conflict");
+    assert_eq!(status("ci").await, "disabled");
+    // With its room goes every hook.
+    let url = hook(&s.ana, &s.room, "cd").await;
+    s.ana.delete(&s.room.path("")).await.ok();
+    post(&rest, &url, body).await.refused(404, "not_found");
+    assert_eq!(status("cd").await, "disabled");
 }
 
 async fn who_manages_the_room_decides_about_its_hooks() {

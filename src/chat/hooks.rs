@@ -4,22 +4,25 @@
 //! is good for sending and nothing else. What is kept beside them is only which bots those are, so that whoever
 //! manages a room decides about its hooks and about no other bot.
 
+mod bot;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::bot::{issue, new_bot, switch_off, switch_on};
 use super::{
     Chat,
-    joining::{Came, check_size, enter, may_be_added},
+    joining::{Came, check_size, enter, may_come},
     members::exit,
 };
 use crate::{
-    auth::{Secret, bot},
+    auth::Secret,
     clock::Millis,
-    id::{RoomId, SessionId, UserId},
+    id::{LogId, RoomId, UserId},
     log::refuse,
     model::{
-        Authority, Builtin, DeviceName, Facts, Permission, Permissions, Refusal, RoomRole, Session,
-        Status, User, Username, Who,
+        Actor, Authority, Facts, Permission, Permissions, Refusal, RoomRole, Status, User,
+        Username, Who,
     },
     rights::{self, InRoom},
     store::Write,
@@ -63,6 +66,18 @@ struct Kept {
     created_at: Millis,
     /// Whether it is in use. The bot of one that was is not made again.
     on: bool,
+    /// Whether its bot was switched off with it, and by nobody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    switched_off: bool,
+}
+
+/// The bot that a hook is to have.
+struct Bot {
+    user: User,
+    /// Whether it is to be made; else it is that of a hook which this room had.
+    fresh: bool,
+    /// Whether it was switched off with that hook.
+    switched_off: bool,
 }
 
 impl Chat {
@@ -101,7 +116,12 @@ impl Chat {
             return Err(Refusal::Conflict(what));
         }
         let now = self.clock.now();
-        let (user, fresh) = self.bot_for(by, &mut kept, &name, dry_run).await?;
+        let bot = self.bot_for(by, &mut kept, &name, dry_run).await?;
+        let Bot {
+            user,
+            fresh,
+            switched_off,
+        } = bot;
         let (session, secret) = issue(user.id, now)?;
         let keep = keep(id, &kept)?;
         let bot = user.id;
@@ -121,7 +141,12 @@ impl Chat {
                         check_size(&facts, most)?;
                     }
                     if !fresh {
-                        may_be_added(draft, &facts, bot)?;
+                        let mut person = draft.user(bot)?.person();
+                        if switched_off && person.user.status == Status::Disabled {
+                            switch_on(draft, &by.actor(), person.user.clone());
+                            person.user.status = Status::Active;
+                        }
+                        may_come(&person, &facts, draft.now())?;
                     }
                     (is_in, facts.room.name.clone())
                 };
@@ -160,14 +185,14 @@ impl Chat {
         })
     }
 
-    /// The bot for a hook of this name, and whether it is a new one: else it is that of a hook which this room had.
+    /// The bot for a hook of this name.
     async fn bot_for(
         &self,
         by: &Authority,
         kept: &mut Vec<Kept>,
         name: &Username,
         dry_run: bool,
-    ) -> Result<(User, bool), Refusal> {
+    ) -> Result<Bot, Refusal> {
         let now = self.clock.now();
         let known = self.store.user_by_name(name).await;
         if let Some(user) = known.map_err(|e| refuse(&e))? {
@@ -178,7 +203,11 @@ impl Chat {
                 }
                 Some(it) => {
                     (it.on, it.created_at) = (true, now);
-                    Ok((user, false))
+                    Ok(Bot {
+                        user,
+                        fresh: false,
+                        switched_off: std::mem::take(&mut it.switched_off),
+                    })
                 }
                 None => {
                     let what =
@@ -201,8 +230,13 @@ impl Chat {
             user: user.id,
             created_at: now,
             on: true,
+            switched_off: false,
         });
-        Ok((user, true))
+        Ok(Bot {
+            user,
+            fresh: true,
+            switched_off: false,
+        })
     }
 
     /// Gives a hook another URL; the one it had is no good from then on.
@@ -245,7 +279,7 @@ impl Chat {
         Ok(HookSecret { hook, secret })
     }
 
-    /// Deletes a hook: its URL is no good from then on, and its bot is out of the room.
+    /// Deletes a hook: its URL is no good from then on, and its bot is out of the room and switched off.
     pub async fn delete_hook(
         &self,
         by: &Authority,
@@ -255,11 +289,7 @@ impl Chat {
     ) -> Result<(), Refusal> {
         let _one_at_a_time = self.hooking.lock().await;
         let bot = self.hook_named(by, id, name).await?.user;
-        let mut kept = self.kept_hooks(id).await?;
-        if let Some(it) = kept.iter_mut().find(|it| it.user == bot) {
-            it.on = false;
-        }
-        let keep = keep(id, &kept)?;
+        let kept = self.kept_hooks(id).await?;
         let (touches, by) = (by.touching(&[id.into(), bot.into()]), by.clone());
         let done = self
             .log
@@ -275,14 +305,39 @@ impl Chat {
                 }
                 let (target, detail) = (Some(id.to_string()), json!({"user": bot}));
                 draft.act("hook.delete", &by.actor(), target, detail, &[]);
-                draft.write(Write::EndSessions {
-                    user: bot,
-                    except: None,
-                    at: draft.now(),
-                });
-                draft.write(keep.clone());
+                let mut kept = kept.clone();
+                for it in kept.iter_mut().filter(|it| it.user == bot) {
+                    it.on = false;
+                    it.switched_off = switch_off(draft, &by.actor(), bot)?;
+                }
+                draft.write(keep(id, &kept)?);
                 Ok(())
             });
+        done.await.map(drop).map_err(Into::into)
+    }
+
+    /// Switches off the bots of a room's hooks: the room is deleted, and they have no other.
+    pub(super) async fn retire_hooks(&self, id: RoomId, actor: Actor) -> Result<(), Refusal> {
+        let _one_at_a_time = self.hooking.lock().await;
+        let kept = self.kept_hooks(id).await?;
+        let bots: Vec<_> = kept.into_iter().filter(|it| it.on).collect();
+        if bots.is_empty() {
+            return Ok(());
+        }
+        let touches: Vec<LogId> = bots
+            .iter()
+            .map(|it| it.user.into())
+            .chain([LogId::Control])
+            .collect();
+        let done = self.log.append(&touches, None, move |draft| {
+            // Deleting the room was allowed; this is what follows from it.
+            draft.by_itself();
+            for it in &bots {
+                switch_off(draft, &actor, it.user)?;
+            }
+            draft.write(keep(id, &[])?);
+            Ok(())
+        });
         done.await.map(drop).map_err(Into::into)
     }
 
@@ -338,44 +393,4 @@ fn setting(room: RoomId) -> String {
 fn keep(room: RoomId, kept: &[Kept]) -> Result<Write, Refusal> {
     let text = serde_json::to_string(kept).map_err(|_| Refusal::Internal)?;
     Ok(Write::PutSetting(setting(room), text))
-}
-
-fn new_bot(name: Username, now: Millis) -> User {
-    User {
-        id: UserId::new(now),
-        name,
-        display_name: None,
-        email: None,
-        email_login: false,
-        role: Builtin::Member.into(),
-        status: Status::Active,
-        bot: true,
-        presence: false,
-        password: None,
-        created_at: now,
-    }
-}
-
-fn issue(user: UserId, now: Millis) -> Result<(Session, Secret), Refusal> {
-    let id = SessionId::new(now);
-    let (secret, digest) = bot::issue(user, id);
-    let name = DeviceName::parse(TOKEN).map_err(|_| Refusal::Internal)?;
-    let session = Session {
-        id,
-        user,
-        device: Some(name),
-        address: None,
-        created_at: now,
-        used_at: now,
-        expires_at: Session::NEVER,
-        ended_at: None,
-        anchor: digest,
-        current: digest,
-        previous: None,
-        seed: [0; 32],
-        rotated_at: now,
-        version: 1,
-        scopes: Some(HOOK_SCOPES),
-    };
-    Ok((session, secret))
 }

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::{Chat, rooms::RoomView};
 use crate::{
     auth::OneTimeCode,
+    clock::Millis,
     id::{LogId, RoomId, UserId},
     log::{Draft, Error, refuse},
     model::{
         Authority, Caller, Code, CodeKind, Facts, Marker, Member, Payload, Permission, Permissions,
-        Refusal, RoomKind, RoomName, RoomRole, SanctionKind, Who,
+        Person, Refusal, RoomKind, RoomName, RoomRole, SanctionKind, Who,
     },
     rights,
     store::Write,
@@ -117,11 +118,14 @@ impl Chat {
 
 /// Whether somebody can be put into a room: their account can be used, and they are not banned from it.
 pub(super) fn may_be_added(draft: &Draft<'_>, facts: &Facts, user: UserId) -> Result<(), Refusal> {
-    let now = draft.now();
+    may_come(&draft.user(user)?.person(), facts, draft.now())
+}
+
+/// The same, as they are in `person`.
+pub(super) fn may_come(person: &Person, facts: &Facts, now: Millis) -> Result<(), Refusal> {
+    let user = person.user.id;
     let ban = facts.sanction(user, SanctionKind::Ban, now).is_some();
-    let able = draft
-        .user(user)?
-        .with(|p| rights::may_act(&p.who(Permissions::ALL, now)));
+    let able = rights::may_act(&person.who(Permissions::ALL, now));
     if ban || matches!(able, Err(Refusal::Banned { .. })) {
         let what = "this person is banned; lift the ban first";
         return Err(Refusal::Conflict(what.into()));

@@ -205,7 +205,7 @@ impl Chat {
     ) -> Result<(), Refusal> {
         let room = self.seen_by(by, id).await?;
         let touches = by.touching(&[id.into()]);
-        let by = by.clone();
+        let (actor, by) = (by.actor(), by.clone());
         let log = &self.log;
         let done = log.append_or_rehearse(dry_run, &touches, None, move |draft| {
             let room = draft.open_room(id)?;
@@ -232,7 +232,8 @@ impl Chat {
         if dry_run {
             return Ok(());
         }
-        self.empty_deleted(id, &room).await
+        self.empty_deleted(id, &room).await?;
+        self.retire_hooks(id, actor).await
     }
 
     /// Takes the members out of a deleted room, and tells each in their own log. Nothing depends on its
