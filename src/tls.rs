@@ -3,6 +3,7 @@
 //! `server` has connections shake hands here, and puts another certificate in the place of the old one at a
 //! reload: who is connected stays, who comes sees the new one. It is the only module that knows `rustls`.
 
+mod distrust;
 mod handshake;
 mod identity;
 mod socket;
@@ -13,6 +14,7 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwapOption;
 
 pub use self::{
+    distrust::Distrust,
     handshake::{Failed, Handshakes, shake_hands},
     identity::{Identity, load},
     socket::Socket,

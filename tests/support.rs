@@ -48,7 +48,7 @@ pub(crate) use server::{Builder, Server};
 pub(crate) use supervisor::Supervisor;
 pub(crate) use tamper::{Field, Shell};
 pub(crate) use terminal::Terminal;
-pub(crate) use tls::{Certificates, Secure, write_secret};
+pub(crate) use tls::{Authority, Certificates, Secure, write_secret};
 pub(crate) use user::{Kind, PASSWORD, Room, User};
 pub(crate) use ws::{End, WireError, Ws};
 

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Builder, Came, Kind, Manner, Receiver, Room, SECRET, Server, User, on_both, within,
+    Authority, Builder, Came, Kind, Manner, Receiver, Room, SECRET, Server, User, on_both, within,
 };
 
 on_both!(
@@ -17,6 +17,7 @@ on_both!(
     places_that_do_wrong_hold_nobody_up,
     only_who_is_not_there_is_pushed,
     it_is_held_resumed_and_skipped,
+    a_place_with_a_certificate_of_ones_own_is_trusted_once_it_is_named,
 );
 
 /// A server with a webhook to `receiver`, that tries again soon.
@@ -479,4 +480,73 @@ async fn nothing_is_sent_to_this_machine_unless_it_is_meant() {
     let told = |it: &Value| it["error"].as_str().is_some_and(|e| e.contains("loopback"));
     shown(&server, "a refusal", told).await;
     assert!(receiver.came().is_empty());
+}
+
+async fn a_place_with_a_certificate_of_ones_own_is_trusted_once_it_is_named() {
+    let (authority, strangers) = (Authority::new(), Authority::new());
+    let receiver = Receiver::start_encrypted(&authority, "localhost").await;
+    let mut server = builder(&receiver).start().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let before = (0..5).map(|i| format!("before {i}"));
+    let mut all = say(&ana, &room, before).await;
+    // Not trusted: that is said, and nothing is sent.
+    let untrusted = |it: &Value| {
+        let error = it["error"].as_str().unwrap_or_default();
+        it["state"] == "trouble" && error.contains("nobody who is trusted")
+    };
+    shown(&server, "nobody trusts it", untrusted).await;
+    let words = server.cli(&["webhook", "show"]).await;
+    assert!(words.ok().contains("webhook.ca_file"), "{words}");
+    assert!(!words.stdout.contains("s3cret-path"), "{words}");
+    let tried = server.cli(&["webhook", "test"]).await;
+    let said = format!("{}{}", tried.stdout, tried.stderr);
+    assert!(
+        tried.code != Some(0) && said.contains("webhook.ca_file"),
+        "{tried}"
+    );
+    // Somebody else's does not help, nor does a file that is none.
+    let file = server.data_dir().with_file_name("ca.pem");
+    let named = file.to_str().expect("text").to_owned();
+    std::fs::write(&file, strangers.pem()).expect("ours");
+    server.set("webhook.ca_file", &named);
+    server.restart().await;
+    shown(&server, "nobody trusts it yet", untrusted).await;
+    assert!(receiver.came().is_empty());
+    std::fs::write(&file, "no certificate").expect("ours");
+    let reload = server.cli(&["config", "reload"]).await;
+    assert!(reload.failed(78).contains("webhook.ca_file"), "{reload}");
+    // With the right one, beside another, all that waits comes in its order.
+    std::fs::write(&file, strangers.pem().to_owned() + authority.pem()).expect("ours");
+    server.cli(&["config", "reload"]).await.ok();
+    assert_eq!(texts(&receiver.taken(5).await, &room), all);
+    let words = server.cli(&["webhook", "test"]).await;
+    assert!(words.ok().contains("200"), "{words}");
+    // A certificate that will not do any more is told by what is wrong with it, and nothing is lost.
+    for (name, until, why) in [
+        ("elsewhere.example.org", 4096, "another name"),
+        ("localhost", 2020, "run out"),
+    ] {
+        receiver.show(&authority, name, until);
+        server.restart().await;
+        all.extend(
+            say(
+                &ana,
+                &room,
+                [format!("while it is of {name} until {until}")],
+            )
+            .await,
+        );
+        let wrong = |it: &Value| it["error"].as_str().is_some_and(|e| e.contains(why));
+        shown(&server, why, wrong).await;
+    }
+    receiver.show(&authority, "localhost", 4096);
+    let taken = receiver
+        .until("all that was said", |came| {
+            texts(came, &room).len() == all.len()
+        })
+        .await;
+    assert_eq!(texts(&taken, &room), all);
+    let is_well = |it: &Value| it["state"] == "well" && it["error"] == Value::Null;
+    shown(&server, "it is well", is_well).await;
 }

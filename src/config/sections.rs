@@ -239,6 +239,9 @@ sections! {
         /// A file that has `webhook.secret` in it instead, so that it is neither in the settings nor on the process
         /// list. A second line is an older secret, with which deliveries are signed as well. Empty for none.
         live secret_file: PathBuf = "";
+        /// A file with certificates (PEM) that are trusted beside those of this machine, for a place whose certificate
+        /// is of an authority of one's own. A reload reads it again. Empty for none.
+        live ca_file: PathBuf = "";
         /// The rooms whose events are sent, with the texts in them: names of public rooms, ids of any, or all of a
         /// kind by `*public`, `*private`, `*direct`, and `*` for every room there is.
         live rooms: Vec<String> = [];

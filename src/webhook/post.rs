@@ -4,7 +4,7 @@
 use std::{error::Error as _, net::IpAddr, time::Duration};
 
 use reqwest::{
-    Client, StatusCode, Url,
+    Certificate, Client, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{CONTENT_TYPE, RETRY_AFTER},
     redirect::Policy,
@@ -12,7 +12,7 @@ use reqwest::{
 use tokio::time::{Instant, timeout};
 
 use super::reach;
-use crate::tls;
+use crate::tls::{self, Distrust};
 
 /// How much of an answer is read.
 const MOST: usize = 16 * 1024;
@@ -53,9 +53,31 @@ pub(super) struct Fault {
     pub(super) answer: Option<Answer>,
 }
 
+/// Who is trusted beside those whom this machine trusts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roots(Vec<Certificate>);
+
+impl Roots {
+    /// Reads a PEM file. An error is the end of a sentence that begins with the setting.
+    pub(super) fn parse(pem: &[u8]) -> Result<Self, String> {
+        let found = Certificate::from_pem_bundle(pem);
+        let found = found.map_err(|e| format!("is no PEM: {}", root(&e)))?;
+        if found.is_empty() {
+            return Err("has no certificate in it: it has to be PEM".into());
+        }
+        Ok(Self(found))
+    }
+}
+
 impl Post {
-    /// Gets ready. An error is the end of a sentence that begins with the setting.
-    pub(super) fn new(url: &str, allow_private: bool, most: Duration) -> Result<Self, String> {
+    /// Gets ready; besides those of this machine it trusts `roots`. An error is the end of a sentence that begins with
+    /// the setting.
+    pub(super) fn new(
+        url: &str,
+        allow_private: bool,
+        most: Duration,
+        roots: Roots,
+    ) -> Result<Self, String> {
         let url = Url::parse(url).map_err(|e| format!("is not a URL: {e}"))?;
         match url.scheme() {
             "https" => {}
@@ -90,6 +112,8 @@ impl Post {
         if url.scheme() == "http" {
             // No certificate is looked at, so none need be on this machine.
             builder = builder.tls_certs_only([]);
+        } else {
+            builder = builder.tls_certs_merge(roots.0);
         }
         let client = builder
             .build()
@@ -161,7 +185,9 @@ fn is_down(status: StatusCode) -> bool {
 }
 
 fn unanswered(error: &reqwest::Error) -> Fault {
-    let why = if error.is_timeout() {
+    let why = if let Some(distrust) = Distrust::of(error) {
+        untrusted(&distrust)
+    } else if error.is_timeout() {
         "it does not answer in the time of webhook.timeout".to_owned()
     } else if error.is_connect() || error.is_dns() {
         format!("it cannot be reached: {}", root(error))
@@ -173,6 +199,24 @@ fn unanswered(error: &reqwest::Error) -> Fault {
         down: true,
         retry_after: None,
         answer: None,
+    }
+}
+
+fn untrusted(distrust: &Distrust) -> String {
+    match distrust {
+        Distrust::UnknownIssuer => {
+            "its certificate is signed by nobody who is trusted here: name the certificate of \
+                                    its authority in webhook.ca_file"
+                .to_owned()
+        }
+        Distrust::Expired => "its certificate has run out".to_owned(),
+        Distrust::NotYet => {
+            "its certificate is not valid yet, by the clock of this machine".to_owned()
+        }
+        Distrust::OtherName => {
+            "its certificate is for another name than the one in webhook.url".to_owned()
+        }
+        Distrust::Other(why) => format!("its certificate is not trusted: {why}"),
     }
 }
 
@@ -228,7 +272,7 @@ mod tests {
     use super::*;
 
     fn made(url: &str, allow_private: bool) -> Result<(), String> {
-        Post::new(url, allow_private, Duration::from_secs(1)).map(drop)
+        Post::new(url, allow_private, Duration::from_secs(1), Roots::default()).map(drop)
     }
 
     #[tokio::test]

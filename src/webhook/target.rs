@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs, time::Duration};
 
 use super::{
-    post::{Answer, Fault, Post},
+    post::{Answer, Fault, Post, Roots},
     sign::Secrets,
 };
 use crate::{
@@ -57,14 +57,14 @@ struct Rooms {
     ids: HashSet<RoomId>,
 }
 
-/// Reads the settings, and the file with the secret; none where they name no place. An error says which setting
+/// Reads the settings, and the files with the secret and with certificates; none where they name no place. An error says which setting
 /// is wrong, why, and what mends it.
 pub fn load(settings: &config::Webhook) -> Result<Option<Target>, String> {
     if settings.url.is_empty() {
         return Ok(None);
     }
     let (url, most) = (settings.url.expose(), settings.timeout.get());
-    let post = Post::new(url, settings.allow_private, most);
+    let post = Post::new(url, settings.allow_private, most, roots(settings)?);
     let post = post.map_err(|why| format!("webhook.url {} {why}", settings.url))?;
     let rooms = Rooms::parse(&settings.rooms)?;
     let kinds = kinds(&settings.kinds)?;
@@ -185,6 +185,17 @@ fn kinds(words: &[String]) -> Result<HashSet<&'static str>, String> {
     words.iter().map(known).collect()
 }
 
+/// Who is trusted beside those whom this machine trusts.
+fn roots(settings: &config::Webhook) -> Result<Roots, String> {
+    let file = &settings.ca_file;
+    if file.as_os_str().is_empty() {
+        return Ok(Roots::default());
+    }
+    let shown = file.display();
+    let pem = fs::read(file).map_err(|e| format!("webhook.ca_file {shown} cannot be read: {e}"))?;
+    Roots::parse(&pem).map_err(|why| format!("webhook.ca_file {shown} {why}"))
+}
+
 fn secrets(settings: &config::Webhook) -> Result<Secrets, String> {
     let file = &settings.secret_file;
     let named = !file.as_os_str().is_empty();
@@ -229,7 +240,7 @@ mod tests {
         assert!(load(&config::Webhook::default()).unwrap().is_none());
         let target = load(&settings()).unwrap().unwrap();
         assert_eq!(target.place, "https://hooks.example.org/***");
-        let wrong: [(Change, &str); 8] = [
+        let wrong: [(Change, &str); 10] = [
             (
                 |s| s.url = "https://10.0.0.1/s3cret".into(),
                 "webhook.url https://10.0.0.1/*** 10.0.0.1 is a private",
@@ -242,6 +253,14 @@ mod tests {
             (
                 |s| s.secret_file = "/nowhere/at/all".into(),
                 "set one of them",
+            ),
+            (
+                |s| s.ca_file = "/nowhere/at/all".into(),
+                "webhook.ca_file /nowhere/at/all cannot be read",
+            ),
+            (
+                |s| s.ca_file = "Cargo.toml".into(),
+                "webhook.ca_file Cargo.toml has no certificate",
             ),
             (
                 |s| s.rooms = vec!["A room".into()],

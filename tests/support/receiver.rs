@@ -8,13 +8,14 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::watch,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
-use super::within;
+use super::{Authority, within};
 
 /// Base64 of these 32 bytes is the secret.
 const KEY: [u8; 32] = [7; 32];
@@ -49,11 +50,23 @@ pub(crate) struct Receiver {
     manner: Arc<Mutex<Manner>>,
     came: Arc<watch::Sender<Vec<Came>>>,
     accepting: Option<JoinHandle<()>>,
+    /// What it shows who comes; none where it speaks plain HTTP.
+    tls: Arc<Mutex<Option<TlsAcceptor>>>,
 }
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that speaks TLS, with a certificate of this authority for `name`.
+    pub(crate) async fn start_encrypted(authority: &Authority, name: &str) -> Self {
+        Self::start_with(Some(authority.acceptor(name, 4096))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let mut receiver = Self {
+            tls: Arc::new(Mutex::new(tls)),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             manner: Arc::new(Mutex::new(Manner::Take)),
             came: Arc::new(watch::Sender::new(Vec::new())),
@@ -68,11 +81,19 @@ impl Receiver {
         let listener = TcpListener::bind(self.address).await.expect("a port");
         self.address = listener.local_addr().expect("a port");
         let (manner, came) = (Arc::clone(&self.manner), Arc::clone(&self.came));
+        let tls = Arc::clone(&self.tls);
         self.accepting = Some(tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (manner, came) = (Arc::clone(&manner), Arc::clone(&came));
+                let tls = tls.lock().expect("never poisoned").clone();
                 tokio::spawn(async move {
-                    let _gone = serve(client, &manner, &came).await;
+                    let _gone = match tls {
+                        None => serve(client, &manner, &came).await,
+                        Some(tls) => match tls.accept(client).await {
+                            Ok(client) => serve(client, &manner, &came).await,
+                            Err(e) => Err(e),
+                        },
+                    };
                 });
             }
         }));
@@ -86,9 +107,21 @@ impl Receiver {
         }
     }
 
+    /// Shows who comes another certificate of this authority.
+    pub(crate) fn show(&self, authority: &Authority, name: &str, until: i32) {
+        let acceptor = authority.acceptor(name, until);
+        *self.tls.lock().expect("never poisoned") = Some(acceptor);
+    }
+
     /// With a path that nobody else knows.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/s3cret-path", self.address)
+        let is_plain = self.tls.lock().expect("never poisoned").is_none();
+        let (scheme, host) = if is_plain {
+            ("http", "127.0.0.1")
+        } else {
+            ("https", "localhost")
+        };
+        format!("{scheme}://{host}:{}/s3cret-path", self.port())
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -128,7 +161,7 @@ impl Drop for Receiver {
 }
 
 async fn serve(
-    mut client: TcpStream,
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
     manner: &Mutex<Manner>,
     came: &watch::Sender<Vec<Came>>,
 ) -> std::io::Result<()> {
