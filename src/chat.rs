@@ -41,8 +41,8 @@ pub use self::{
     replies::ThreadPage,
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
     search::{
-        Feeder, FoundAnywhere, FoundKind, FoundPage, FoundView, NewSearch, PageAnywhere, Reindexed,
-        Standing,
+        Checking, Compared, Feeder, FoundAnywhere, FoundKind, FoundPage, FoundView, NewSearch,
+        PageAnywhere, Reindexed, Standing,
     },
     subscribe::{Described, Resume, Subscribed},
     typing::Typing,

@@ -13,6 +13,7 @@ mod apply;
 mod file;
 mod find;
 mod index;
+mod inspect;
 mod query;
 mod score;
 mod snippet;
@@ -26,6 +27,7 @@ pub use self::{
     apply::{Batch, Change, Doc},
     find::{Cursor, Found, Hit, Order, Scope, Wanted},
     index::{Index, Size},
+    inspect::{Indexed, Inspection},
     query::Query,
     snippet::{Part, snippet},
     tag::Tag,

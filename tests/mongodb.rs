@@ -211,3 +211,71 @@ async fn two_servers_on_one_database_append_to_the_same_rooms() {
         check(&ana, &room, &acknowledged).await;
     }
 }
+
+#[tokio::test]
+async fn two_servers_on_one_database_find_what_was_said_through_the_other() {
+    let Some(uri) = mongodb_uri() else { return };
+    let base = Base::on(&uri);
+    let on_it = || Server::builder().set("store.url", &base.url).start();
+    let one = on_it().await;
+    let ana = one.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    for text in ["tea one", "cake one", "tea two", "cake two"] {
+        ana.send(&room, text).await;
+    }
+    let other = on_it().await;
+    let twin = User::login(other.rest(), &ana.name, PASSWORD).await;
+    let finds = async |user: &User, word: &str| {
+        let page = user.get(&format!("/v1/search?q={word}")).await.ok();
+        let items = page["items"].as_array().expect("items").iter();
+        let texts = items.map(|m| m["message"]["body"].as_str().expect("a text").to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    let until = async |user: &User, word: &str, texts: &[&str]| {
+        while finds(user, word).await != texts {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    // Who starts looks at all there is.
+    within("the other to find what was there", async {
+        until(&twin, "tea", &["tea two", "tea one"]).await;
+        until(&twin, "cake", &["cake two", "cake one"]).await;
+    })
+    .await;
+    // Each says, edits and deletes; the other finds it as it is, by the next look at all rooms.
+    let head = history(&ana, &room).await;
+    let seq = |text: &str| {
+        let found = head
+            .iter()
+            .find(|m| m["body"] == text)
+            .expect("it was said");
+        room.message(&found["seq"])
+    };
+    ana.send(&room, "milk from ana").await;
+    twin.send(&room, "milk from her twin").await;
+    let edit = |word: &str| json!({"body": format!("{word}, edited")});
+    ana.request("PATCH", &seq("tea one"), edit("juice"))
+        .await
+        .ok();
+    twin.request("PATCH", &seq("tea two"), edit("juice"))
+        .await
+        .ok();
+    ana.delete(&seq("cake one")).await.ok();
+    twin.delete(&seq("cake two")).await.ok();
+    for user in [&ana, &twin] {
+        // What is no more is never found, whatever the index says.
+        assert_eq!(finds(user, "tea").await, [""; 0]);
+        assert_eq!(finds(user, "cake").await, [""; 0]);
+    }
+    within("each to find what came through the other", async {
+        for user in [&ana, &twin] {
+            until(user, "milk", &["milk from her twin", "milk from ana"]).await;
+            until(user, "juice", &["juice, edited", "juice, edited"]).await;
+        }
+    })
+    .await;
+    for server in [&one, &other] {
+        let checked = server.cli(&["store", "check", "--full", "--json"]).await;
+        assert_eq!(checked.json()["index"]["problems"], 0, "{checked}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Promise 3 for searching: what was said is found, by whoever may read it at that moment and by nobody else, in
 //! whatever script, live and archived; and the index is nothing but a cache, which comes and goes.
 
+mod check;
+mod full;
 mod index;
 mod may;
 mod operators;

@@ -6,8 +6,8 @@ mod watch;
 use serde::{Deserialize, Serialize};
 
 pub use self::store::{
-    BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, NewIndex, Problem, ReindexLine,
-    StoreInfo, TableCount,
+    BackupLine, CheckLine, EpochSet, IndexChecked, NewBackup, NewEpoch, NewIndex, Problem,
+    ReindexLine, StoreInfo, TableCount,
 };
 pub use self::watch::{EventLine, Frame, Load, Timings, Watch, WatchedRoom};
 use crate::clock::Millis;

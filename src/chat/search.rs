@@ -11,7 +11,7 @@ use std::{collections::HashMap, time::Duration};
 
 pub use self::{
     everywhere::{FoundAnywhere, PageAnywhere},
-    feeder::{Feeder, Reindexed, Standing},
+    feeder::{Checking, Compared, Feeder, Reindexed, Standing},
 };
 use super::{Chat, MessageView};
 use crate::{
@@ -81,7 +81,7 @@ pub struct FoundPage {
     pub items: Vec<FoundView>,
     /// Where the next page begins; none when this is the last.
     pub next: Option<String>,
-    /// Whether everything was indexed; else more may be there than is found.
+    /// Whether everything was indexed, and it goes on; else more may be there than is found.
     pub complete: bool,
 }
 

@@ -43,19 +43,22 @@ fn open_as_is(path: &Path, epoch: Epoch) -> rusqlite::Result<Option<Connection>>
         return Ok(None);
     }
     let conn = connect(path)?;
-    let of: Option<(u32, Vec<u8>)> = {
-        let sql = "SELECT (SELECT value FROM meta WHERE name = 'version'),
-                          (SELECT value FROM meta WHERE name = 'epoch')";
-        let read = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        match read {
-            Ok(of) => Some(of),
-            Err(e) if is_damage(&e) => return Err(e),
-            // Made by nobody, or not to the end.
-            Err(_) => None,
-        }
-    };
-    let ours = of.is_some_and(|(version, of)| version == VERSION && of == epoch.as_bytes());
+    let ours = is_ours(&conn, epoch)?;
     Ok(ours.then_some(conn))
+}
+
+/// Whether the file is of this version, and of this incarnation of the store.
+pub(super) fn is_ours(conn: &Connection, epoch: Epoch) -> rusqlite::Result<bool> {
+    let sql = "SELECT (SELECT value FROM meta WHERE name = 'version'),
+                      (SELECT value FROM meta WHERE name = 'epoch')";
+    let read: rusqlite::Result<(u32, Vec<u8>)> =
+        conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    match read {
+        Ok((version, of)) => Ok(version == VERSION && of == epoch.as_bytes()),
+        Err(e) if is_damage(&e) => Err(e),
+        // Made by nobody, or not to the end.
+        Err(_) => Ok(false),
+    }
 }
 
 /// A new file, which only we may read; SQLite gives its other files the same rights.

@@ -25,6 +25,7 @@ use super::{
     apply::Batch,
     file,
     find::{Found, Wanted},
+    inspect::Inspection,
 };
 use crate::id::{Epoch, RoomId};
 
@@ -123,6 +124,11 @@ impl Index {
     /// Takes away the write-ahead log, in which there may be what is taken out. False when somebody reads it.
     pub async fn empty(&self) -> Result<bool, Error> {
         self.ask(Job::Empty).await?
+    }
+
+    /// Looks at the file as it lies there; none where there is none that is ours.
+    pub async fn inspect(&self) -> Result<Option<Inspection>, Error> {
+        Inspection::open(&self.path, self.epoch).await
     }
 
     /// Takes the file away, whoever has it open.

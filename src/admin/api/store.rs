@@ -45,11 +45,13 @@ pub enum CheckLine {
     },
     /// Something that is wrong.
     Problem(Problem),
+    /// The search index was looked at.
+    Index(IndexChecked),
     /// The end.
     Done {
         /// How many records it has read.
         records: u64,
-        /// How many problems it has found; of many, only the first are told.
+        /// How many problems it has found, those of the search index included; of many, only the first are told.
         problems: u64,
     },
     /// It could not go on.
@@ -57,6 +59,19 @@ pub enum CheckLine {
         /// Why.
         why: String,
     },
+}
+
+/// What a check of the search index came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexChecked {
+    /// How many messages are in the index; none where there is no index of this store, which is made by itself.
+    pub messages: Option<u64>,
+    /// How many messages were compared with the store.
+    pub compared: u64,
+    /// How many differ in rooms in which the index is behind: nothing can be said of those.
+    pub behind: u64,
+    /// How many problems there are.
+    pub problems: u64,
 }
 
 /// Something that is wrong with a store.

@@ -10,18 +10,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::Answer;
 use crate::{
     admin::api::{
-        self, BackupLine, CheckLine, EpochSet, NewBackup, NewEpoch, NewIndex, ReindexLine,
-        StoreInfo, TableCount,
+        self, BackupLine, CheckLine, EpochSet, IndexChecked, NewBackup, NewEpoch, NewIndex,
+        ReindexLine, StoreInfo, TableCount,
     },
-    chat::Reindexed,
+    chat::{Checking, Compared, Reindexed},
     desk::{By, Desk},
-    door::{JsonBody, Problem},
+    door::{JsonBody, Problem, QueryOf},
     id::Epoch,
     ops::{BackupStep, Finding},
 };
@@ -55,9 +55,83 @@ pub(super) async fn info(State(desk): State<Arc<Desk>>) -> Answer<StoreInfo> {
     }))
 }
 
+/// How closely to look.
+#[derive(Debug, Deserialize)]
+pub(super) struct CheckWanted {
+    /// Compare the whole search index with the store, and not only some of it.
+    #[serde(default)]
+    full: bool,
+}
+
 /// Lines of JSON, as they are found: a check of a large store takes longer than one may wait for an answer.
-pub(super) async fn check(State(desk): State<Arc<Desk>>) -> Response {
-    lines(desk.ops.examine(), line)
+pub(super) async fn check(
+    State(desk): State<Arc<Desk>>,
+    QueryOf(CheckWanted { full }): QueryOf<CheckWanted>,
+) -> Response {
+    let (say, taken) = mpsc::channel(1);
+    tokio::spawn(async move {
+        // Whoever reads them may have gone away; then the checks end, too.
+        let _gone = check_all(&desk, full, &say).await;
+    });
+    lines(taken, |line| line)
+}
+
+/// The store first, then the index that is made of it.
+async fn check_all(
+    desk: &Desk,
+    full: bool,
+    say: &mpsc::Sender<CheckLine>,
+) -> Result<(), mpsc::error::SendError<CheckLine>> {
+    let mut findings = desk.ops.examine();
+    let (mut records, mut problems) = (0, 0);
+    while let Some(finding) = findings.recv().await {
+        match line(finding) {
+            CheckLine::Done {
+                records: read,
+                problems: found,
+            } => (records, problems) = (read, found),
+            failed @ CheckLine::Failed { .. } => return say.send(failed).await,
+            line => say.send(line).await?,
+        }
+    }
+    let mut findings = Arc::clone(&desk.chat.search).check(full);
+    while let Some(finding) = findings.recv().await {
+        let line = index_line(finding);
+        if let CheckLine::Index(index) = &line {
+            problems += index.problems;
+        }
+        let failed = matches!(line, CheckLine::Failed { .. });
+        say.send(line).await?;
+        if failed {
+            return Ok(());
+        }
+    }
+    say.send(CheckLine::Done { records, problems }).await
+}
+
+fn index_line(finding: Checking) -> CheckLine {
+    match finding {
+        Checking::Progress { done, of } => CheckLine::Progress {
+            table: "search index".into(),
+            done,
+            of,
+        },
+        Checking::Problem { place, what } => CheckLine::Problem(api::Problem { place, what }),
+        Checking::Done(Compared {
+            messages,
+            compared,
+            behind,
+            problems,
+        }) => CheckLine::Index(IndexChecked {
+            messages,
+            compared,
+            behind,
+            problems,
+        }),
+        Checking::Failed(why) => CheckLine::Failed {
+            why: format!("the search index: {why}"),
+        },
+    }
 }
 
 /// A line of JSON for each thing that comes.

@@ -5,6 +5,7 @@
 //! moment. What it has to do it is told by the log; and as others may write to the same database, and an index may
 //! be missing, it looks at all rooms at the start and now and then.
 
+mod check;
 mod entry;
 mod reindex;
 
@@ -18,7 +19,10 @@ use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::reindex::Reindexed;
+pub use self::{
+    check::{Checking, Compared},
+    reindex::Reindexed,
+};
 use crate::{
     clock::{Clock, Millis},
     config::Live,
@@ -188,9 +192,10 @@ impl Feeder {
         self.moved.behind(|room| self.index.upto(room))
     }
 
-    /// Whether everything was indexed once.
+    /// Whether everything was indexed once, and it goes on: else what is not found may be there all the same.
     pub fn is_complete(&self) -> bool {
-        self.standing.lock().complete
+        let state = self.standing.lock();
+        state.complete && state.trouble.is_none()
     }
 
     /// Somebody found the index to be no good.

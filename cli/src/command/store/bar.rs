@@ -40,6 +40,12 @@ impl Bar {
         self.bar.set_position(self.done.values().sum());
     }
 
+    /// Something else is counted from here on, so much of it.
+    pub(super) fn next(&mut self, many: u64) {
+        self.again();
+        self.bar.set_length(many);
+    }
+
     /// From the beginning again, for another round.
     pub(super) fn again(&mut self) {
         self.done.clear();

@@ -1,6 +1,6 @@
 //! `chatd store check`: whether everything is as it should be.
 
-use chatd::admin::api::{CheckLine, Problem, StoreInfo};
+use chatd::admin::api::{CheckLine, IndexChecked, Problem, StoreInfo};
 use clap::Args;
 use serde::Serialize;
 
@@ -11,17 +11,26 @@ use crate::{
     output::{count, escape, number, table},
 };
 
+/// What the server calls the part after all tables.
+const INDEX: &str = "search index";
+
 /// Check that the store is whole
 ///
 /// Reads all of it: every log has no gap and is in order, records are right and refer to what exists, every
-/// room has its owner, the audit log's chain of hashes is intact, and the database itself finds no fault.
+/// room has its owner, the audit log's chain of hashes is intact, and the database itself finds no fault. Then it
+/// reads the search index, and compares about a thousand of its messages with the store, or with `--full` all.
 /// Works while the server runs, too. Changes nothing; ends with 10 when it finds problems.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   chatd store check
+  chatd store check --full
   chatd store check --json | jq -r '.problems[].place'")]
-pub(crate) struct Check {}
+pub(crate) struct Check {
+    /// Compare all of the search index with the store, in both directions
+    #[arg(long)]
+    full: bool,
+}
 
 /// What a check came to.
 #[derive(Debug, Default, Serialize)]
@@ -32,28 +41,36 @@ struct Checked {
     found: u64,
     /// The first of them.
     problems: Vec<Problem>,
+    /// What came of the search index.
+    index: IndexChecked,
 }
 
 impl Check {
-    #[expect(clippy::unused_self, reason = "every command runs in one way")]
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
         let console = asking.console;
         let mut checked = Checked::default();
-        let mut end = None;
+        let (mut end, mut in_index) = (None, false);
         asking.look(async |client| {
             let info: StoreInfo = client.get("/v1/store").await?;
             let mut bar = Bar::new(console);
             bar.total(info.tables.iter().map(|table| table.records).sum());
             let take = |line| match line {
-                CheckLine::Progress { table, done, .. } => bar.at(&table, done),
+                CheckLine::Progress { table, done, of } => {
+                    if table == INDEX && !std::mem::replace(&mut in_index, true) {
+                        bar.next(of);
+                    }
+                    bar.at(&table, done);
+                }
                 CheckLine::Problem(problem) => checked.problems.push(problem),
+                CheckLine::Index(index) => checked.index = index,
                 CheckLine::Done { records, problems } => {
                     (checked.records, checked.found) = (records, problems);
                     end = Some(Ok(()));
                 }
                 CheckLine::Failed { why } => end = Some(Err(why)),
             };
-            Ok(client.lines("/v1/store/check", take).await?)
+            let path = format!("/v1/store/check?full={}", self.full);
+            Ok(client.lines(&path, take).await?)
         })?;
         match end {
             Some(Ok(())) => {}
@@ -74,7 +91,14 @@ impl Check {
         }
         Err(Failure::Found {
             what: format!("the check found {}", count(checked.found, "problem")),
-            hint: "docs/operating.md says what to do about a store that is not whole",
+            hint: if checked.index.problems == checked.found {
+                "the store is whole; `chatd store reindex` makes the search index anew"
+            } else if checked.index.problems > 0 {
+                "docs/operating.md says what to do about a store that is not whole; `chatd store reindex` makes the \
+                 search index anew"
+            } else {
+                "docs/operating.md says what to do about a store that is not whole"
+            },
         })
     }
 }
@@ -82,7 +106,8 @@ impl Check {
 fn words(checked: &Checked) -> String {
     let records = count(checked.records, "record");
     if checked.found == 0 {
-        return format!("The store is whole: {records} checked, no problem found.");
+        let index = index(&checked.index);
+        return format!("The store is whole: {records} checked, no problem found.\n{index}");
     }
     let rows = checked.problems.iter().map(|problem| {
         vec![
@@ -97,4 +122,18 @@ fn words(checked: &Checked) -> String {
         more => format!("\n… and {} more", number(more)),
     };
     format!("{list}{more}")
+}
+
+/// What came of a search index in which nothing is wrong.
+fn index(checked: &IndexChecked) -> String {
+    let Some(messages) = checked.messages else {
+        return "There is no search index of this store yet: the server makes it.".into();
+    };
+    let (compared, all) = (number(checked.compared), count(messages, "message"));
+    let mut text = format!("The search index is whole: {compared} of {all} compared.");
+    if checked.behind > 0 {
+        let behind = count(checked.behind, "message");
+        text = format!("{text} Of {behind} nothing can be said: it is behind there.");
+    }
+    text
 }

@@ -39,7 +39,7 @@ impl Feeder {
 }
 
 /// A message as it is found; none where it is deleted.
-fn doc(message: Entry) -> Option<Doc> {
+pub(super) fn doc(message: Entry) -> Option<Doc> {
     let Payload::Message {
         body,
         reply_to,
