@@ -7,10 +7,11 @@
 
 mod check;
 mod entry;
+mod look;
 mod reindex;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,13 +31,11 @@ use crate::{
     log::Moved,
     search::{self, Batch, Found, Index, Wanted},
     stats::Stats,
-    store::{self, Scope, Store},
+    store::{self, Store},
 };
 
 /// How often all rooms are looked at.
 const LOOK: Duration = Duration::from_secs(30);
-/// How many rooms of a list are looked at at a time.
-const ROOMS: usize = 200;
 /// How much of a log is read at a time: entries, and bytes of their text.
 const PIECE: usize = 500;
 const PIECE_BYTES: usize = 256 * 1024;
@@ -76,6 +75,9 @@ struct Turn {
     queue: VecDeque<RoomId>,
     /// Whether all rooms were looked at since the index began.
     looked: bool,
+    /// The rooms that the first look found behind, and where each of them was then. Once they have come there,
+    /// everything was indexed once: what is said meanwhile is new, and there is always something new.
+    owed: Option<HashMap<RoomId, u64>>,
     /// Whether texts that were taken out may lie in the write-ahead log.
     unemptied: bool,
 }
@@ -211,10 +213,9 @@ impl Feeder {
             self.began_anew(&mut turn);
         }
         let more = done?;
-        // There is always something new in a room that is in use.
-        let close = !more || self.behind() < BATCH as u64;
+        let complete = self.is_made(&mut turn);
         let mut state = self.standing.lock();
-        state.complete |= close;
+        state.complete = complete;
         if state.trouble.take().is_some() {
             tracing::info!("the search index goes on");
         }
@@ -321,57 +322,9 @@ impl Feeder {
 
     fn began_anew(&self, turn: &mut Turn) {
         turn.looked = false;
+        turn.owed = None;
         turn.queue.clear();
         self.standing.lock().complete = false;
-    }
-
-    /// Looks at every room: which have moved on, and which are gone.
-    async fn look(&self, turn: &mut Turn) -> Result<(), Trouble> {
-        let mut unseen: HashSet<RoomId> = self.index.rooms().into_iter().collect();
-        let (mut last, mut entries) = (None, 0);
-        loop {
-            let after = last.as_ref().map(|(name, id)| (name, *id));
-            let rows = self.store.list_rooms(Scope::All, after, ROOMS).await?;
-            let Some(row) = rows.last() else { break };
-            last = Some((row.room.name.clone(), row.room.id));
-            let mut behind = Vec::new();
-            for row in &rows {
-                let (room, head) = (row.room.id, row.head.seq);
-                entries += head;
-                unseen.remove(&room);
-                // Ahead of its room: that was another one, before somebody put the store back by hand.
-                if self.index.upto(room) > head {
-                    self.drop_rooms(turn, vec![room]).await?;
-                }
-                if self.index.upto(room) < head {
-                    behind.push((room, head));
-                }
-            }
-            self.moved.tell(behind);
-        }
-        // A room that was made or renamed meanwhile may have been missed.
-        for some in unseen.into_iter().collect::<Vec<_>>().chunks(ROOMS) {
-            let there = self.store.rooms(some).await?;
-            let there = there.iter().filter(|r| r.deleted_at.is_none());
-            let there: HashSet<RoomId> = there.map(|r| r.id).collect();
-            let gone: Vec<_> = some.iter().filter(|id| !there.contains(id)).collect();
-            if !gone.is_empty() {
-                let gone = gone.into_iter().copied().collect();
-                self.drop_rooms(turn, gone).await?;
-            }
-        }
-        turn.looked = true;
-        self.standing.lock().entries = entries;
-        Ok(())
-    }
-
-    async fn drop_rooms(&self, turn: &mut Turn, gone: Vec<RoomId>) -> Result<(), Trouble> {
-        turn.unemptied = true;
-        let batch = Batch {
-            gone,
-            ..Batch::default()
-        };
-        Ok(self.index.apply(batch).await?)
     }
 
     /// Takes a batch of what is new; answers whether there was any.
