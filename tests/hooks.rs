@@ -10,6 +10,7 @@ on_both!(
     a_url_that_is_no_good_is_like_none,
     a_hook_is_rotated_deleted_and_made_again,
     the_bot_of_a_deleted_hook_is_switched_off,
+    another_url_brings_its_bot_back,
     who_manages_the_room_decides_about_its_hooks,
 );
 
@@ -298,6 +299,29 @@ async fn the_bot_of_a_deleted_hook_is_switched_off() {
     s.ana.delete(&s.room.path("")).await.ok();
     post(&rest, &url, body).await.refused(404, "not_found");
     assert_eq!(status("cd").await, "disabled");
+}
+
+async fn another_url_brings_its_bot_back() {
+    let s = scene().await;
+    let (rest, body) = (s.server.rest(), json!({"body": "hi"}));
+    let rotate = s.room.path("/hooks/ci/rotate");
+    let (member, ban) = (s.room.path("/members/ci"), s.room.path("/bans/ci"));
+    let first = hook(&s.ana, &s.room, "ci").await;
+    s.ana.delete(&member).await.ok();
+    post(&rest, &first, body.clone())
+        .await
+        .refused(403, "forbidden");
+    let rotated = s.ana.post(&rotate, Value::Null).await.ok();
+    let second = rotated["url"].as_str().expect("a URL");
+    post(&rest, second, body.clone()).await.ok();
+    // Not as long as it must not be there.
+    s.ana.put(&ban, json!({})).await.ok();
+    let refused = s.ana.post(&rotate, Value::Null).await;
+    refused.refused(409, "conflict");
+    s.ana.delete(&ban).await.ok();
+    let rotated = s.ana.post(&rotate, Value::Null).await.ok();
+    let third = rotated["url"].as_str().expect("a URL");
+    post(&rest, third, body).await.ok();
 }
 
 async fn who_manages_the_room_decides_about_its_hooks() {

@@ -132,14 +132,10 @@ impl Chat {
             .log
             .append_or_rehearse(dry_run, &touches, new, move |draft| {
                 let room = draft.open_room(id)?;
-                let (is_in, name) = {
+                let came = {
                     let facts = room.facts();
                     rights::not_direct(&facts, "is always of the same people")?;
                     draft.authorise(&by, |who| may_hand_on(who, &facts))?;
-                    let is_in = facts.members.contains_key(&bot);
-                    if !is_in {
-                        check_size(&facts, most)?;
-                    }
                     if !fresh {
                         let mut person = draft.user(bot)?.person();
                         if switched_off && person.user.status == Status::Disabled {
@@ -148,7 +144,7 @@ impl Chat {
                         }
                         may_come(&person, &facts, draft.now())?;
                     }
-                    (is_in, facts.room.name.clone())
+                    coming(&facts, bot, most)?
                 };
                 if fresh {
                     let personal = [("username", user.name.as_str())];
@@ -157,14 +153,7 @@ impl Chat {
                     draft.act("user.create", &by.actor(), target, detail, &personal);
                     draft.write(Write::InsertUser(user.clone()));
                 }
-                if !is_in {
-                    let came = Came {
-                        room: id,
-                        user: bot,
-                        role: RoomRole::Member,
-                        name,
-                        people: Vec::new(),
-                    };
+                if let Some(came) = came {
                     enter(draft, by.user(), came);
                 }
                 let (target, detail) = (Some(id.to_string()), json!({"user": bot}));
@@ -239,7 +228,8 @@ impl Chat {
         })
     }
 
-    /// Gives a hook another URL; the one it had is no good from then on.
+    /// Gives a hook another URL; the one it had is no good from then on. A bot that was taken out of the room comes in
+    /// again, since the URL would be no good else.
     pub async fn rotate_hook(
         &self,
         by: &Authority,
@@ -259,11 +249,20 @@ impl Chat {
         let (session, secret) = issue(hook.user, now)?;
         let (bot, keep) = (hook.user, keep(id, &kept)?);
         let (touches, by) = (by.touching(&[id.into(), bot.into()]), by.clone());
+        let most = self.most_members();
         let done = self
             .log
             .append_or_rehearse(dry_run, &touches, None, move |draft| {
                 let room = draft.open_room(id)?;
-                draft.authorise(&by, |who| may_hand_on(who, &room.facts()))?;
+                let came = {
+                    let facts = room.facts();
+                    draft.authorise(&by, |who| may_hand_on(who, &facts))?;
+                    may_be_added(draft, &facts, bot)?;
+                    coming(&facts, bot, most)?
+                };
+                if let Some(came) = came {
+                    enter(draft, by.user(), came);
+                }
                 let (target, detail) = (Some(id.to_string()), json!({"user": bot}));
                 draft.act("hook.rotate", &by.actor(), target, detail, &[]);
                 draft.write(Write::EndSessions {
@@ -384,6 +383,21 @@ fn manages(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
 fn may_hand_on(who: &Who<'_>, facts: &Facts) -> Result<(), Refusal> {
     manages(who, facts)?;
     rights::may_in_room(who, facts, InRoom::Send).map(drop)
+}
+
+/// A hook's bot that is not in the room comes in.
+fn coming(facts: &Facts, bot: UserId, most: usize) -> Result<Option<Came>, Refusal> {
+    if facts.members.contains_key(&bot) {
+        return Ok(None);
+    }
+    check_size(facts, most)?;
+    Ok(Some(Came {
+        room: facts.room.id,
+        user: bot,
+        role: RoomRole::Member,
+        name: facts.room.name.clone(),
+        people: Vec::new(),
+    }))
 }
 
 fn setting(room: RoomId) -> String {
