@@ -5,6 +5,7 @@
 //! bytes of which it says nothing are found with [`Shelf::list`].
 
 mod directory;
+mod fault;
 mod image;
 mod kind;
 
@@ -18,7 +19,10 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use self::directory::{Directory, Part};
-pub use self::kind::{Kind, is_inline};
+pub use self::{
+    fault::Fault,
+    kind::{Kind, is_inline},
+};
 use crate::{id::FileId, model::File};
 
 /// How much of a file is looked at to tell what it is.
@@ -119,6 +123,18 @@ impl Shelf {
         blocking(move || directory.remove(id)).await
     }
 
+    /// What is wrong with the bytes of a file, if anything is: whether there are as many as it has, and, given their
+    /// SHA-256, for which all of them are read, whether they are those.
+    pub async fn check(
+        &self,
+        id: FileId,
+        size: u64,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<Option<Fault>, Error> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.check(id, size, sha256)).await
+    }
+
     /// The files of which there are bytes, of one part of 256.
     pub async fn list(&self, part: u8) -> Result<Vec<FileId>, Error> {
         let directory = Arc::clone(&self.directory);
@@ -134,8 +150,8 @@ impl Shelf {
         blocking(move || directory.copy_out(id, &to)).await
     }
 
-    /// Takes in the bytes of a file from a directory that [`Shelf::copy_out`] filled, unless they are here; with `only_look`
-    /// it is only looked whether that can be done. False when they are nowhere, or not those.
+    /// Takes in the bytes of a file from a directory that [`Shelf::copy_out`] filled, unless they are here, which is told by
+    /// their SHA-256; with `only_look` it is only looked whether that can be done. False when they are nowhere, or not those.
     pub async fn copy_in(
         &self,
         file: &File,

@@ -1,5 +1,7 @@
 //! Files: what comes up is what goes down, to those who may have it and nobody else, and it goes with its message.
 
+mod backup;
+
 use std::{fmt::Write as _, path::PathBuf};
 
 use hyper::Request;
@@ -19,7 +21,6 @@ on_both!(
     what_erases_a_message_takes_its_files,
     what_nobody_uses_is_collected,
     an_upload_that_was_answered_survives_a_power_cut,
-    a_backup_has_the_files_and_brings_them_back,
 );
 
 /// The head of a PNG of this size: as much as anybody looks at.
@@ -585,65 +586,4 @@ async fn an_upload_that_was_answered_survives_a_power_cut() {
     assert_eq!(on_disk(&server), [id.as_str()]);
     assert!(ana.get(&path(&id)).await.bytes == bytes, "other bytes");
     send(&ana, &room, "", &[&id]).await.ok();
-}
-
-async fn a_backup_has_the_files_and_brings_them_back() {
-    let mut server = Server::start().await;
-    let ana = server.user("ana").await;
-    let room = ana.room("general", Kind::Public).await;
-    let (kept, gone, lost) = (
-        uploaded(&ana, "kept.bin", &noise(300_000)).await,
-        uploaded(&ana, "gone.txt", b"gone").await,
-        uploaded(&ana, "lost.txt", b"lost").await,
-    );
-    for id in [&kept, &gone, &lost] {
-        send(&ana, &room, "", &[id]).await.ok();
-    }
-    let to = server.data_dir().with_file_name("backup");
-    let shown = to.display().to_string();
-    server.cli_set(&["store", "backup", &shown]).await.ok();
-    let manifest = std::fs::read_to_string(to.join("backup.json")).expect("a manifest");
-    let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
-    assert_eq!(manifest["files"], 3);
-    for id in [&kept, &gone, &lost] {
-        assert!(to.join("files").join(&id[34..]).join(id).is_file(), "{id}");
-    }
-    // What came after it is with the store that is set aside; what was erased since stays so.
-    let later = uploaded(&ana, "later.txt", b"later").await;
-    server.stop().await;
-    server.set("messages.erase_within", "0s");
-    server.boot().await;
-    let page = history(&ana, &room).await;
-    let seq = &page
-        .iter()
-        .find(|m| m["files"][0]["id"] == *gone)
-        .expect("it")["seq"];
-    ana.delete(&room.message(seq)).await.ok();
-    let mut left = [kept.as_str(), lost.as_str(), later.as_str()];
-    left.sort_unstable();
-    come_to(&server, &left).await;
-    server.stop().await;
-    std::fs::remove_dir_all(server.data_dir().join("files")).expect("a directory");
-    std::fs::write(to.join("files").join(&lost[34..]).join(&lost), b"LOST").expect("a file");
-    let tried = ["store", "restore", &shown, "--dry-run", "--json"];
-    let tried = server.cli_as_told(&tried).await;
-    let tried = tried.ok().lines().last().expect("JSON").to_owned();
-    let tried: Value = serde_json::from_str(&tried).expect("JSON");
-    assert_eq!(
-        (&tried["files"], &tried["files_lost"]),
-        (&json!(2), &json!(1))
-    );
-    let done = server
-        .cli_as_told(&["store", "restore", &shown, "--yes"])
-        .await;
-    assert!(done.ok().contains("1 have no bytes any more"), "{done}");
-    assert_eq!(on_disk(&server), [kept.as_str()]);
-    server.boot().await;
-    let ana = ana.again().await;
-    assert!(
-        ana.get(&path(&kept)).await.bytes == noise(300_000),
-        "other bytes"
-    );
-    ana.get(&path(&gone)).await.refused(404, "not_found");
-    ana.get(&path(&lost)).await.refused(500, "internal");
 }

@@ -314,7 +314,7 @@ impl Ops {
 }
 
 async fn check(store: Arc<dyn Store>, says: &mpsc::Sender<BackupStep>) -> Result<u64, Stop> {
-    let mut findings = examine(store);
+    let mut findings = examine(store, None);
     let mut told = 0;
     while let Some(finding) = findings.recv().await {
         if says.is_closed() {

@@ -1,10 +1,12 @@
 //! Checking a store: that every log is whole and in order, that records are what the model takes and refer to
-//! what exists, that the control log's chain is intact, and what the backend itself finds.
+//! what exists, that the control log's chain is intact, that the bytes of files are those that were uploaded, and
+//! what the backend itself finds.
 //!
 //! It reads the tables as they lie, once, each before those it refers to, so that it can run while the server
 //! does: what a record refers to was there before the record was. What can look wrong only because it changed
 //! in between is looked at again before it is told.
 
+mod files;
 mod logs;
 mod references;
 mod segments;
@@ -22,6 +24,7 @@ use crate::{
     id::{LogId, RoomId},
     log::verify::Walk,
     model::{RoomKind, RoomRole},
+    shelf::Shelf,
     store::{
         self, Span, Store,
         raw::{self, Row, Table, Value, place},
@@ -30,6 +33,8 @@ use crate::{
 
 /// How many records are read at a time.
 const PAGE: usize = 1_000;
+/// How many records of files, since the bytes of each are read, too.
+const FILES: usize = 16;
 /// How many bytes of the control log.
 const SLICE_BYTES: usize = 1 << 20;
 /// How many findings may wait for whoever reads them; the check waits for a place.
@@ -71,16 +76,17 @@ impl Ops {
     /// Checks the store; its findings, the last of which is [`Finding::Done`] or [`Finding::Failed`]. It
     /// ends when nobody takes them any more.
     pub fn examine(&self) -> mpsc::Receiver<Finding> {
-        examine(Arc::clone(&self.store))
+        examine(Arc::clone(&self.store), Some(self.shelf.clone()))
     }
 }
 
-/// Checks any store.
-pub fn examine(store: Arc<dyn Store>) -> mpsc::Receiver<Finding> {
+/// Checks any store, and, on a shelf, the bytes of its files.
+pub fn examine(store: Arc<dyn Store>, shelf: Option<Shelf>) -> mpsc::Receiver<Finding> {
     let (findings, taken) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         let mut check = Check {
             store,
+            shelf,
             findings,
             records: 0,
             problems: 0,
@@ -116,6 +122,7 @@ impl From<store::Error> for Stop {
 
 struct Check {
     store: Arc<dyn Store>,
+    shelf: Option<Shelf>,
     findings: mpsc::Sender<Finding>,
     records: u64,
     problems: u64,
@@ -164,10 +171,11 @@ impl Check {
         seen: &mut Seen,
     ) -> Result<(), Stop> {
         let of = self.store.count(table).await?;
+        let limit = if table == Table::Files { FILES } else { PAGE };
         let mut done = 0;
         let mut after: Option<Vec<Value>> = None;
         loop {
-            let page = self.store.scan(table, after.as_deref(), PAGE).await?;
+            let page = self.store.scan(table, after.as_deref(), limit).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.key(table).to_vec());
             done += page.len() as u64;
@@ -185,6 +193,7 @@ impl Check {
                             seen.segments.live_from(room, first);
                         }
                     }
+                    Table::Files => self.bytes(row).await?,
                     Table::Segments => self.segment(row, &mut seen.segments).await?,
                     Table::Members => seen.owners.member(row),
                     Table::Rooms => self.owner(row, &mut seen.owners).await?,

@@ -6,8 +6,9 @@ use tokio::sync::mpsc;
 
 use super::{BackupStep, Stop, blocking};
 use crate::{
+    model::File,
     ops::Ops,
-    shelf,
+    shelf::{self, Fault},
     store::{Store as _, backup::options, sqlite::Sqlite},
 };
 
@@ -15,8 +16,8 @@ use crate::{
 const FILES: usize = 256;
 
 impl Ops {
-    /// Copies the bytes of the files that the copy knows; answers how many, and of how many there are none. Those that
-    /// went since the snapshot was taken are left out.
+    /// Copies the bytes of the files that the copy knows; answers how many, and how many could not be, as there are none
+    /// or not as many as there were. Those that went since the snapshot was taken are left out.
     pub(super) async fn copy_files(
         &self,
         database: &Path,
@@ -47,21 +48,32 @@ impl Ops {
                 if says.is_closed() {
                     return Err(Stop::Gone);
                 }
-                match self.shelf.copy_out(file.id, to.clone()).await {
-                    Ok(()) => files += 1,
-                    Err(shelf::Error::Missing(id)) => {
-                        let known = self.store.file(id).await?;
-                        if known.is_none_or(|f| f.gone_at.is_some()) {
-                            continue;
-                        }
-                        missing += 1;
-                        let (place, what) =
-                            (format!("file {id}"), "its bytes are not there".into());
-                        let _gone = says.send(BackupStep::Problem { place, what }).await;
-                    }
-                    Err(e) => return Err(Stop::Broken(format!("a file cannot be copied: {e}"))),
+                let Some(fault) = self.copy_file(file, to.clone()).await? else {
+                    files += 1;
+                    continue;
+                };
+                let known = self.store.file(file.id).await?;
+                if known.is_none_or(|f| f.gone_at.is_some()) {
+                    continue;
                 }
+                missing += 1;
+                let (place, what) = (format!("file {}", file.id), fault.to_string());
+                let _gone = says.send(BackupStep::Problem { place, what }).await;
             }
+        }
+    }
+
+    /// Copies the bytes of a file; answers what is wrong with them where they are not worth it.
+    async fn copy_file(&self, file: &File, to: PathBuf) -> Result<Option<Fault>, Stop> {
+        let broken = |e| Stop::Broken(format!("a file cannot be copied: {e}"));
+        let fault = self.shelf.check(file.id, file.size, None).await;
+        if let Some(fault) = fault.map_err(broken)? {
+            return Ok(Some(fault));
+        }
+        match self.shelf.copy_out(file.id, to).await {
+            Ok(()) => Ok(None),
+            Err(shelf::Error::Missing(_)) => Ok(Some(Fault::Missing)),
+            Err(e) => Err(broken(e)),
         }
     }
 }

@@ -103,6 +103,8 @@ pub struct Restored {
     pub files: u64,
     /// How many of them have no bytes, neither in the backup nor beside the store.
     pub files_lost: u64,
+    /// Which those are.
+    pub lost: Vec<String>,
     /// Who or what could not be erased again, and why.
     pub not_erased: Vec<Left>,
     /// The new incarnation.
@@ -234,6 +236,7 @@ async fn make_ready(
         texts_again: 0,
         files: 0,
         files_lost: 0,
+        lost: Vec::new(),
         not_erased: Vec::new(),
         epoch: epoch.to_string(),
         replaced: None,
@@ -336,7 +339,7 @@ async fn check(store: Arc<dyn Store>, wanted: &Wanted, manifest: &Manifest) -> R
         let path = wanted.from.display().to_string();
         Error::Backup(backup::Error::Altered { path, why })
     };
-    let mut findings = examine(store);
+    let mut findings = examine(store, None);
     let mut first = None;
     while let Some(finding) = findings.recv().await {
         match finding {

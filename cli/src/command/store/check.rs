@@ -17,9 +17,10 @@ const INDEX: &str = "search index";
 /// Check that the store is whole
 ///
 /// Reads all of it: every log has no gap and is in order, records are right and refer to what exists, every
-/// room has its owner, the audit log's chain of hashes is intact, and the database itself finds no fault. Then it
-/// reads the search index, and compares about a thousand of its messages with the store, or with `--full` all.
-/// Works while the server runs, too. Changes nothing; ends with 10 when it finds problems.
+/// room has its owner, the audit log's chain of hashes is intact, every file has the bytes that were uploaded, and
+/// the database itself finds no fault. Then it reads the search index, and compares about a thousand of its messages
+/// with the store, or with `--full` all. Works while the server runs, too. Changes nothing; ends with 10 when it
+/// finds problems.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -83,21 +83,31 @@ impl Restore {
     }
 }
 
-/// Fails when something that was erased is in the store again.
+/// Fails when something that was erased is in the store again, or files are lost.
 fn left(restored: &Restored) -> Result<(), Failure> {
-    if restored.not_erased.is_empty() {
+    if !restored.not_erased.is_empty() {
+        let lines = restored.not_erased.iter();
+        let lines: Vec<_> = lines
+            .map(|left| format!("{}: {}", escape(&left.who), escape(&left.why)))
+            .collect();
+        return Err(Failure::Found {
+            what: format!(
+                "not all that was erased since the backup could be erased again:\n{}",
+                lines.join("\n")
+            ),
+            hint: "`chatd user erase` erases a person; `chatd hold list` shows what is held",
+        });
+    }
+    if restored.lost.is_empty() {
         return Ok(());
     }
-    let lines = restored.not_erased.iter();
-    let lines: Vec<_> = lines
-        .map(|left| format!("{}: {}", escape(&left.who), escape(&left.why)))
-        .collect();
+    let ids: Vec<_> = restored.lost.iter().map(|id| escape(id)).collect();
     Err(Failure::Found {
         what: format!(
-            "not all that was erased since the backup could be erased again:\n{}",
-            lines.join("\n")
+            "the bytes of these files are neither in the backup nor beside the store:\n{}",
+            ids.join("\n")
         ),
-        hint: "`chatd user erase` erases a person; `chatd hold list` shows what is held",
+        hint: "an older backup may have them: `files/xx/ID` in it, which goes to the same place beside the store",
     })
 }
 

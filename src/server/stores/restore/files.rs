@@ -32,6 +32,7 @@ pub(super) async fn bring(core: &Core, wanted: &Wanted, made: &mut Restored) -> 
             made.files += 1;
             if !there.map_err(|e| failed(&e))? {
                 made.files_lost += 1;
+                made.lost.push(file.id.to_string());
             }
         }
     }
