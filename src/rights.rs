@@ -11,8 +11,8 @@ pub use self::reference::reference;
 use crate::{
     id::UserId,
     model::{
-        Authority, Facts, Member, Permission, Permissions, Person, Refusal, Room, RoomKind,
-        RoomRole, RoomRules, SanctionKind, Status, Who,
+        Authority, Facts, History, Member, Permission, Permissions, Person, Refusal, Room,
+        RoomKind, RoomRole, RoomRules, SanctionKind, Status, Who,
     },
 };
 
@@ -416,9 +416,14 @@ pub fn is_allowed(
 
 /// The first `seq` that a member may read.
 pub fn floor(room: &Room, member: Member) -> u64 {
-    match room.history {
-        crate::model::History::All => 0,
-        crate::model::History::SinceJoin => member.since,
+    floor_since(room.history, member.since)
+}
+
+/// The same, of a member who came in by the entry `since`.
+pub fn floor_since(history: History, since: u64) -> u64 {
+    match history {
+        History::All => 0,
+        History::SinceJoin => since,
     }
 }
 

@@ -58,7 +58,7 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid, Member,
         Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
         SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
@@ -341,6 +341,8 @@ pub trait Store: Scan {
     ) -> Result<Vec<(Member, User)>, Error>;
     /// Ids of the rooms a user is in.
     async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error>;
+    /// The rooms a user is in, each with what its members read of it and the `seq` of the entry by which they came in.
+    async fn histories_of(&self, user: UserId) -> Result<Vec<(RoomId, History, u64)>, Error>;
 
     /// A session.
     async fn session(&self, id: SessionId) -> Result<Option<Session>, Error>;

@@ -119,7 +119,8 @@ impl Chat {
         })
     }
 
-    /// Where somebody may look, as far as is known without asking for each room: what is found is checked again.
+    /// Where somebody may look: in their rooms, from where on they read them, so that nothing of what they may not read
+    /// decides how what is found is cut into pages. What is found is checked again.
     async fn searched(&self, caller: &Caller, room: Option<RoomId>) -> Result<Scope, Refusal> {
         if let Some(room) = room {
             let floor = self.may_read(caller, room).await?;
@@ -130,15 +131,11 @@ impl Chat {
             &person.who(caller.scopes, self.clock.now()),
             Permission::MessageRead,
         )?;
-        let rooms = self.store.room_ids_of(caller.user).await;
+        let rooms = self.store.histories_of(caller.user).await;
         let rooms = rooms.map_err(|e| refuse(&e))?.into_iter();
-        let floor = |room: RoomId| {
-            let live = self.log.room_in_memory(room)?;
-            let facts = live.facts();
-            let member = facts.members.get(&caller.user)?;
-            Some(rights::floor(&facts.room, *member))
-        };
-        Ok(rooms.map(|room| (room, floor(room).unwrap_or(0))).collect())
+        let floors =
+            rooms.map(|(room, history, since)| (room, rights::floor_since(history, since)));
+        Ok(floors.collect())
     }
 
     /// Those of these that the caller may read, that are not deleted, and that are what was asked for.

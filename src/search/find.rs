@@ -168,7 +168,8 @@ impl Wanted {
             let (room, seq) = (RoomId::from_bytes(room), row.get::<_, i64>(2)?);
             if self.holds(room, seq) {
                 if taken.len() == most {
-                    more = true;
+                    // Where the page ends is told, and so it is never the place of what is not in it.
+                    (last, more) = (taken.last().map(|(_, id, _)| *id), true);
                     break;
                 }
                 let score = match (weighed, &self.query) {

@@ -14,6 +14,7 @@ mod documents;
 mod fault;
 mod files;
 mod heads;
+mod histories;
 mod logs;
 mod members;
 mod moderation;
@@ -70,9 +71,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
-        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
+        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
+        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -478,6 +479,10 @@ impl Store for Mongo {
 
     async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error> {
         records::room_ids_of(self.db()?, user).await
+    }
+
+    async fn histories_of(&self, user: UserId) -> Result<Vec<(RoomId, History, u64)>, Error> {
+        histories::histories_of(self.db()?, user).await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>, Error> {

@@ -53,9 +53,9 @@ use crate::{
     clock::{Clock, Millis},
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
-        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
+        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
+        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -601,6 +601,12 @@ impl Store for Sqlite {
     async fn room_ids_of(&self, user: UserId) -> Result<Vec<RoomId>, Error> {
         self.readers
             .read(move |conn| records::room_ids_of(conn, user))
+            .await
+    }
+
+    async fn histories_of(&self, user: UserId) -> Result<Vec<(RoomId, History, u64)>, Error> {
+        self.readers
+            .read(move |conn| records::histories_of(conn, user))
             .await
     }
 

@@ -10,6 +10,7 @@ on_both!(
     what_was_said_before_somebodys_time_is_not_found,
     a_right_that_is_taken_away_holds_at_once,
     a_bot_finds_what_its_token_is_good_for,
+    where_a_page_ends_tells_of_nothing_hidden,
 );
 
 async fn nobody_finds_what_they_may_not_read() {
@@ -118,5 +119,44 @@ async fn a_bot_finds_what_its_token_is_good_for() {
     for query in ["q=robots", "q=robots&room=general"] {
         let refused = writer.get(&format!("/v1/search?{query}")).await;
         refused.refused(403, "forbidden");
+    }
+}
+
+async fn where_a_page_ends_tells_of_nothing_hidden() {
+    let mut server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let (hall, late, den) = (
+        ana.room("hall", Kind::Public).await,
+        ana.room("late", Kind::Public).await,
+        ana.room("den", Kind::Private).await,
+    );
+    let since = json!({"history": "since_join"});
+    ana.request("PATCH", &late.path(""), since).await.ok();
+    bob.join(&hall).await;
+    for text in ["key one", "key two", "key three"] {
+        ana.send(&hall, text).await;
+        ana.send(&late, "a hidden key").await;
+        ana.send(&den, "a hidden key").await;
+    }
+    bob.join(&late).await;
+    indexed(&server.admin()).await;
+    let mut bob = bob;
+    for rooms in [0, 70] {
+        // So many that the index does not look in each of them by itself.
+        for i in 0..rooms {
+            bob.room(&format!("room-{i}"), Kind::Private).await;
+        }
+        // Nothing is known yet of who may read what.
+        server.restart().await;
+        bob = bob.again().await;
+        indexed(&server.admin()).await;
+        for order in ["newest", "relevance"] {
+            let more = format!("&order={order}&limit=1");
+            let everywhere = page(&bob, "key", &more).await;
+            let here = page(&bob, "key", &format!("{more}&room=hall")).await;
+            assert_eq!(everywhere["items"], here["items"], "{order}, {rooms} rooms");
+            assert_eq!(everywhere["next"], here["next"], "{order}, {rooms} rooms");
+            assert!(here["next"].is_string(), "{here:#}");
+        }
     }
 }

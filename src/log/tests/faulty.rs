@@ -17,9 +17,9 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, Key, Laid, Member,
-        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
+        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
+        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
     store::{
@@ -166,6 +166,7 @@ pass_on! {
     all_rooms_named(name: &RoomName) -> Vec<RoomId>;
     list_members(room: RoomId, after: Option<&Username>, limit: usize) -> Vec<(Member, User)>;
     room_ids_of(user: UserId) -> Vec<RoomId>;
+    histories_of(user: UserId) -> Vec<(RoomId, History, u64)>;
     session(id: SessionId) -> Option<Session>;
     sessions_of(user: UserId, now: Millis) -> Vec<Session>;
     code(hash: &CodeHash) -> Option<Code>;

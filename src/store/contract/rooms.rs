@@ -90,6 +90,9 @@ pub(in crate::store) async fn loads_a_room_whole(place: &impl Place) {
     assert_eq!(store.load_room(RoomId::new(NOW)).await.unwrap(), None);
     assert_eq!(store.room_ids_of(ana).await.unwrap(), [room.id]);
     assert_eq!(store.room_ids_of(ben).await.unwrap(), []);
+    let read = (room.id, room.history, promoted.since);
+    assert_eq!(store.histories_of(ana).await.unwrap(), [read]);
+    assert_eq!(store.histories_of(ben).await.unwrap(), []);
 }
 
 pub(in crate::store) async fn loads_a_room_as_it_was_at_one_moment(place: &impl Place) {

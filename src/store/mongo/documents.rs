@@ -95,7 +95,7 @@ pub(super) fn id_list(ids: impl IntoIterator<Item = Uuid>) -> Document {
 }
 
 /// A text of the model; one that does not parse was not written by us.
-fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Error> {
+pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Error> {
     text.parse()
         .map_err(|e| Error::Damaged(format!("{text:?}: {e}")))
 }

@@ -365,7 +365,7 @@ struct CountDoc {
     members: i64,
 }
 
-fn only_id() -> Document {
+pub(super) fn only_id() -> Document {
     doc! { "_id": 1 }
 }
 
@@ -406,7 +406,9 @@ fn limit_to<D: Send + Sync>(find: Find<'_, D>, limit: usize) -> Find<'_, D> {
     }
 }
 
-async fn gather<D: DeserializeOwned + Send + Sync>(find: Find<'_, D>) -> Result<Vec<D>, Error> {
+pub(super) async fn gather<D: DeserializeOwned + Send + Sync>(
+    find: Find<'_, D>,
+) -> Result<Vec<D>, Error> {
     drain(within(find).await.map_err(store_error)?).await
 }
 

@@ -7,8 +7,8 @@ use crate::{
     clock::Millis,
     id::{LogId, RoomId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Email, Key, Member, RoleName, Room, RoomName, Session, Status,
-        User, Username,
+        Code, CodeHash, CodeKind, Email, History, Key, Member, RoleName, Room, RoomName, Session,
+        Status, User, Username,
     },
     store::{MANY, RoomRow, Scope},
 };
@@ -37,6 +37,9 @@ pub(super) const ROOMS_OF: &str = "SELECT r.* FROM member m CROSS JOIN room r ON
 pub(super) const ROOM_IDS: &str = "SELECT id FROM room WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(super) const ROOM_IDS_OF: &str =
     "SELECT m.room FROM member m CROSS JOIN room r ON r.id = m.room
+     WHERE m.user = ?1 AND r.deleted_at IS NULL ORDER BY m.room";
+pub(super) const HISTORIES_OF: &str =
+    "SELECT m.room, r.history, m.since FROM member m CROSS JOIN room r ON r.id = m.room
      WHERE m.user = ?1 AND r.deleted_at IS NULL ORDER BY m.room";
 
 pub(super) const MEMBER: &str = "SELECT room, user, role, since, at, read_seq, read_n FROM member WHERE room = ?1 AND user = ?2";
@@ -113,6 +116,20 @@ pub(super) fn all_rooms_named(conn: &Connection, name: &RoomName) -> rusqlite::R
 
 pub(super) fn room_ids_of(conn: &Connection, user: UserId) -> rusqlite::Result<Vec<RoomId>> {
     all(conn, ROOM_IDS_OF, [user.as_bytes()], room_id)
+}
+
+pub(super) fn histories_of(
+    conn: &Connection,
+    user: UserId,
+) -> rusqlite::Result<Vec<(RoomId, History, u64)>> {
+    let read = |row: &Row<'_>| {
+        Ok((
+            room_id(row)?,
+            rows::named(row, "history")?,
+            rows::number(row, 2)?,
+        ))
+    };
+    all(conn, HISTORIES_OF, [user.as_bytes()], read)
 }
 
 pub(super) fn room_ids(

@@ -451,6 +451,7 @@ fn hot_queries_scan_no_table() {
         records::ROOMS_PUBLIC,
         records::ROOMS_OF,
         records::ROOM_IDS_OF,
+        records::HISTORIES_OF,
         records::MEMBER,
         records::MEMBERS,
         records::MEMBER_COUNT,

@@ -161,7 +161,7 @@ pub(in super::super) struct MemberDoc {
     pub(in super::super) room: Uuid,
     pub(in super::super) user: Uuid,
     role: String,
-    since: i64,
+    pub(in super::super) since: i64,
     at: DateTime,
     #[serde(default)]
     read_seq: i64,

@@ -145,6 +145,7 @@ async fn no_query_scans_a_collection() {
         .await
         .unwrap();
     watched.room_ids_of(user).await.unwrap();
+    watched.histories_of(user).await.unwrap();
     watched.load_room(room).await.unwrap();
     watched.load_user(user).await.unwrap();
     watched.info().await.unwrap();
