@@ -65,7 +65,7 @@ impl Ops {
 
     /// Copies the bytes of a file; answers what is wrong with them where they are not worth it.
     async fn copy_file(&self, file: &File, to: PathBuf) -> Result<Option<Fault>, Stop> {
-        let broken = |e| Stop::Broken(format!("a file cannot be copied: {e}"));
+        let broken = |e: shelf::Error| Stop::Broken(format!("a file cannot be copied: {e}"));
         let fault = self.shelf.check(file.id, file.size, None).await;
         if let Some(fault) = fault.map_err(broken)? {
             return Ok(Some(fault));

@@ -122,14 +122,7 @@ pub(super) fn histories_of(
     conn: &Connection,
     user: UserId,
 ) -> rusqlite::Result<Vec<(RoomId, History, u64)>> {
-    let read = |row: &Row<'_>| {
-        Ok((
-            room_id(row)?,
-            rows::named(row, "history")?,
-            rows::number(row, 2)?,
-        ))
-    };
-    all(conn, HISTORIES_OF, [user.as_bytes()], read)
+    all(conn, HISTORIES_OF, [user.as_bytes()], history)
 }
 
 pub(super) fn room_ids(
@@ -307,6 +300,11 @@ pub(super) fn counts(conn: &Connection) -> rusqlite::Result<(u64, u64, u64)> {
     let rooms = count("SELECT count(*) FROM room WHERE deleted_at IS NULL")?;
     let bytes = count("PRAGMA page_count")? * count("PRAGMA page_size")?;
     Ok((users, rooms, bytes))
+}
+
+fn history(row: &Row<'_>) -> rusqlite::Result<(RoomId, History, u64)> {
+    let history = rows::named(row, "history")?;
+    Ok((room_id(row)?, history, rows::number(row, 2)?))
 }
 
 fn room_id(row: &Row<'_>) -> rusqlite::Result<RoomId> {
