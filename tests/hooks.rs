@@ -315,7 +315,7 @@ async fn another_url_brings_its_bot_back() {
     let second = rotated["url"].as_str().expect("a URL");
     post(&rest, second, body.clone()).await.ok();
     // Not as long as it must not be there.
-    s.ana.put(&ban, json!({})).await.ok();
+    s.ana.request("PUT", &ban, json!({})).await.ok();
     let refused = s.ana.post(&rotate, Value::Null).await;
     refused.refused(409, "conflict");
     s.ana.delete(&ban).await.ok();

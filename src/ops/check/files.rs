@@ -9,10 +9,10 @@ use crate::{
 impl Check {
     /// Reads the bytes of a file, where there is a shelf to look on.
     pub(super) async fn bytes(&mut self, row: &Row) -> Result<(), Stop> {
-        let (Some(shelf), Some((id, size, sum))) = (&self.shelf, file(row)) else {
+        let (Some(place), Some((id, size, sum))) = (&self.shelf, file(row)) else {
             return Ok(());
         };
-        let what = match shelf.check(id, size, Some(sum)).await {
+        let what = match place.check(id, size, Some(sum)).await {
             Ok(None) => return Ok(()),
             Ok(Some(fault)) => fault.to_string(),
             Err(e) => e.to_string(),
