@@ -310,7 +310,7 @@ async fn another_url_brings_its_bot_back() {
     s.ana.delete(&member).await.ok();
     post(&rest, &first, body.clone())
         .await
-        .refused(403, "forbidden");
+        .refused(404, "not_found");
     let rotated = s.ana.post(&rotate, Value::Null).await.ok();
     let second = rotated["url"].as_str().expect("a URL");
     post(&rest, second, body.clone()).await.ok();
