@@ -58,9 +58,9 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid, Member,
-        Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction,
-        SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
+        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
+        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };

@@ -12,7 +12,7 @@ use serde_json::json;
 use self::bot::{issue, new_bot, switch_off, switch_on};
 use super::{
     Chat,
-    joining::{Came, check_size, enter, may_come},
+    joining::{Came, check_size, enter, may_be_added, may_come},
     members::exit,
 };
 use crate::{

@@ -67,7 +67,9 @@ impl Feeder {
             return false;
         };
         // What is no news any more was indexed, or is gone.
-        owed.retain(|room, head| self.moved.head(*room).is_some() && self.index.upto(*room) < *head);
+        owed.retain(|room, head| {
+            self.moved.head(*room).is_some() && self.index.upto(*room) < *head
+        });
         owed.is_empty()
     }
 }
