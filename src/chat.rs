@@ -14,6 +14,7 @@ mod messages;
 mod pins;
 mod presence;
 mod reactions;
+mod reactors;
 mod reading;
 mod replies;
 mod rooms;
@@ -21,6 +22,7 @@ mod search;
 mod subscribe;
 mod target;
 mod typing;
+mod unread;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub use self::{
     pins::{NewPin, PinChange},
     presence::{FOLLOWS, Presence, State},
     reactions::{NewReaction, Reacted, Reactor, TallyView},
+    reactors::TakeAway,
     reading::{Answer, HasRead, NewRead, Reading},
     replies::ThreadPage,
     rooms::{NewRoom, RoomChanges, RoomView, RuleChanges},
@@ -46,6 +49,7 @@ pub use self::{
     },
     subscribe::{Described, Resume, Subscribed},
     typing::Typing,
+    unread::Looked,
 };
 use crate::{
     clock::Clock,

@@ -11,6 +11,7 @@ mod mentions;
 mod messages;
 mod pins;
 mod reactions;
+mod reactors;
 mod reading;
 mod rooms;
 mod search;
@@ -109,6 +110,8 @@ fn table() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(pins::put, pins::remove))
         .routes(routes!(reactions::list))
         .routes(routes!(reactions::put, reactions::remove))
+        .routes(routes!(reactors::remove_all))
+        .routes(routes!(reactors::remove))
 }
 
 /// the `OpenAPI` document, made from the table.

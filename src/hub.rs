@@ -149,6 +149,18 @@ impl Hub {
         }
     }
 
+    /// Runs `f` at a moment at which nothing is told of this log, with how far it was told; what `f` puts into outboxes
+    /// comes between two of its events.
+    pub fn between<T>(&self, log: LogId, f: impl FnOnce(Option<Position>) -> T) -> T {
+        let channel = self.channel(log);
+        let mut channel = channel.lock();
+        let answer = f(channel.position);
+        if !channel.closed {
+            self.drop_idle(log, &mut channel);
+        }
+        answer
+    }
+
     /// Ends a connection's listening to a log. True when it did listen.
     pub fn detach(&self, log: LogId, connection: &Arc<Connection>) -> bool {
         self.with_channel(log, |c| c.remove(|s| Arc::ptr_eq(s, connection)).len())

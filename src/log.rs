@@ -32,7 +32,7 @@ pub use self::{
     digest::request_digest,
     draft::Draft,
     event::{bury, encode},
-    memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory},
+    memory::{LiveRoom, LiveSession, LiveToken, LiveUser, Memory, MentionChange},
     moved::Moved,
     policy::{ARCHIVE, REGISTRATION},
 };

@@ -33,7 +33,7 @@ pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
 pub use file::{Attached, File, Usage};
 pub use level::Level;
-pub use mention::{Mention, Mentions};
+pub use mention::{Mention, Mentioned, Mentions, MentionsFrom};
 pub use over::{Edit, Edited, Laid, Over, Thread};
 pub use permission::{Permission, Permissions};
 pub use person::{Person, Policy, Who};

@@ -69,8 +69,10 @@ impl InRoom {
     ];
 
     /// The lowest role in the room that may.
-    const fn lowest(self, rules: RoomRules) -> RoomRole {
+    const fn lowest(self, kind: RoomKind, rules: RoomRules) -> RoomRole {
         match self {
+            // Nobody there is more than a member.
+            Self::Pin if matches!(kind, RoomKind::Direct) => RoomRole::Member,
             Self::Read | Self::Report => RoomRole::Viewer,
             Self::Send | Self::Edit | Self::React if rules.locked => RoomRole::Moderator,
             Self::Send | Self::Edit => rules.post,
@@ -238,6 +240,9 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
     may_see(who.user.id, facts)?;
     let member = facts.members.get(&who.user.id).copied();
     if is_managed(who, facts, what) {
+        if what == InRoom::Pin {
+            may_speak(who, facts)?;
+        }
         return Ok(member);
     }
     let Some(m) = member else {
@@ -247,17 +252,19 @@ pub fn may_in_room(who: &Who<'_>, facts: &Facts, what: InRoom) -> Result<Option<
     };
     may(who, what.needs())?;
     let speaks = matches!(what, InRoom::Send | InRoom::Edit | InRoom::React);
-    if speaks {
+    // What is pinned, all are told and shown: whoever is muted says nothing by that either.
+    if speaks || what == InRoom::Pin {
         may_speak(who, facts)?;
     }
-    if m.role >= what.lowest(facts.room.rules) {
+    let kind = facts.room.kind;
+    if m.role >= what.lowest(kind, facts.room.rules) {
         return Ok(member);
     }
     let unlocked = RoomRules {
         locked: false,
         ..facts.room.rules
     };
-    if speaks && facts.room.rules.locked && m.role >= what.lowest(unlocked) {
+    if speaks && facts.room.rules.locked && m.role >= what.lowest(kind, unlocked) {
         let why = "this room is locked: only its moderators may write";
         return Err(Refusal::Forbidden(why.into()));
     }

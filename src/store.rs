@@ -31,6 +31,8 @@ mod write;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod counted;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -59,8 +61,9 @@ use crate::{
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
-        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
+        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        Usage, User, Username,
     },
     segment::Line,
 };
@@ -148,6 +151,8 @@ pub trait Store: Scan {
     }
     /// The same, if it is live.
     async fn live_entry(&self, log: LogId, seq: u64) -> Result<Option<Entry>, Error>;
+    /// Live entries of a room by `seq`, as they lie there, in no order; those that are not live are missing.
+    async fn live_entries_at(&self, room: RoomId, seqs: &[u64]) -> Result<Vec<Entry>, Error>;
     /// The live entry that this sender made in this log under this `txn`.
     async fn entry_by_txn(
         &self,
@@ -207,6 +212,12 @@ pub trait Store: Scan {
         first: u64,
         last: u64,
     ) -> Result<BTreeMap<u64, Laid>, Error>;
+    /// The same, of these messages.
+    async fn laid_over_at(
+        &self,
+        room: RoomId,
+        targets: &[u64],
+    ) -> Result<BTreeMap<u64, Laid>, Error>;
     /// Reactions to a message by emoji and `seq`, from the first after `after`; with `emoji`, those with it alone.
     async fn reactions(
         &self,
@@ -234,6 +245,14 @@ pub trait Store: Scan {
         before: Option<EntryId>,
         limit: usize,
     ) -> Result<Vec<Mention>, Error>;
+    /// The messages of others that mention this user from these places on, in no order: of each room at least the
+    /// newest `most`, without those that were purged.
+    async fn mentions_from(
+        &self,
+        user: UserId,
+        from: &[MentionsFrom],
+        most: usize,
+    ) -> Result<Vec<Mentioned>, Error>;
     /// The answers to a message, by `seq`, from the first after `after`.
     async fn replies(
         &self,
@@ -246,6 +265,15 @@ pub trait Store: Scan {
     /// answer, and for those that cannot be read any more there is a gap.
     async fn messages_at(&self, room: RoomId, seqs: &[u64]) -> Result<Messages, Error> {
         archived::messages_at(self, room, seqs).await
+    }
+    /// The same of the first of these, and how many of the numbers that answers: no more are than lie in a few segments,
+    /// so that one question has a bound.
+    async fn some_messages_at(
+        &self,
+        room: RoomId,
+        seqs: &[u64],
+    ) -> Result<(Messages, usize), Error> {
+        archived::some_messages_at(self, room, seqs).await
     }
     /// A run of the archive.
     async fn run(&self, id: RunId) -> Result<Option<Run>, Error>;

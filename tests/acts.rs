@@ -432,6 +432,24 @@ async fn uploads(tour: &mut Tour, bob: &User) {
     tour.rest(bob, route, &path, Value::Null, &[]).await;
 }
 
+/// Reactions to a message: one's own are nobody else's affair.
+async fn reactions(tour: &mut Tour, ana: &User, bob: &User, message: &str) {
+    let route = "/v1/rooms/{room}/messages/{seq}";
+    let own = format!("{message}/reactions/:ok:");
+    for method in ["PUT", "DELETE"] {
+        let route = format!("{method} {route}/reactions/{{emoji}}");
+        tour.rest(bob, &route, &own, Value::Null, &[]).await;
+    }
+    let of_bob = format!("/{}", bob.name);
+    for (end, of) in [("", ""), ("/{user}", of_bob.as_str())] {
+        bob.request("PUT", &own, Value::Null).await.ok();
+        let route = format!("DELETE {route}/reactors/{{emoji}}{end}");
+        let path = format!("{message}/reactors/:ok:{of}");
+        tour.rest(ana, &route, &path, Value::Null, &["reaction.remove"])
+            .await;
+    }
+}
+
 async fn rooms(server: &Server, tour: &mut Tour) {
     let (ana, bob) = (server.user("owner").await, server.user("guest").await);
     tour.new_acts().await;
@@ -472,11 +490,7 @@ async fn rooms(server: &Server, tour: &mut Tour) {
         let path = at(&format!("/pins/{}", said["seq"]));
         tour.rest(&ana, &route, &path, Value::Null, &[]).await;
     }
-    for method in ["PUT", "DELETE"] {
-        let route = format!("{method} /v1/rooms/{{room}}/messages/{{seq}}/reactions/{{emoji}}");
-        let path = format!("{path}/reactions/:ok:");
-        tour.rest(&bob, &route, &path, Value::Null, &[]).await;
-    }
+    reactions(tour, &ana, &bob, &path).await;
     uploads(tour, &bob).await;
     let route = "PUT /v1/rooms/{room}/read";
     tour.rest(&bob, route, &at("/read"), json!({"seq": 1}), &[])

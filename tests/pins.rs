@@ -10,6 +10,8 @@ on_both!(
     a_pinned_message_is_listed_and_told_of,
     whoever_resumes_is_told_of_pins,
     a_room_says_who_pins,
+    whoever_is_muted_pins_nothing,
+    everyone_in_a_direct_conversation_pins,
     what_cannot_be_pinned_is_refused,
     a_txn_makes_it_safe_to_repeat,
     what_lies_before_ones_time_is_not_listed,
@@ -192,6 +194,59 @@ async fn a_room_says_who_pins() {
     }
     let hidden = mona.get(&closed.path("/pins")).await;
     hidden.refused(404, "not_found");
+}
+
+async fn whoever_is_muted_pins_nothing() {
+    let t = talk().await;
+    let mona = t.server.person("mona", "moderator").await;
+    t.ana.add(&t.room, &t.bob, "moderator").await;
+    t.put(&t.bob, &t.seq).await.ok();
+    let mute = t.room.path(&format!("/mutes/{}", t.bob.id));
+    t.ana.request("PUT", &mute, json!({})).await.ok();
+    let everywhere = format!("/v1/users/{}/mute", mona.id);
+    t.server.admin().put(&everywhere, json!({})).await;
+    for user in [&t.bob, &mona] {
+        t.put(user, &t.seq).await.refused(403, "muted");
+        let down = user.delete(&t.path(&t.seq)).await;
+        down.refused(403, "muted");
+    }
+    let mut ws = t.bob.connect().await;
+    let refused = ws.request(t.op(&t.seq, false)).await.expect_err("muted");
+    assert_eq!(refused.code, "muted");
+    assert_eq!(t.pins(&t.bob).await, std::slice::from_ref(&t.seq));
+    t.ana.delete(&mute).await.ok();
+    t.bob.delete(&t.path(&t.seq)).await.ok();
+}
+
+async fn everyone_in_a_direct_conversation_pins() {
+    let server = Server::start().await;
+    let (ana, bob, cat) = (
+        server.user("ana").await,
+        server.user("bob").await,
+        server.user("cat").await,
+    );
+    let opened = ana.post("/v1/dm", json!({"users": ["bob"]})).await.ok();
+    let room = Room {
+        id: opened["id"].as_str().expect("an id").to_owned(),
+        name: "direct".to_owned(),
+    };
+    let seq = ana.send(&room, "the plan").await["seq"].clone();
+    let path = room.path(&format!("/pins/{seq}"));
+    let mut ears = ana.listen(&room).await;
+    bob.request("PUT", &path, Value::Null).await.ok();
+    assert_eq!(ears.next_of("pin").await["name"], "bob");
+    let list = ana.get(&room.path("/pins")).await.ok();
+    assert_eq!(list["items"][0]["pinned"]["by"]["name"], "bob");
+    ana.delete(&path).await.ok();
+    assert_eq!(ears.next_of("pin").await["on"], false);
+    for method in ["PUT", "DELETE"] {
+        let hidden = cat.request(method, &path, Value::Null).await;
+        hidden.refused(404, "not_found");
+    }
+    let everywhere = format!("/v1/users/{}/mute", bob.id);
+    server.admin().put(&everywhere, json!({})).await;
+    let refused = bob.request("PUT", &path, Value::Null).await;
+    refused.refused(403, "muted");
 }
 
 async fn what_cannot_be_pinned_is_refused() {

@@ -15,6 +15,8 @@ on_both!(
     what_cannot_be_reacted_to_is_refused,
     there_are_so_many_and_no_more,
     who_may_not_speak_may_not_react,
+    moderators_take_others_reactions_away,
+    a_crowds_reactions_go_piece_by_piece,
     what_lies_before_ones_time_is_not_there,
     nobody_reacts_after_their_removal,
     a_deleted_message_hides_its_reactions,
@@ -354,6 +356,84 @@ async fn who_may_not_speak_may_not_react() {
     t.put(&mouth, ":y:").await.refused(403, "forbidden");
     let thumb = admin.token(&robot, "thumb", &["message.react"]).await;
     t.put(&thumb, ":y:").await.ok();
+}
+
+/// Takes others' reactions away.
+async fn take(t: &Talk, user: &User, of: &str) -> Reply {
+    let path = format!("{}/reactors/{of}", t.room.message(&t.seq));
+    user.delete(&path).await
+}
+
+async fn moderators_take_others_reactions_away() {
+    let t = talk().await;
+    let cat = t.server.user("cat").await;
+    cat.join(&t.room).await;
+    for (user, emoji) in [
+        (&t.bob, UP),
+        (&cat, UP),
+        (&t.bob, ":rude:"),
+        (&cat, ":rude:"),
+    ] {
+        t.put(user, emoji).await.ok();
+    }
+    take(&t, &t.bob, ":rude:/cat")
+        .await
+        .refused(403, "forbidden");
+    take(&t, &cat, ":rude:").await.refused(403, "forbidden");
+    let mut ears = t.bob.listen(&t.room).await;
+    let taken = take(&t, &t.ana, ":rude:/bob").await.ok();
+    let expected = json!({"room": t.room.id, "target": t.seq, "emoji": ":rude:", "taken": 1});
+    assert_eq!(taken, expected);
+    let event = ears.next_of("reaction").await;
+    assert_eq!(
+        (&event["from"], &event["emoji"], &event["on"]),
+        (&json!(t.bob.id), &json!(":rude:"), &json!(false)),
+        "as if he took it back"
+    );
+    let left = t.shown(&t.ana).await;
+    assert_eq!(
+        (&left[0]["count"], &left[1]["count"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(take(&t, &t.ana, ":rude:/bob").await.ok()["taken"], 0);
+    // Who moderates public rooms need not be in.
+    let mona = t.server.person("mona", "moderator").await;
+    assert_eq!(take(&t, &mona, UP).await.ok()["taken"], 2);
+    for _ in 0..2 {
+        assert_eq!(ears.next_of("reaction").await["emoji"], "👍");
+    }
+    let left = t.shown(&t.ana).await;
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left:#}");
+    // They may react again, and the sums are right.
+    t.put(&t.bob, UP).await.ok();
+    assert_eq!(t.shown(&t.ana).await[1]["count"], 1);
+    let acts = t.server.admin().get("/v1/audit?act=reaction.remove").await;
+    assert_eq!(acts["items"].as_array().map(Vec::len), Some(2), "{acts:#}");
+    for (of, code) in [
+        (":no emoji", "invalid_field"),
+        (":rude:/nobody", "not_found"),
+    ] {
+        let of = of.replace(' ', "%20");
+        let reply = take(&t, &t.ana, &of).await;
+        assert_eq!(reply.body["code"], code, "{reply:#?}");
+    }
+    t.ana.delete(&t.room.message(&t.seq)).await.ok();
+    take(&t, &t.ana, ":rude:").await.refused(409, "conflict");
+    t.server.cli(&["store", "check"]).await.ok();
+}
+
+async fn a_crowds_reactions_go_piece_by_piece() {
+    let t = talk().await;
+    let crowd = t.server.users("crowd", 120).await;
+    for user in &crowd {
+        user.join(&t.room).await;
+        t.put(user, UP).await.ok();
+    }
+    t.put(&t.bob, ":ok:").await.ok();
+    assert_eq!(take(&t, &t.ana, UP).await.ok()["taken"], 120);
+    let left = t.shown(&t.ana).await;
+    assert_eq!(left[0]["emoji"], ":ok:", "{left:#}");
+    assert_eq!(left.as_array().map(Vec::len), Some(1));
 }
 
 async fn what_lies_before_ones_time_is_not_there() {

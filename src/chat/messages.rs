@@ -357,6 +357,7 @@ fn mention_all(
             message,
             room,
             seq,
+            by: Some(by),
         }));
     }
 }

@@ -188,6 +188,15 @@ enum Next {
     Nobody,
 }
 
+/// Whether somebody has moved, and where to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Stays,
+    On,
+    /// What lies before is unread again.
+    Back,
+}
+
 /// Somebody on their way to where they want to be.
 struct Step {
     key: Key,
@@ -288,7 +297,7 @@ impl Chat {
                 let (from, floor) = may_move(draft, *key, *pass)?;
                 // They may have come anew since it was looked up where that is.
                 if !want.at(to.seq).moves(from.seq) || to.seq < floor {
-                    return Ok((from, false));
+                    return Ok((from, Move::Stays));
                 }
                 let (room, user) = *key;
                 reads.push(Read {
@@ -296,7 +305,8 @@ impl Chat {
                     user,
                     upto: to,
                 });
-                Ok((to, true))
+                let back = to.seq < from.seq;
+                Ok((to, if back { Move::Back } else { Move::On }))
             });
             *told.lock() = come_to.collect();
             if !reads.is_empty() {
@@ -305,16 +315,21 @@ impl Chat {
             Ok(())
         });
         let done = done.await;
-        let outcome: Vec<Result<(Marker, bool), Refusal>> = std::mem::take(&mut *outcome.lock());
+        let outcome: Vec<Result<(Marker, Move), Refusal>> = std::mem::take(&mut *outcome.lock());
         let mut outcome = outcome.into_iter();
+        let mut went_back = Vec::new();
         for step in steps.drain(..) {
             // Without a turn there is no outcome.
             let came = outcome.next().unwrap_or(Err(Refusal::Unavailable));
+            let back = done.is_ok() && matches!(came, Ok((_, Move::Back)));
             let came = came.and_then(|(read, moved)| match &done {
-                Err(e) if moved => Err(e.clone().into()),
+                Err(e) if moved != Move::Stays => Err(e.clone().into()),
                 _ => Ok(read),
             });
-            let room = step.key.0;
+            let (room, user) = step.key;
+            if back {
+                went_back.push((room, user));
+            }
             let head = self.log.room_in_memory(room).map(|live| live.head());
             let came = came.map(|read| HasRead {
                 room,
@@ -324,6 +339,14 @@ impl Chat {
             for answer in step.answers {
                 answer(came.clone());
             }
+        }
+        if !went_back.is_empty() {
+            let chat = self.clone();
+            self.reading.tasks.spawn(async move {
+                for (room, user) in went_back {
+                    chat.tell_mentions(room, user).await;
+                }
+            });
         }
     }
 

@@ -34,11 +34,13 @@ impl Chat {
         self.message(caller, id, target).await?;
         let seqs = self.store.replies(id, target, after, limit + 1).await;
         let mut seqs = seqs.map_err(|e| refuse(&e))?;
-        let more = seqs.len() > limit;
+        let mut more = seqs.len() > limit;
         seqs.truncate(limit);
+        let found = self.store.some_messages_at(id, &seqs).await;
+        let (found, answered) = found.map_err(|e| refuse(&e))?;
+        more |= answered < seqs.len();
+        seqs.truncate(answered);
         let next = seqs.last().filter(|_| more).map(u64::to_string);
-        let found = self.store.messages_at(id, &seqs).await;
-        let found = found.map_err(|e| refuse(&e))?;
         let items = self.views(caller, id, found.entries).await?;
         // Whoever was taken out meanwhile does not get to see it.
         let floor_now = self.may_read(caller, id).await?;

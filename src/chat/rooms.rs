@@ -2,16 +2,18 @@
 
 mod change;
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 pub use self::change::{RoomChanges, RuleChanges};
-use super::{Chat, Listed, direct::PersonView};
+use super::{Chat, Listed, direct::PersonView, unread::unread_from};
 use crate::{
     id::{LogId, RoomId, UserId},
     log::{LiveRoom, refuse},
     model::{
-        Authority, Caller, Head, History, Marker, Member, Payload, Refusal, Room, RoomKind,
-        RoomName, RoomRole, RoomRules, Title, Topic, Txn,
+        Authority, Caller, Head, History, Marker, Member, MentionsFrom, Payload, Refusal, Room,
+        RoomKind, RoomName, RoomRole, RoomRules, Title, Topic, Txn,
     },
     rights::{self, InRoom},
     store::{RoomRow, Scope, Write},
@@ -50,6 +52,8 @@ pub struct RoomView {
     pub head: Head,
     /// Up to where the asker has read it, if they are in.
     pub read: Option<Marker>,
+    /// How many of the messages since mention the asker, if they are in.
+    pub unread_mentions: Option<u64>,
     /// Whose direct conversation it is; empty for all other rooms.
     pub people: Vec<PersonView>,
 }
@@ -59,6 +63,7 @@ impl From<RoomRow> for RoomView {
         let role = row.member.map(|m| m.role);
         Self {
             read: row.member.map(|m| m.read),
+            unread_mentions: row.member.map(|_| 0),
             people: Vec::new(),
             room: row.room,
             role,
@@ -164,8 +169,41 @@ impl Chat {
     pub async fn room(&self, caller: &Caller, id: RoomId) -> Result<RoomView, Refusal> {
         let (room, _) = self.seen(caller, id).await?;
         let mut view = view(&room, caller);
-        self.name_people(std::slice::from_mut(&mut view)).await?;
+        let from = {
+            let facts = room.facts();
+            let member = facts.members.get(&caller.user);
+            member.map(|member| unread_from(&facts.room, member))
+        };
+        let view_of = std::slice::from_mut(&mut view);
+        self.add_mentions(caller.user, from, view_of).await?;
+        self.name_people(view_of).await?;
         Ok(view)
+    }
+
+    /// Says in how many unread messages of these rooms somebody is mentioned.
+    async fn add_mentions(
+        &self,
+        user: UserId,
+        from: impl IntoIterator<Item = MentionsFrom>,
+        views: &mut [RoomView],
+    ) -> Result<(), Refusal> {
+        let unread = |view: &RoomView| view.read.is_some_and(|read| read.unread(view.head.n) > 0);
+        let heads: HashMap<_, _> = views
+            .iter()
+            .filter(|view| unread(view))
+            .map(|view| (view.room.id, view.head.seq))
+            .collect();
+        let from = from.into_iter();
+        let from: Vec<_> = from
+            .filter_map(|from| Some((from, *heads.get(&from.room)?)))
+            .collect();
+        let counts = self.count_mentions(user, &from).await?;
+        for view in views {
+            if let Some(count) = counts.get(&view.room.id) {
+                view.unread_mentions = Some(*count);
+            }
+        }
+        Ok(())
     }
 
     /// The rooms that somebody is in.
@@ -180,6 +218,10 @@ impl Chat {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Listed<RoomView>, Refusal> {
+        let asker = match scope {
+            Scope::Of(user) | Scope::Public(user) => Some(user),
+            Scope::All => None,
+        };
         let after = after.map(parse_cursor).transpose()?;
         let after = after.as_ref().map(|(name, id)| (name, *id));
         let rows = self
@@ -187,11 +229,16 @@ impl Chat {
             .list_rooms(scope, after, limit + 1)
             .await
             .map_err(|e| refuse(&e))?;
+        let place = |row: &RoomRow| row.member.map(|m| unread_from(&row.room, &m));
+        let from: Vec<_> = rows.iter().filter_map(place).collect();
         let mut items: Vec<RoomView> = rows.into_iter().map(Into::into).collect();
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().filter(|_| more);
         let next = last.map(|r| format!("{}:{}", r.room.name, r.room.id));
+        if let Some(user) = asker {
+            self.add_mentions(user, from, &mut items).await?;
+        }
         self.name_people(&mut items).await?;
         Ok(Listed { items, next })
     }
@@ -270,6 +317,7 @@ pub(super) fn view(room: &LiveRoom, caller: &Caller) -> RoomView {
     RoomView {
         role: member.map(|m| m.role),
         read: member.map(|m| m.read),
+        unread_mentions: member.map(|_| 0),
         people: Vec::new(),
         members: facts.members.len() as u64,
         room: facts.room.clone(),

@@ -7,8 +7,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
-use super::Chat;
+use super::{
+    Chat,
+    unread::{LOOKS, Looked, mentions_now},
+};
 use crate::{
     hub::{Attached, Connection, Position},
     id::{Epoch, LogId, UserId},
@@ -46,6 +50,14 @@ enum Denied {
     Refused(Refusal),
     /// The person's floor has risen above what was read.
     Moved,
+    /// More changed than is remembered since it was looked up what mentions them.
+    Stale,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// Listening has begun.
@@ -59,6 +71,8 @@ pub struct Subscribed {
     pub events: Vec<Bytes>,
     /// Up to where its user has read; none for their own log.
     pub read: Option<Marker>,
+    /// Which of the unread messages mention them, the newest.
+    pub mentions: Vec<u64>,
     /// The room, where it was to be described and not all that came since is in `events`.
     pub described: Option<Described>,
 }
@@ -74,14 +88,24 @@ fn hide_edits(entries: &mut [Entry], floor: u64) {
     }
 }
 
+/// Which mentions are told up to a position, to somebody who has read so far by now.
+fn told(mentions: &Mutex<Vec<u64>>, position: Position, member: Option<Member>) -> Vec<u64> {
+    let read = member.map_or(0, |m| m.read.seq);
+    let mut mentions = std::mem::take(&mut *mentions.lock());
+    mentions.retain(|seq| read < *seq && *seq <= position.seq);
+    mentions
+}
+
 impl Chat {
     /// Lets a connection listen to a room it may read, or to its user's own log. `answer` is given what the
-    /// client is to know, before any later event reaches the connection's outbox.
+    /// client is to know, before any later event reaches the connection's outbox. What mentions them is looked up,
+    /// unless it was.
     pub async fn subscribe(
         &self,
         connection: &Arc<Connection>,
         log: LogId,
         resume: Resume,
+        mut looked: Option<Looked>,
         answer: &mut (dyn FnMut(Subscribed) + Send),
     ) -> Result<(), Refusal> {
         self.bring_in(connection.user, log).await?;
@@ -90,29 +114,76 @@ impl Chat {
             let (_, floor) = self.admit(connection, log)?;
             // What lies before the floor is not this person's to read, and so not missed.
             let after = asked.max(floor.saturating_sub(1));
-            if self.replay(connection, log, (after, floor), answer).await? {
+            let from = (after, floor);
+            if self
+                .replay(connection, log, from, &mut looked, answer)
+                .await?
+            {
                 return Ok(());
             }
         }
-        let admit = || self.admit(connection, log).map(|(position, _)| position);
-        let mut welcome = |position, _| {
-            self.answer_with_read(connection.user, log, |facts, member| {
-                let described = facts.zip(member).filter(|_| resume.describe);
-                answer(Subscribed {
-                    position,
-                    recovered: false,
-                    events: Vec::new(),
-                    read: member.map(|m| m.read),
-                    described: described.map(|(facts, member)| Described {
-                        room: facts.room.clone(),
-                        role: member.role,
-                    }),
+        for _ in 0..LOOKS {
+            self.look(connection.user, log, &mut looked).await?;
+            let mentions = Mutex::default();
+            let admit = || -> Result<Position, Denied> {
+                let (position, _) = self.admit(connection, log)?;
+                *mentions.lock() = self.mentioned_at(connection.user, log, looked.as_ref())?;
+                Ok(position)
+            };
+            let mut welcome = |position, _| {
+                self.answer_with_read(connection.user, log, |facts, member| {
+                    let described = facts.zip(member).filter(|_| resume.describe);
+                    answer(Subscribed {
+                        position,
+                        recovered: false,
+                        events: Vec::new(),
+                        read: member.map(|m| m.read),
+                        mentions: told(&mentions, position, member),
+                        described: described.map(|(facts, member)| Described {
+                            room: facts.room.clone(),
+                            role: member.role,
+                        }),
+                    });
                 });
-            });
+            };
+            match self.hub.attach(log, connection, None, admit, &mut welcome) {
+                Ok(_) => return Ok(()),
+                Err(Denied::Refused(refusal)) => return Err(refusal),
+                Err(Denied::Moved | Denied::Stale) => looked = None,
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    /// Looks up what mentions somebody in a room, unless that is known.
+    async fn look(
+        &self,
+        user: UserId,
+        log: LogId,
+        looked: &mut Option<Looked>,
+    ) -> Result<(), Refusal> {
+        let LogId::Room(id) = log else {
+            return Ok(());
         };
-        self.hub
-            .attach(log, connection, None, admit, &mut welcome)
-            .map(drop)
+        if looked.is_none() {
+            *looked = self.look_up_mentions(user, &[id]).await?.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Which unread messages mention somebody, as of this moment. Who is not in the room is refused before.
+    fn mentioned_at(
+        &self,
+        user: UserId,
+        log: LogId,
+        looked: Option<&Looked>,
+    ) -> Result<Vec<u64>, Denied> {
+        let LogId::Room(id) = log else {
+            return Ok(Vec::new());
+        };
+        let room = self.log.room_in_memory(id).ok_or(Refusal::Unavailable)?;
+        let mentions = looked.and_then(|looked| mentions_now(&room, user, looked));
+        mentions.ok_or(Denied::Stale)
     }
 
     /// Reads what was missed and begins to listen; false when that is too much, or not to be had.
@@ -121,6 +192,7 @@ impl Chat {
         connection: &Arc<Connection>,
         log: LogId,
         (after, floor): (u64, u64),
+        looked: &mut Option<Looked>,
         answer: &mut (dyn FnMut(Subscribed) + Send),
     ) -> Result<bool, Refusal> {
         let (most, most_bytes) = {
@@ -133,7 +205,9 @@ impl Chat {
         let mut events: Vec<Bytes> = Vec::new();
         let mut bytes = 0_u64;
         for _ in 0..ROUNDS {
+            self.look(connection.user, log, looked).await?;
             let attached = {
+                let mentions = Mutex::default();
                 let mut welcome = |position, recent| {
                     events.extend::<Vec<Bytes>>(recent);
                     let events = std::mem::take(&mut events);
@@ -143,11 +217,16 @@ impl Chat {
                             recovered: true,
                             events,
                             read: member.map(|m| m.read),
+                            mentions: told(&mentions, position, member),
                             described: None,
                         });
                     });
                 };
-                let admit = || self.admit_from(connection, log, after);
+                let admit = || -> Result<Position, Denied> {
+                    let position = self.admit_from(connection, log, after)?;
+                    *mentions.lock() = self.mentioned_at(connection.user, log, looked.as_ref())?;
+                    Ok(position)
+                };
                 self.hub
                     .attach(log, connection, Some(reached), admit, &mut welcome)
             };
@@ -155,6 +234,10 @@ impl Chat {
                 Ok(Attached::Live) => return Ok(true),
                 Ok(Attached::Ahead) | Err(Denied::Moved) => return Ok(false),
                 Ok(Attached::Behind(position)) => position,
+                Err(Denied::Stale) => {
+                    *looked = None;
+                    continue;
+                }
                 Err(Denied::Refused(refusal)) => return Err(refusal),
             };
             if position.seq - after > most as u64 {

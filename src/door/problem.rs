@@ -68,7 +68,7 @@ pub(super) struct Document {
     request_id: String,
 }
 
-/// Says of every operation that it may be refused, and how that looks.
+/// Says of every operation what it is called, that it may be refused, and how that looks.
 pub fn describe(document: &mut OpenApi) {
     const NAME: &str = "Problem";
     let components = document.components.get_or_insert_default();
@@ -82,20 +82,32 @@ pub fn describe(document: &mut OpenApi) {
         .content("application/problem+json", content)
         .build();
     components.responses.insert(NAME.into(), refusal.into());
-    for path in document.paths.paths.values_mut() {
+    for (url, path) in &mut document.paths.paths {
         let methods = [
-            &mut path.get,
-            &mut path.put,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.delete,
+            ("get", &mut path.get),
+            ("put", &mut path.put),
+            ("post", &mut path.post),
+            ("patch", &mut path.patch),
+            ("delete", &mut path.delete),
         ];
-        for operation in methods.into_iter().flatten() {
+        let methods = methods.into_iter();
+        let each = methods.filter_map(|(method, operation)| Some((method, operation.as_mut()?)));
+        for (method, operation) in each {
+            operation.operation_id = Some(operation_id(method, url));
             let refusal = Ref::from_response_name(NAME);
             let responses = &mut operation.responses.responses;
             responses.insert("default".into(), refusal.into());
         }
     }
+}
+
+/// What an operation is called, which no other is: several handlers are called `list`.
+fn operation_id(method: &str, url: &str) -> String {
+    let url = url.strip_prefix("/v1").unwrap_or(url);
+    let words = url.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    let words: Vec<&str> = std::iter::once(method).chain(words).collect();
+    words.join("_")
 }
 
 impl From<Refusal> for Problem {

@@ -80,7 +80,7 @@ async fn change(
     Ok(Json(app.chat.react(caller, &new).await?.into()))
 }
 
-fn emoji_of(text: &str) -> Result<Emoji, Refusal> {
+pub(super) fn emoji_of(text: &str) -> Result<Emoji, Refusal> {
     Emoji::parse(text).map_err(|e| Refusal::field("emoji", e.to_string()))
 }
 

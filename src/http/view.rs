@@ -75,6 +75,8 @@ pub(super) struct RoomBody {
     read_n: Option<u64>,
     /// How many came since: `n` less `read_n`.
     unread: Option<u64>,
+    /// How many of those mention me, by name or with everyone; 100 means 100 and more.
+    unread_mentions: Option<u64>,
     /// Whose direct conversation it is, those who left it too. Only there for one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     people: Vec<PersonBody>,
@@ -116,6 +118,7 @@ impl From<RoomView> for RoomBody {
             read: v.read.map(|read| read.seq),
             read_n: v.read.map(|read| read.n),
             unread: v.read.map(|read| read.unread(v.head.n)),
+            unread_mentions: v.unread_mentions,
             people: v.people.into_iter().map(Into::into).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! The rooms and users in use, as of the last commit.
 
 mod apply;
+mod mentions;
 
 use std::{
     collections::HashMap,
@@ -13,13 +14,15 @@ use std::{
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 pub(super) use self::apply::closes;
+use self::mentions::Lately;
+pub use self::mentions::MentionChange;
 use super::policy;
 use crate::{
     clock::Millis,
     id::{LogId, RoomId, SessionId, UserId},
     model::{
-        DeviceName, Facts, Head, Permissions, Person, Policy, RoleName, Session, Txn, User,
-        Username,
+        DeviceName, Entry, Facts, Head, Payload, Permissions, Person, Policy, RoleName, Session,
+        Txn, User, Username,
     },
     store::{ControlState, RoomState, UserState},
 };
@@ -38,6 +41,8 @@ pub struct LiveRoom {
     /// Who said something when, and under which `txn`, while the room is slow. Lost with the memory, which
     /// makes nobody wait longer.
     said: Mutex<HashMap<UserId, (Millis, Option<Txn>)>>,
+    /// What changed lately about who is mentioned.
+    mentions: Mutex<Lately>,
 }
 
 impl LiveRoom {
@@ -49,6 +54,11 @@ impl LiveRoom {
     /// Where its log stands.
     pub fn head(&self) -> Head {
         *self.head.lock()
+    }
+
+    /// What changed after an entry about who is mentioned here; none when not all of that is remembered.
+    pub fn mentions_after(&self, seq: u64) -> Option<Vec<(u64, MentionChange)>> {
+        self.mentions.lock().after(seq)
     }
 
     /// Takes note that somebody says something in a slow room, or answers since when they have to wait. The
@@ -286,6 +296,7 @@ impl Memory {
             head: Mutex::new(head),
             used: self.used_now(),
             said: Mutex::default(),
+            mentions: Mutex::new(Lately::since(head.seq)),
         };
         self.rooms.write().insert(id, Arc::new(live));
     }
@@ -335,11 +346,18 @@ impl Memory {
         AtomicU64::new(self.sweeps.load(Ordering::Relaxed))
     }
 
-    /// A log has moved on.
-    pub(super) fn advance(&self, log: LogId, head: Head, hash: Option<&str>) {
-        match log {
+    /// A log has moved on, by this entry.
+    pub(super) fn advance(&self, entry: &Entry) {
+        let head = Head {
+            seq: entry.seq,
+            n: entry.n,
+            at: entry.at,
+        };
+        match entry.log {
             LogId::Room(id) => {
                 if let Some(room) = self.room(id) {
+                    // Before it is known how far the log is: whoever asks for what came since finds it.
+                    room.mentions.lock().note(entry);
                     *room.head.lock() = head;
                 }
             }
@@ -352,8 +370,8 @@ impl Memory {
                 let mut control = self.control.lock();
                 let state = control.get_or_insert_default();
                 state.head = head;
-                if let Some(hash) = hash {
-                    hash.clone_into(&mut state.hash);
+                if let Payload::Act(act) = &entry.payload {
+                    act.hash.clone_into(&mut state.hash);
                 }
             }
         }

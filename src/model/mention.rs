@@ -39,6 +39,37 @@ pub struct Mention {
     pub room: RoomId,
     /// The `seq` of the message.
     pub seq: u64,
+    /// Who wrote it; not known of what was said before that was kept.
+    pub by: Option<UserId>,
+}
+
+impl Mention {
+    /// How many of somebody's unread mentions in a room are told, the newest; what is more is "so many and more".
+    pub const TOLD: usize = 100;
+    /// How many are looked at for that: some may be of messages that were deleted.
+    pub const LOOKED_AT: usize = 200;
+}
+
+/// From where on somebody's mentions in a room are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MentionsFrom {
+    /// Which room.
+    pub room: RoomId,
+    /// The first `seq` that counts where they are mentioned by name.
+    pub named: u64,
+    /// The first that counts where everyone is.
+    pub everyone: u64,
+}
+
+/// A message that mentions somebody, by name or with everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mentioned {
+    /// Where.
+    pub room: RoomId,
+    /// The `seq` of the message.
+    pub seq: u64,
+    /// Whether it is deleted. It may come back.
+    pub deleted: bool,
 }
 
 /// What a text says after `@`: names that somebody may have, and whether it says `@room`.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::InRoom;
-use crate::model::{Builtin, Permission, RoomRole, RoomRules};
+use crate::model::{Builtin, Permission, RoomKind, RoomRole, RoomRules};
 
 const HEAD: &str = "\
 # Permissions
@@ -47,7 +47,10 @@ pub fn reference() -> String {
     }
     write!(text, "\n{ROOM}").expect("a String takes it");
     for act in InRoom::ALL {
-        let (role, needs) = (act.lowest(RoomRules::default()), act.needs());
+        let (role, needs) = (
+            act.lowest(RoomKind::Private, RoomRules::default()),
+            act.needs(),
+        );
         let mark = if act.shifts() { "\\*" } else { "" };
         let anywhere = act.anywhere().map_or("–".into(), |p| format!("`{p}`"));
         writeln!(
@@ -64,13 +67,14 @@ impl InRoom {
     /// Whether a room's rules say which role may.
     fn shifts(self) -> bool {
         let lowest = |role| {
-            self.lowest(RoomRules {
+            let rules = RoomRules {
                 post: role,
                 invite: role,
                 topic: role,
                 pin: role,
                 ..RoomRules::default()
-            })
+            };
+            self.lowest(RoomKind::Private, rules)
         };
         lowest(RoomRole::Viewer) != lowest(RoomRole::Owner)
     }

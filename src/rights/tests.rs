@@ -214,6 +214,8 @@ fn rules_shift_what_a_role_may() {
     assert!(!may(&here, InRoom::Pin));
     here.room.rules.pin = RoomRole::Member;
     assert!(may(&here, InRoom::Pin));
+    let direct = facts(RoomKind::Direct, Some((&member, RoomRole::Member)));
+    assert!(may(&direct, InRoom::Pin), "each of its people");
     assert!(may(&here, InRoom::Invite) && may(&here, InRoom::Describe));
     assert!(may_grant(&who(&member), &here, RoomRole::Member).is_ok());
     assert!(may_grant(&who(&member), &here, RoomRole::Moderator).is_err());
@@ -242,6 +244,8 @@ fn sanctions_subtract() {
         .insert((id, SanctionKind::Mute), mute(Some(Millis(NOW.0 + 1))));
     let refused = may_in_room(&who(&member), &here, InRoom::Send).unwrap_err();
     assert_eq!(refused.code(), "muted");
+    let refused = may_in_room(&who(&member), &here, InRoom::Pin).unwrap_err();
+    assert_eq!(refused.code(), "muted");
     assert!(may_in_room(&who(&member), &here, InRoom::Read).is_ok());
     here.sanctions
         .insert((id, SanctionKind::Mute), mute(Some(NOW)));
@@ -249,6 +253,11 @@ fn sanctions_subtract() {
         may_in_room(&who(&member), &here, InRoom::Send).is_ok(),
         "run out"
     );
+    let mut manager = active(Builtin::Moderator);
+    assert!(may_in_room(&who(&manager), &here, InRoom::Pin).is_ok());
+    manager.sanctions = vec![sanction(SanctionKind::Mute, manager.user.id, None, None)];
+    let refused = may_in_room(&who(&manager), &here, InRoom::Pin).unwrap_err();
+    assert_eq!(refused.code(), "muted", "whatever they are");
     let mut muted = member.clone();
     muted.sanctions = vec![sanction(SanctionKind::Mute, id, None, None)];
     let refused = may_in_room(&who(&muted), &here, InRoom::Send).unwrap_err();

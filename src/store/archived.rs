@@ -6,8 +6,11 @@
 //! segments then, misses nothing, whatever goes on at the same time. Deletions lie over both alike; they are
 //! read last.
 
+mod numbered;
+
 use bytes::Bytes;
 
+pub(super) use self::numbered::{messages_at, some_messages_at};
 use super::{Error, Page, Store, overlay, payload};
 use crate::{
     id::{LogId, RoomId, RunId},
@@ -177,53 +180,6 @@ pub(super) async fn message<S: Store + ?Sized>(
     Ok(Some(message))
 }
 
-pub(super) async fn messages_at<S: Store + ?Sized>(
-    store: &S,
-    room: RoomId,
-    seqs: &[u64],
-) -> Result<Messages, Error> {
-    let mut page = Messages::default();
-    let mut opened: Option<(Segment, Result<Vec<Entry>, Lack>)> = None;
-    for seq in seqs.iter().copied() {
-        let mut found = store.live_entry(room.into(), seq).await?;
-        if found.is_none() {
-            if opened
-                .as_ref()
-                .is_none_or(|(segment, _)| !segment.covers(seq))
-            {
-                let segment = store.segment_from(room, seq).await?;
-                opened = match segment.filter(|s| s.covers(seq)) {
-                    Some(segment) => {
-                        let read = of_page(store, room, &segment).await?;
-                        Some((segment, read))
-                    }
-                    None => None,
-                };
-            }
-            match &opened {
-                Some((segment, Ok(entries))) if segment.covers(seq) => {
-                    found = entries.iter().find(|e| e.seq == seq).cloned();
-                }
-                Some((segment, Err(why))) if segment.covers(seq) => {
-                    page.gaps.push(Gap {
-                        first: seq,
-                        last: seq,
-                        why: *why,
-                    });
-                }
-                _ => {}
-            }
-        }
-        if let Some(found) = found.filter(|e| e.payload.is_message()) {
-            // Each for itself: what lies between them may be much.
-            let mut found = [found];
-            lay(store, room, &mut found).await?;
-            page.entries.extend(found);
-        }
-    }
-    Ok(page)
-}
-
 pub(super) async fn messages<S: Store + ?Sized>(
     store: &S,
     room: RoomId,
@@ -373,6 +329,8 @@ async fn read<S: Store + ?Sized>(store: &S, segment: &Segment) -> Result<Option<
     let Some((segment, bytes)) = found.filter(|(s, _)| s.purged_at.is_none()) else {
         return Ok(None);
     };
+    #[cfg(test)]
+    super::counted::SEGMENTS.with(|count| count.set(count.get() + 1));
     match open_segment(&segment, &bytes) {
         Ok(lines) => Ok(Some(lines)),
         Err(e) => {

@@ -72,8 +72,9 @@ use crate::{
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
-        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
+        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        Usage, User, Username,
     },
     segment::Line,
 };
@@ -234,6 +235,10 @@ impl Store for Mongo {
         logs::entry(self.db()?, log, seq).await
     }
 
+    async fn live_entries_at(&self, room: RoomId, seqs: &[u64]) -> Result<Vec<Entry>, Error> {
+        logs::entries_at(self.db()?, room.into(), seqs).await
+    }
+
     async fn entry_by_txn(
         &self,
         log: LogId,
@@ -292,6 +297,14 @@ impl Store for Mongo {
         overlay::laid_over(self.db()?, room, first, last).await
     }
 
+    async fn laid_over_at(
+        &self,
+        room: RoomId,
+        targets: &[u64],
+    ) -> Result<BTreeMap<u64, Laid>, Error> {
+        overlay::laid_over_at(self.db()?, room, targets).await
+    }
+
     async fn reactions(
         &self,
         room: RoomId,
@@ -320,6 +333,15 @@ impl Store for Mongo {
         limit: usize,
     ) -> Result<Vec<Mention>, Error> {
         overlay::mentions(self.db()?, user, rooms, before, limit).await
+    }
+
+    async fn mentions_from(
+        &self,
+        user: UserId,
+        from: &[MentionsFrom],
+        most: usize,
+    ) -> Result<Vec<Mentioned>, Error> {
+        overlay::mentions_from(self.db()?, user, from, most).await
     }
 
     async fn replies(

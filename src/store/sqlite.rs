@@ -54,8 +54,9 @@ use crate::{
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
-        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
+        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        Usage, User, Username,
     },
     segment::Line,
 };
@@ -254,6 +255,13 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn live_entries_at(&self, room: RoomId, seqs: &[u64]) -> Result<Vec<Entry>, Error> {
+        let seqs = seqs.to_vec();
+        self.readers
+            .read(move |conn| logs::entries_at(conn, room.into(), &seqs))
+            .await
+    }
+
     async fn entry_by_txn(
         &self,
         log: LogId,
@@ -330,6 +338,17 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn laid_over_at(
+        &self,
+        room: RoomId,
+        targets: &[u64],
+    ) -> Result<BTreeMap<u64, Laid>, Error> {
+        let targets = targets.to_vec();
+        self.readers
+            .read(move |conn| overlay::laid_over_at(conn, room, &targets))
+            .await
+    }
+
     async fn reactions(
         &self,
         room: RoomId,
@@ -370,6 +389,18 @@ impl Store for Sqlite {
         let rooms = rooms.to_vec();
         self.readers
             .read(move |conn| overlay::mentions(conn, user, &rooms, before, limit))
+            .await
+    }
+
+    async fn mentions_from(
+        &self,
+        user: UserId,
+        from: &[MentionsFrom],
+        most: usize,
+    ) -> Result<Vec<Mentioned>, Error> {
+        let from = from.to_vec();
+        self.readers
+            .read(move |conn| overlay::mentions_from(conn, user, &from, most))
             .await
     }
 

@@ -177,6 +177,10 @@ struct SubscribedBody<'a, T: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unread: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    unread_mentions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mentions: Option<&'a [u64]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<&'a T>,
 }
 
@@ -209,6 +213,8 @@ pub(super) fn described<T: Serialize>(
             read: s.read.map(|read| read.seq),
             read_n: s.read.map(|read| read.n),
             unread: s.read.map(|read| read.unread(n)),
+            unread_mentions: s.read.map(|_| s.mentions.len()),
+            mentions: s.read.map(|_| s.mentions.as_slice()),
             info,
         },
     )
@@ -261,6 +267,7 @@ mod tests {
             recovered: true,
             events,
             read: None,
+            mentions: Vec::new(),
             described: None,
         };
         let log = LogId::Room(RoomId::new(Millis(1)));

@@ -408,6 +408,20 @@ pub(super) const ROOM: &[Row] = &[
         false,
     ),
     here(
+        "DELETE",
+        "/v1/rooms/ROOM/messages/SEQ/reactors/:ok:",
+        "",
+        &[DELETE_ANY],
+        false,
+    ),
+    here(
+        "DELETE",
+        "/v1/rooms/ROOM/messages/SEQ/reactors/:ok:/nemo",
+        "",
+        &[DELETE_ANY],
+        false,
+    ),
+    here(
         "GET",
         "/v1/rooms/ROOM/messages/SEQ/replies",
         "",

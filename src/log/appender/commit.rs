@@ -10,7 +10,7 @@ use super::{Append, Appender, is_watched};
 use crate::{
     id::LogId,
     log::{Done, Error, memory::closes, refuse},
-    model::{Entry, Head, Payload, Refusal},
+    model::{Entry, Payload, Refusal},
     store::{self, Change, Outcome},
 };
 
@@ -122,16 +122,7 @@ impl Appender {
             self.memory.apply(write.clone());
         }
         for entry in &change.entries {
-            let head = Head {
-                seq: entry.seq,
-                n: entry.n,
-                at: entry.at,
-            };
-            let hash = match &entry.payload {
-                Payload::Act(act) => Some(act.hash.as_str()),
-                _ => None,
-            };
-            self.memory.advance(entry.log, head, hash);
+            self.memory.advance(entry);
         }
     }
 }

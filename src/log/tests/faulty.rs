@@ -18,8 +18,9 @@ use crate::{
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
         Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Reaction, Redaction, Report, ReportState, RoleName, Room, RoomName, Run,
-        Sanction, SanctionKind, Segment, Session, Status, Txn, Usage, User, Username,
+        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
+        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
+        Usage, User, Username,
     },
     segment::Line,
     store::{
@@ -109,6 +110,7 @@ pass_on! {
     live_entries(log: LogId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Entry>;
     raw_entries(log: LogId, span: Span, limit: usize, bytes: usize) -> Vec<RawEntry>;
     live_entry(log: LogId, seq: u64) -> Option<Entry>;
+    live_entries_at(room: RoomId, seqs: &[u64]) -> Vec<Entry>;
     live_messages(room: RoomId, page: Page, floor: u64, limit: usize) -> Vec<Entry>;
     lines(room: RoomId, after: u64, upto: u64, limit: usize, bytes: usize) -> Vec<Line>;
     segment_from(room: RoomId, seq: u64) -> Option<Segment>;
@@ -119,6 +121,7 @@ pass_on! {
         room: RoomId, first: u64, last: u64, beside: &[u64]
     ) -> HashSet<u64>;
     laid_over(room: RoomId, first: u64, last: u64) -> BTreeMap<u64, Laid>;
+    laid_over_at(room: RoomId, targets: &[u64]) -> BTreeMap<u64, Laid>;
     reactions(
         room: RoomId, target: u64, emoji: Option<&Emoji>, after: Option<(&Emoji, u64)>, limit: usize
     ) -> Vec<Reaction>;
@@ -126,6 +129,7 @@ pass_on! {
     mentions(
         user: UserId, rooms: &[RoomId], before: Option<EntryId>, limit: usize
     ) -> Vec<Mention>;
+    mentions_from(user: UserId, from: &[MentionsFrom], most: usize) -> Vec<Mentioned>;
     replies(room: RoomId, target: u64, after: u64, limit: usize) -> Vec<u64>;
     pins(room: RoomId) -> Vec<u64>;
     run(id: RunId) -> Option<Run>;

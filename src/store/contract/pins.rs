@@ -119,3 +119,39 @@ pub(in crate::store) async fn reads_messages_by_number_wherever_they_lie(place: 
     assert_eq!((found.entries.len(), found.gaps.len()), (5, 1));
     assert_eq!((found.gaps[0].first, found.gaps[0].last), (2, 2));
 }
+
+pub(in crate::store) async fn opens_each_segment_once(place: &impl Place) {
+    let store = place.open().await;
+    let room = RoomId::new(NOW);
+    append(&*store, log(room, 300)).await;
+    for first in (1..=240).step_by(4) {
+        seal(&*store, room, first, first + 3).await;
+    }
+    take_out(&*store, room, 240).await;
+    // Here and there, live ones between.
+    let asked: Vec<u64> = (1..=4).flat_map(|i| (i..=240).step_by(4)).collect();
+    let asked: Vec<u64> = asked.into_iter().chain([299, 1_000]).collect();
+    let all: Vec<u64> = asked
+        .iter()
+        .copied()
+        .filter(|seq| seq % 5 > 0 && *seq < 300)
+        .collect();
+    let opened = || crate::store::counted::SEGMENTS.replace(0);
+    opened();
+    let found = store.messages_at(room, &asked).await.unwrap();
+    let seqs: Vec<_> = found.entries.iter().map(|e| e.seq).collect();
+    assert_eq!((seqs, found.gaps.len()), (all, 0));
+    assert_eq!(opened(), 60);
+    let few: Vec<u64> = (1..=100).collect();
+    let (page, answered) = store.some_messages_at(room, &few).await.unwrap();
+    assert_eq!((page.entries.len(), answered), (80, 100));
+    assert_eq!(opened(), 25);
+    let many: Vec<u64> = (1..=240).collect();
+    let (page, answered) = store.some_messages_at(room, &many).await.unwrap();
+    assert_eq!((page.entries.len(), answered), (160, 200));
+    assert_eq!(opened(), 50);
+    let live: Vec<u64> = (241..=300).collect();
+    let (page, answered) = store.some_messages_at(room, &live).await.unwrap();
+    assert_eq!((page.entries.len(), answered), (48, 60));
+    assert_eq!(opened(), 0);
+}

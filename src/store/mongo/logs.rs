@@ -107,6 +107,20 @@ pub(super) async fn entry(db: &Collections, log: LogId, seq: u64) -> Result<Opti
     one(db, log, of, index::ENTRY_SEQ).await
 }
 
+/// Those of these entries that are there, as they lie there.
+pub(super) async fn entries_at(
+    db: &Collections,
+    log: LogId,
+    seqs: &[u64],
+) -> Result<Vec<Entry>, Error> {
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let seqs: Vec<i64> = seqs.iter().map(|seq| int(*seq)).collect();
+    let of = doc! { "log": log_key(log), "seq": { "$in": seqs } };
+    list(db, log, of, 1, usize::MAX, usize::MAX).await
+}
+
 pub(super) async fn entry_by_txn(
     db: &Collections,
     log: LogId,

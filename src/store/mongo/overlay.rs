@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use self::{
     erase::purge,
-    mention::mentions,
+    mention::{mentions, mentions_from},
     pin::pins,
     react::{reactions, reactions_of},
     reply::replies,
@@ -107,9 +107,27 @@ pub(super) async fn laid_over(
     last: u64,
 ) -> Result<BTreeMap<u64, Laid>, Error> {
     let range = doc! { "$gte": int(first), "$lte": int(last) };
+    laid_over_these(db, room, range).await
+}
+
+/// The same, of these messages.
+pub(super) async fn laid_over_at(
+    db: &Collections,
+    room: RoomId,
+    targets: &[u64],
+) -> Result<BTreeMap<u64, Laid>, Error> {
+    let targets: Vec<i64> = targets.iter().map(|target| int(*target)).collect();
+    laid_over_these(db, room, doc! { "$in": targets }).await
+}
+
+async fn laid_over_these(
+    db: &Collections,
+    room: RoomId,
+    targets: Document,
+) -> Result<BTreeMap<u64, Laid>, Error> {
     let find = db
         .overlay
-        .find(doc! { "room": room_uuid(room), "target": range })
+        .find(doc! { "room": room_uuid(room), "target": targets })
         .hint(by(index::OVERLAY_TARGET));
     let mut cursor = within(find).await.map_err(store_error)?;
     let mut over = BTreeMap::new();

@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -52,6 +52,7 @@ const STEPS: [Step; 12] = [
     |db, _| Box::pin(replies(db)),
     |db, _| Box::pin(mentions(db)),
     |db, _| Box::pin(files(db)),
+    |db, _| Box::pin(async move { unread_mentions(db).await.map_err(store_error) }),
 ];
 
 /// The newest schema: how many steps there are.
@@ -90,6 +91,7 @@ pub(super) mod index {
     pub(in super::super) const REACTION: &str = "room_target_emoji_seq";
     pub(in super::super) const REACTION_USER: &str = "room_user_target_emoji";
     pub(in super::super) const MENTION: &str = "whom_message";
+    pub(in super::super) const MENTION_PLACE: &str = "whom_room_seq";
     pub(in super::super) const FILE_OWNER: &str = "owner_id";
     pub(in super::super) const FILE_PLACE: &str = "room_seq";
     pub(in super::super) const FILE_UNUSED: &str = "unused";
@@ -325,6 +327,11 @@ async fn files(db: &Collections) -> Result<(), Error> {
     indexes::create(db, indexes::files())
         .await
         .map_err(store_error)
+}
+
+/// The thirteenth step: which mentions are unread.
+async fn unread_mentions(db: &Collections) -> mongodb::error::Result<()> {
+    indexes::create(db, indexes::mention_places()).await
 }
 
 /// Makes collections that have no index of their own; a transaction should not be what makes them.

@@ -94,6 +94,23 @@ pub(super) fn entry(conn: &Connection, log: LogId, seq: u64) -> rusqlite::Result
     one(conn, ENTRY, log, params![log_key(log).as_bytes(), int(seq)])
 }
 
+/// Those of these entries that are there, as they lie there.
+pub(super) fn entries_at(
+    conn: &Connection,
+    log: LogId,
+    seqs: &[u64],
+) -> rusqlite::Result<Vec<Entry>> {
+    let key = log_key(log);
+    let mut statement = conn.prepare_cached(ENTRY)?;
+    let mut found = Vec::new();
+    for seq in seqs {
+        let of = params![key.as_bytes(), int(*seq)];
+        let entry = statement.query_row(of, |row| rows::entry(log, row));
+        found.extend(entry.optional()?);
+    }
+    Ok(found)
+}
+
 pub(super) fn entry_by_txn(
     conn: &Connection,
     log: LogId,

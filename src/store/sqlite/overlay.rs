@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 pub(super) use self::{
     erase::purge,
-    mention::mentions,
+    mention::{mentions, mentions_from},
     pin::pins,
     react::{reactions, reactions_of},
     reply::replies,
@@ -25,7 +25,7 @@ use self::{
 };
 #[cfg(test)]
 pub(super) use self::{
-    mention::MENTIONS,
+    mention::{MENTIONS, MENTIONS_FROM},
     pin::PINS,
     react::{REACTIONS, REACTIONS_OF, REACTIONS_WITH},
     reply::REPLIES,
@@ -124,6 +124,18 @@ pub(super) fn laid_over(
     conn.prepare_cached(LAID_OVER)?
         .query_map(of, |row| Ok((number(row, 0)?, laid_row(row)?)))?
         .collect()
+}
+
+pub(super) fn laid_over_at(
+    conn: &Connection,
+    room: RoomId,
+    targets: &[u64],
+) -> rusqlite::Result<BTreeMap<u64, Laid>> {
+    let mut over = BTreeMap::new();
+    for target in targets {
+        over.extend(laid_over(conn, room, *target, *target)?);
+    }
+    Ok(over)
 }
 
 pub(super) fn deletion(

@@ -46,6 +46,8 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        #[cfg(test)]
+        super::super::counted::READS.with(|count| count.set(count.get() + 1));
         let turn = time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| Error::Unavailable("too many reads are waiting".into()))?

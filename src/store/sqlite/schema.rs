@@ -39,6 +39,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/direct.sql"),
     include_str!("schema/mentions.sql"),
     include_str!("schema/files.sql"),
+    include_str!("schema/unread_mentions.sql"),
 ];
 
 /// What a connection is for.

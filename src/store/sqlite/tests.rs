@@ -477,6 +477,7 @@ fn hot_queries_scan_no_table() {
         overlay::REACTIONS_WITH,
         overlay::PINS,
         overlay::MENTIONS,
+        overlay::MENTIONS_FROM,
         overlay::REPLIES,
     ] {
         let plan = plan(&db, sql);
@@ -557,4 +558,19 @@ async fn faults_are_found() {
     conn.execute_batch("DROP INDEX user_name").unwrap();
     let faults = store.faults().await.unwrap();
     assert_eq!(faults, ["the index user_name is missing"]);
+}
+
+/// What lies over them is looked at together, too.
+#[tokio::test]
+async fn many_messages_are_two_reads() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let room = RoomId::new(NOW);
+    let said: Vec<_> = (1..=200).map(|seq| message(room, seq, "text")).collect();
+    store.commit(Arc::new(said)).await.unwrap();
+    let asked: Vec<u64> = (1..=200).collect();
+    crate::store::counted::READS.set(0);
+    let found = store.messages_at(room, &asked).await.unwrap();
+    assert_eq!(found.entries.len(), 200);
+    assert_eq!(crate::store::counted::READS.get(), 2);
 }

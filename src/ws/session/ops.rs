@@ -244,7 +244,8 @@ impl Session {
                     room,
                     known,
                     epoch,
-                } => self.sync_room(id, room, known, epoch),
+                    looked,
+                } => self.sync_room(id, room, known, epoch, looked),
                 Pending::Synced { id, rooms, all } => self.synced(id, rooms, all),
             }
         }
@@ -302,7 +303,7 @@ impl Session {
                 let outbox = &connection.outbox;
                 let mut answer = |s| outbox.push(reply::subscribed(id, log, app.store.epoch(), &s));
                 app.chat
-                    .subscribe(&connection, log, resume, &mut answer)
+                    .subscribe(&connection, log, resume, None, &mut answer)
                     .await?;
                 Ok((log, name))
             };

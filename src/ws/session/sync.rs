@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Session, Then, ops::too_many_rooms};
 use crate::{
-    chat::{Chat, Described, PersonView, Resume, Subscribed},
+    chat::{Chat, Described, Looked, PersonView, Resume, Subscribed},
     door::App,
     hub::Connection,
     id::{Epoch, LogId, RoomId, UserId},
@@ -35,6 +35,8 @@ pub(super) enum Pending {
         room: RoomId,
         known: Option<request::Known>,
         epoch: Option<Epoch>,
+        /// What mentions one there.
+        looked: Option<Looked>,
     },
     /// All of them are answered.
     Synced {
@@ -73,7 +75,7 @@ impl Session {
         let (app, connection) = (Arc::clone(&self.app), Arc::clone(&known.connection));
         self.work = Some(Box::pin(async move {
             match listen_to_me(&app, &connection, id, &sync).await {
-                Ok((rooms, recovered)) => {
+                Ok((rooms, mut looked, recovered)) => {
                     let mut known: HashMap<_, _> =
                         sync.rooms.into_iter().map(|k| (k.room, k)).collect();
                     let epoch = sync.epoch;
@@ -87,6 +89,7 @@ impl Session {
                         room,
                         known: known.remove(&room),
                         epoch,
+                        looked: looked.remove(&room),
                     });
                     Then::Next(each.chain([last]).collect())
                 }
@@ -105,6 +108,7 @@ impl Session {
         room: RoomId,
         known: Option<request::Known>,
         epoch: Option<Epoch>,
+        looked: Option<Looked>,
     ) {
         let full = self.is_full();
         let Some(me) = &self.known else { return };
@@ -114,7 +118,7 @@ impl Session {
                 if full {
                     return Err(too_many_rooms(&app));
                 }
-                listen_to_room(&app, &connection, id, (room, known, epoch)).await
+                listen_to_room(&app, &connection, id, (room, known, epoch), looked).await
             };
             match listened.await {
                 Ok(()) => Then::Listening(room.into(), None),
@@ -141,13 +145,14 @@ impl Session {
     }
 }
 
-/// Begins to listen to one's own log; answers one's rooms as they are then, and whether nothing was missed.
+/// Begins to listen to one's own log; answers one's rooms as they are then, what mentions one there, and whether nothing
+/// was missed.
 async fn listen_to_me(
     app: &App,
     connection: &Arc<Connection>,
     id: Id,
     sync: &request::Sync,
-) -> Result<(Vec<RoomId>, bool), Refusal> {
+) -> Result<(Vec<RoomId>, HashMap<RoomId, Looked>, bool), Refusal> {
     let (chat, log) = (&app.chat, LogId::User(connection.user));
     let user = chat.log.user(connection.user).await?;
     let user = user.ok_or(Refusal::NotFound("user"))?;
@@ -170,9 +175,11 @@ async fn listen_to_me(
         let reply = reply::described(id, log, app.store.epoch(), &s, Some(&info));
         connection.outbox.push(reply);
     };
-    chat.subscribe(connection, log, resume, &mut answer).await?;
+    chat.subscribe(connection, log, resume, None, &mut answer)
+        .await?;
     let rooms = chat.room_ids(connection.user).await?;
-    Ok((rooms, recovered))
+    let looked = chat.look_up_mentions(connection.user, &rooms).await?;
+    Ok((rooms, looked, recovered))
 }
 
 async fn listen_to_room(
@@ -180,6 +187,7 @@ async fn listen_to_room(
     connection: &Arc<Connection>,
     id: Id,
     (room, known, epoch): (RoomId, Option<request::Known>, Option<Epoch>),
+    looked: Option<Looked>,
 ) -> Result<(), Refusal> {
     let (chat, log) = (&app.chat, LogId::Room(room));
     let people: Vec<Person> = people_of(chat, room).await?;
@@ -198,7 +206,8 @@ async fn listen_to_room(
         let reply = reply::described(id, log, app.store.epoch(), &s, info.as_ref());
         connection.outbox.push(reply);
     };
-    chat.subscribe(connection, log, resume, &mut answer).await
+    chat.subscribe(connection, log, resume, looked, &mut answer)
+        .await
 }
 
 async fn people_of(chat: &Chat, room: RoomId) -> Result<Vec<Person>, Refusal> {

@@ -169,6 +169,7 @@ pub(super) fn taken_back() -> Vec<Write> {
             message: entry_id(message),
             room: room_id(3),
             seq: 310,
+            by: user.map(|_| user_id(200)),
         })
     };
     vec![

@@ -294,6 +294,8 @@ pub(in super::super) struct MentionDoc {
     message: Uuid,
     room: Uuid,
     seq: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    author: Option<Uuid>,
 }
 
 impl From<&Mention> for MentionDoc {
@@ -303,6 +305,7 @@ impl From<&Mention> for MentionDoc {
             message: Uuid::from_bytes(*mention.message.as_bytes()),
             room: room_uuid(mention.room),
             seq: int(mention.seq),
+            author: mention.by.map(user_uuid),
         }
     }
 }
@@ -317,6 +320,7 @@ impl TryFrom<MentionDoc> for Mention {
             message: EntryId::from_bytes(doc.message.bytes()),
             room: RoomId::from_bytes(doc.room.bytes()),
             seq: number(doc.seq)?,
+            by: doc.author.map(|by| UserId::from_bytes(by.bytes())),
         })
     }
 }

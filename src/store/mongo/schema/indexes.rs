@@ -23,7 +23,8 @@ fn all() -> impl Iterator<Item = Indexes> {
         .chain(pins())
         .chain(replies())
         .chain(mentions())
-        .chain(files());
+        .chain(files())
+        .chain(mention_places());
     first().into_iter().chain(later)
 }
 
@@ -218,6 +219,12 @@ pub(super) fn replies() -> Vec<Indexes> {
 pub(super) fn mentions() -> Vec<Indexes> {
     let keys = doc! { "whom": 1, "message": 1 };
     vec![("mentions", vec![unique(index::MENTION, keys, None)])]
+}
+
+/// The index of mentions by room.
+pub(super) fn mention_places() -> Vec<Indexes> {
+    let keys = doc! { "whom": 1, "room": 1, "seq": 1 };
+    vec![("mentions", vec![plain(index::MENTION_PLACE, keys, None)])]
 }
 
 /// The indexes of files.

@@ -97,6 +97,7 @@ async fn no_query_scans_a_collection() {
         files::attaches_a_file_once,
         files::drops_files_with_their_messages,
         mentions::lists_where_somebody_was_mentioned,
+        mentions::finds_mentions_that_are_unread,
         replies::counts_and_pages_what_answers_a_message,
         replies::keeps_threads_of_deleted_messages_and_forgets_those_of_purged_ones,
         pins::takes_down_what_is_deleted_or_purged,

@@ -256,6 +256,7 @@ pub(super) const MENTIONS: Spec = Spec {
         id("message"),
         id("room").to(Table::Rooms),
         field("seq", Kind::Int),
+        id("author").to(Table::Users),
     ],
     derived: &[],
 };

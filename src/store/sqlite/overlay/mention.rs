@@ -7,11 +7,20 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::super::rows::{self, int, number};
 use crate::{
     id::{EntryId, RoomId, UserId},
-    model::Mention,
+    model::{Mention, Mentioned, MentionsFrom},
 };
 
-pub(in super::super) const MENTIONS: &str = "SELECT message, room, seq FROM mention
+pub(in super::super) const MENTIONS: &str = "SELECT message, room, seq, author FROM mention
      WHERE whom = ?1 AND message < ?2 ORDER BY message DESC LIMIT ?3";
+
+/// Of a segment that was purged there is a row, so that what lies in it is known to be gone.
+pub(in super::super) const MENTIONS_FROM: &str =
+    "SELECT m.seq, EXISTS (SELECT 1 FROM overlay o WHERE o.room = m.room AND o.target = m.seq
+         AND o.deleted_at IS NOT NULL)
+     FROM mention m WHERE m.whom = ?1 AND m.room = ?2 AND m.seq >= ?3 AND m.author IS NOT ?4
+     AND (SELECT s.first <= m.seq AND s.purged_at IS NOT NULL FROM segment s
+         WHERE s.room = m.room AND s.last >= m.seq ORDER BY s.last LIMIT 1) IS NOT 1
+     ORDER BY m.seq DESC LIMIT ?5";
 
 /// How many are read of one of the lists at a time.
 const PIECE: usize = 4;
@@ -40,6 +49,7 @@ impl List {
                     message: EntryId::from_bytes(row.get(0)?),
                     room: RoomId::from_bytes(row.get(1)?),
                     seq: number(row, 2)?,
+                    by: row.get::<_, Option<_>>(3)?.map(UserId::from_bytes),
                 })
             })?;
             self.read = read.collect::<rusqlite::Result<_>>()?;
@@ -84,6 +94,39 @@ pub(in super::super) fn mentions(
     Ok(found)
 }
 
+/// The messages of others that mention a user from these places on.
+pub(in super::super) fn mentions_from(
+    conn: &Connection,
+    user: UserId,
+    from: &[MentionsFrom],
+    most: usize,
+) -> rusqlite::Result<Vec<Mentioned>> {
+    let mut statement = conn.prepare_cached(MENTIONS_FROM)?;
+    let mut all = Vec::new();
+    for MentionsFrom {
+        room,
+        named,
+        everyone,
+    } in from
+    {
+        for (whom, first) in [(user.as_bytes(), named), (room.as_bytes(), everyone)] {
+            let (me, room_key) = (user.as_bytes(), room.as_bytes());
+            let of = params![whom, room_key, int(*first), me, rows::limit(most)];
+            let read = statement.query_map(of, |row| {
+                Ok(Mentioned {
+                    room: *room,
+                    seq: number(row, 0)?,
+                    deleted: row.get(1)?,
+                })
+            })?;
+            for mentioned in read {
+                all.push(mentioned?);
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// Notes that a message mentions somebody.
 pub(super) fn mention(conn: &Connection, new: &Mention) -> rusqlite::Result<()> {
     let whom = new
@@ -91,14 +134,15 @@ pub(super) fn mention(conn: &Connection, new: &Mention) -> rusqlite::Result<()> 
         .as_ref()
         .map_or(new.room.as_bytes(), UserId::as_bytes);
     conn.prepare_cached(
-        "INSERT INTO mention (whom, message, room, seq) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO mention (whom, message, room, seq, author) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (whom, message) DO NOTHING",
     )?
     .execute(params![
         whom,
         new.message.as_bytes(),
         new.room.as_bytes(),
-        int(new.seq)
+        int(new.seq),
+        new.by.as_ref().map(UserId::as_bytes),
     ])?;
     Ok(())
 }
