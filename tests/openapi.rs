@@ -102,27 +102,33 @@ fn operations(report: &str) -> (u32, u32) {
     numbers.unwrap_or_else(|| panic!("how many operations? {report}"))
 }
 
-/// A room with members, messages and a hook, and a role: what stands for parameters.
+/// A room with members, messages and a hook, and a role: what stands for parameters. By names that nobody made up before.
 async fn something(server: &Server, ana: &User) -> BTreeMap<&'static str, String> {
-    let (bob, cat) = (server.user("bob").await, server.user("cat").await);
-    let room = ana.room("general", Kind::Public).await;
+    let (bob, cat) = (
+        server.user("bob-of-ours").await,
+        server.user("cat-of-ours").await,
+    );
+    let room = ana.room("room-of-ours", Kind::Public).await;
     for user in [&bob, &cat] {
         user.join(&room).await;
     }
-    let said = ana.send(&room, "hello @bob").await["seq"].clone();
+    let said = ana.send(&room, "hello @bob-of-ours").await["seq"].clone();
     ana.send(&room, "and @room").await;
     let path = room.path(&format!("/messages/{said}/reactions/:party:"));
     bob.request("PUT", &path, Value::Null).await.ok();
-    let hook = json!({"name": "builds"});
+    let hook = json!({"name": "hook-of-ours"});
     ana.post(&room.path("/hooks"), hook).await.ok();
-    server.admin().new_role("helper", &["message.read"]).await;
+    server
+        .admin()
+        .new_role("role-of-ours", &["message.read"])
+        .await;
     BTreeMap::from([
         ("room", room.id),
         ("seq", said.to_string()),
         ("user", bob.id),
         ("emoji", ":party:".to_owned()),
-        ("role", "helper".to_owned()),
-        ("hook", "builds".to_owned()),
+        ("role", "role-of-ours".to_owned()),
+        ("hook", "hook-of-ours".to_owned()),
     ])
 }
 

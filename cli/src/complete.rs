@@ -71,7 +71,7 @@ fn source(path: &str, arg: &Arg) -> Option<Source> {
         return None;
     }
     let (path, member) = match (path, arg.get_id().as_str()) {
-        (_, "user" | "users" | "bot") => ("/v1/users", "name"),
+        (_, "user" | "users" | "bot") | ("message search", "from") => ("/v1/users", "name"),
         (_, "room" | "rooms") => ("/v1/rooms", "name"),
         (_, "role") => ("/v1/roles", "name"),
         (_, "run") => ("/v1/archive/runs", "id"),

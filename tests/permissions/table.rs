@@ -416,7 +416,7 @@ pub(super) const ROOM: &[Row] = &[
     ),
     here(
         "DELETE",
-        "/v1/rooms/ROOM/messages/SEQ/reactors/:ok:/nemo",
+        "/v1/rooms/ROOM/messages/SEQ/reactors/:ok:/absent",
         "",
         &[DELETE_ANY],
         false,

@@ -60,7 +60,11 @@ impl Screen {
     /// The same of the same user, asked anew.
     pub(crate) async fn anew(&self) -> Self {
         let mut fresh = Self::new(&self.user).await;
-        for room in self.sheets.keys() {
+        let open = self.sheets.keys();
+        let open: Vec<_> = open
+            .filter(|room| fresh.rooms.contains_key(*room))
+            .collect();
+        for room in open {
             fresh.open(room).await;
         }
         fresh

@@ -88,7 +88,7 @@ const SUMS: [(Table, u64, &str); 21] = [
     (
         Table::Mentions,
         2,
-        "8cd65448be406a695ae5e16748ba5c519a2952787a2549c9849305ae95002824",
+        "f481ea783d0ffda7655cd04f34ee1a39cff7388fe2413ebd68e55aa4c29f86dd",
     ),
     (
         Table::Files,
