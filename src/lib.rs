@@ -10,6 +10,7 @@ pub mod feed;
 pub mod id;
 pub mod logging;
 pub mod model;
+pub mod objects;
 pub mod segment;
 pub mod stats;
 

@@ -27,8 +27,8 @@ impl Store {
                 reach.is_unused()?;
                 Ok(Self(Kind::Directory(Directory(path.clone()))))
             }
-            Dest::Bucket { bucket, prefix } => {
-                let s3 = S3::open(bucket, prefix, reach)?;
+            Dest::Bucket(place) => {
+                let s3 = S3::open(place, reach)?;
                 Ok(Self(Kind::S3(Box::new(s3))))
             }
         }

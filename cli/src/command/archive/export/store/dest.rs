@@ -2,20 +2,15 @@
 
 use std::{fmt, path::PathBuf};
 
-use object_store::path::Path;
+use chatd::objects::Place;
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Dest {
     /// A directory.
     Directory(PathBuf),
-    /// What begins with `prefix` in a bucket of a store that speaks S3.
-    Bucket {
-        /// Its name.
-        bucket: String,
-        /// Without a slash at either end; empty for the whole bucket.
-        prefix: Path,
-    },
+    /// What begins with a prefix in a bucket of a store that speaks S3.
+    Bucket(Place),
 }
 
 impl Dest {
@@ -36,7 +31,7 @@ impl Dest {
                     Err("a file URL has three slashes and a path, such as file:///backup".into())
                 }
             }
-            "s3" => bucket(rest),
+            "s3" => Place::parse(text).map(Self::Bucket),
             _ => Err(format!(
                 "no store of kind {scheme} is known; name a directory, or a URL as in file:///backup or \
                  s3://bucket/backup"
@@ -49,35 +44,9 @@ impl fmt::Display for Dest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => path.display().fmt(f),
-            Self::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::Bucket(place) => place.fmt(f),
         }
     }
-}
-
-fn bucket(rest: &str) -> Result<Dest, String> {
-    if rest.contains('@') {
-        return Err(
-            "credentials do not belong into a URL, which others can see; they come from the environment \
-             (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a file (--credentials)"
-                .into(),
-        );
-    }
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let known = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(known) {
-        return Err(
-            "an S3 URL names a bucket of 3 to 63 letters, digits, dots and dashes, such as \
-             s3://backups/chatd"
-                .into(),
-        );
-    }
-    let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| {
-        format!("what comes after the bucket is no name for objects ({e}); write s3://bucket/a/b")
-    })?;
-    Ok(Dest::Bucket {
-        bucket: bucket.to_owned(),
-        prefix,
-    })
 }
 
 /// The path of a URL.

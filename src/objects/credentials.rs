@@ -2,8 +2,6 @@
 
 use std::{fmt, path::Path};
 
-use crate::failure::{Exit, Failure};
-
 /// Who one is, to a store.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Credentials {
@@ -20,21 +18,14 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// Reads one profile of a file.
-    pub(super) fn read(file: &Path, profile: &str) -> Result<Self, Failure> {
+    pub(super) fn read(file: &Path, profile: &str) -> Result<Self, String> {
         let shown = file.display();
         let text = std::fs::read_to_string(file);
         let found = match text {
             Ok(text) => parse(&text, profile),
             Err(e) => Err(e.to_string()),
         };
-        found.map_err(|why| Failure::Listed {
-            what: format!("cannot take credentials from {shown}: {why}"),
-            lines: Vec::new(),
-            exit: Exit::Usage,
-            hint: "it has a line [default], or the name given with --profile, and below it \
-                   aws_access_key_id = … and aws_secret_access_key = …"
-                .into(),
-        })
+        found.map_err(|why| format!("cannot take credentials from {shown}: {why}"))
     }
 }
 
@@ -111,7 +102,7 @@ aws_access_key_id = AKIA3
             assert_eq!(parse(FILE, profile), Err(why.into()));
         }
         let gone = Credentials::read(Path::new("/nowhere/at/all"), "default");
-        let why = gone.expect_err("it is not there").to_string();
+        let why = gone.expect_err("it is not there");
         assert!(why.contains("/nowhere/at/all: No such file"), "{why}");
     }
 }
