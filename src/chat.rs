@@ -30,7 +30,7 @@ pub use self::{
     departure::Departed,
     direct::{Opened, PersonView},
     edits::{Changed, NewEdit},
-    history::{HistoryPage, MessageView, PinnedView},
+    history::{FileView, HistoryPage, MessageView, PinnedView},
     hooks::{HOOK_SCOPES, Hook, HookSecret},
     invites::RoomCode,
     members::MemberView,

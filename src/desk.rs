@@ -9,6 +9,7 @@ mod archive;
 mod audit;
 mod codes;
 mod conns;
+mod files;
 mod holds;
 mod hooks;
 mod import;
@@ -49,6 +50,7 @@ use crate::{
     archive::Archive,
     chat::Chat,
     door::Problem,
+    files::Files,
     id::{RoomId, UserId},
     model::{Authority, Refusal, RoomRef, UserRef},
     moderation::Moderation,
@@ -71,6 +73,8 @@ pub struct Desk {
     pub chat: Chat,
     /// Taking back what was said.
     pub redact: Redact,
+    /// Files.
+    pub files: Files,
     /// Old messages.
     pub archive: Archive,
     /// The outgoing webhook.
@@ -165,7 +169,10 @@ pub fn operators_table() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(rooms::transfer))
         .routes(routes!(redactions::delete))
         .routes(routes!(search::search))
+        .routes(routes!(files::list))
+        .routes(routes!(files::show, files::delete))
         .routes(routes!(people::export))
+        .routes(routes!(people::export_file))
         .routes(routes!(people::erase))
         .routes(routes!(import::begin))
         .routes(routes!(log_level::show, log_level::set))

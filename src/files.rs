@@ -7,6 +7,9 @@
 
 mod collect;
 mod download;
+mod figures;
+mod remove;
+mod settings;
 mod ticket;
 mod upload;
 
@@ -18,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     collect::Collected,
     download::Open,
+    figures::{Counting, Figures},
+    remove::Removed,
+    settings::{check_settings, look, place},
     ticket::Ticket,
     upload::{NewFile, Upload},
 };
@@ -30,7 +36,7 @@ use crate::{
     model::{Caller, File, Refusal},
     rights::{self, InRoom},
     shelf::{self, Shelf},
-    store::Store,
+    store::{Store, erasures::Erasures},
 };
 
 /// What people do with files, with what it needs.
@@ -40,6 +46,8 @@ pub struct Files {
     pub log: Log,
     /// Where they are read.
     pub store: Arc<dyn Store>,
+    /// Where it is listed what was erased.
+    pub erasures: Erasures,
     /// Where the bytes lie.
     pub shelf: Shelf,
     /// How often.
@@ -52,6 +60,8 @@ pub struct Files {
     pub stopping: CancellationToken,
     /// The uploads under way.
     pub uploads: Arc<Uploads>,
+    /// How much there was when it was added up last.
+    pub counting: Arc<Counting>,
 }
 
 /// The uploads under way.
@@ -128,6 +138,8 @@ impl Uploads {
 fn no_bytes(error: &shelf::Error) -> Refusal {
     match error {
         shelf::Error::Full => Refusal::StorageFull,
+        // Said in the log when it began.
+        shelf::Error::Remote { .. } => Refusal::FilesAway,
         error => {
             tracing::error!(%error, "a file cannot be written or read");
             Refusal::Internal

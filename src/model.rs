@@ -31,7 +31,7 @@ pub use archive::{
 pub use caller::{Authority, Caller, Pass, RoomRef, UserRef};
 pub use deletion::{Deletion, Redaction, RedactionDetail};
 pub use entry::{Act, Actor, Digest, Entry, Head, Origin, Payload, Personal};
-pub use file::{Attached, File, Usage};
+pub use file::{Attached, File, FileFilter, FileOrder, FilePlace, FileState, MediaPattern, Usage};
 pub use level::Level;
 pub use mention::{Mention, Mentioned, Mentions, MentionsFrom};
 pub use over::{Edit, Edited, Laid, Over, Thread};

@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     config::{Config, Live, Loaded, Origin, Sources},
     feed::{Feeds, Kind},
-    http,
+    files, http,
     id::BootId,
     lifecycle::{self, Supervisor, Watchdog},
     logging,
@@ -135,6 +135,7 @@ pub async fn serve(
         config.server.listen = address;
     }
     archive::check_settings(&config.archive).map_err(Error::Config)?;
+    files::check_settings(&config).map_err(Error::Config)?;
     // Before the store is opened: it may not be there yet, and this is wrong all the same.
     webhook::load(&config.webhook).map_err(Error::Config)?;
     let access = Granted::resolve(&config.admin).map_err(Error::Config)?;
@@ -168,6 +169,10 @@ pub async fn serve(
         }
         never = supervisor.opening(wait) => match never {},
     };
+    if let Err(e) = collect::begin(&core.app.files).await {
+        core.close().await;
+        return Err(e);
+    }
     core.levels = Some(levels);
     core.app.tls.replace(identity);
     let rereader = Rereader::new(&core, sources, address, access.clone());

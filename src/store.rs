@@ -60,10 +60,10 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
-        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, FileFilter, FileOrder,
+        FilePlace, Head, History, Key, Laid, Member, Mention, Mentioned, MentionsFrom, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -295,6 +295,16 @@ pub trait Store: Scan {
     ) -> Result<Vec<File>, Error>;
     /// How much somebody has of files, but for those that are to go.
     async fn file_usage(&self, owner: UserId) -> Result<Usage, Error>;
+    /// Files of a filter, also those that are to go, from the first after a place.
+    async fn list_files(
+        &self,
+        filter: &FileFilter,
+        order: FileOrder,
+        after: Option<FilePlace>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error>;
+    /// How much there is of such files.
+    async fn sum_files(&self, filter: &FileFilter) -> Result<Usage, Error>;
     /// Files that are attached to nothing and are not to go, the oldest first, from the first after `after`.
     async fn unused_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error>;
     /// Files that are to go, those first that are for longest, from the first after `after`.

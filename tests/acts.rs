@@ -10,7 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Admin, COMMAND, Kind, PASSWORD, Reply, Room, SECRET, Server, User, on_both};
+use crate::support::{
+    Admin, COMMAND, Kind, PASSWORD, Reply, Room, SECRET, Server, User, files::uploaded, on_both,
+};
 
 on_both!(every_change_leaves_its_acts);
 
@@ -790,6 +792,10 @@ async fn taking_back(server: &Server, tour: &mut Tour, door: &Door<'_>) {
         .await;
     if let Door::Operator = door {
         tour.admin(route, &paths[2], Value::Null, &["message.delete"])
+            .await;
+        let file = uploaded(&tom, "a.txt", b"spam").await;
+        let (route, path) = ("DELETE /v1/files/{id}", format!("/v1/files/{file}"));
+        tour.admin(route, &path, Value::Null, &["file.delete"])
             .await;
     }
     let all = json!({"user": tom.id, "since": "1h", "reason": "spam"});

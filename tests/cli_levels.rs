@@ -61,6 +61,9 @@ const CALLS: &[(&str, &[&str], usize)] = &[
     ("conn list", &[], VIEW),
     ("conn show", &["{id}"], VIEW),
     ("events", &[], VIEW),
+    ("file delete", &["{id}", "-n"], OPERATE),
+    ("file list", &[], OWN),
+    ("file show", &["{id}"], OWN),
     (
         "hold add",
         &["--room", "general", "--reason", "case", "-n"],

@@ -16,6 +16,7 @@ const UNCONFIRMED: i32 = 8;
 const CALLS: &[(&str, &str)] = &[
     ("archive policy set", "--prune-older-than 1d"),
     ("archive prune", "--older-than 1ms"),
+    ("file delete", "0197c0de-7b1c-7000-8000-000000000001"),
     ("hold release", "{hold}"),
     ("message delete", "general {seq}"),
     ("room delete", "general"),

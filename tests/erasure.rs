@@ -4,7 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Server, history, on_both};
+use crate::support::{
+    Kind, Server,
+    files::{noise, png, uploaded},
+    history, on_both,
+};
 
 on_both!(
     everything_about_a_person_is_written_out,
@@ -26,14 +30,18 @@ async fn everything_about_a_person_is_written_out() {
         ana.room("den", Kind::Private).await,
     );
     ana.add(&hall, &bob, "member").await;
-    for (user, room, body) in [
-        (&ana, &hall, "in the hall"),
-        (&bob, &hall, "not hers"),
-        (&ana, &den, "in the den"),
+    // More than one piece, an upload that is no message's, and somebody else's.
+    let photo = [png(640, 480), noise(5_000_000)].concat();
+    let sent = uploaded(&ana, "photo.png", &photo).await;
+    uploaded(&ana, "draft.txt", b"a draft").await;
+    uploaded(&bob, "bob.txt", b"not hers").await;
+    for (user, room, body, files) in [
+        (&ana, &hall, "in the hall", vec![]),
+        (&bob, &hall, "not hers", vec![]),
+        (&ana, &den, "in the den", vec![sent]),
     ] {
-        let said = user
-            .post(&room.path("/messages"), json!({"body": body}))
-            .await;
+        let said = json!({"body": body, "files": files});
+        let said = user.post(&room.path("/messages"), said).await;
         assert_eq!(said.status, 201, "{said:#?}");
     }
     // Came and went and came again: what was said is told once.
@@ -80,6 +88,13 @@ async fn everything_about_a_person_is_written_out() {
     for act in ["user.mute", "user.role"] {
         assert!(acts.iter().any(|row| row["act"] == act), "{acts:#?}");
     }
+    let files = lines(&to, "files");
+    let read = |line: &Value| std::fs::read(to.join(line["file"].as_str().expect("a path")));
+    assert_eq!(files.len(), 2, "{files:#?}");
+    assert_eq!(files[0]["file"], "files/0001-photo.png");
+    assert_eq!(files[0]["room"], den.id);
+    assert!(read(&files[0]).is_ok_and(|bytes| bytes == photo));
+    assert!(read(&files[1]).is_ok_and(|bytes| bytes == b"a draft"));
     let again = server.cli(&["user", "export", "ana", path]).await;
     again.failed(10);
     let other = dir.path().join("bob");

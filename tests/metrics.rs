@@ -42,17 +42,28 @@ pub(crate) async fn metered() -> (Server, SocketAddr) {
         .set("metrics.listen", "127.0.0.1:0")
         .start()
         .await;
+    let address = metrics_of(&server);
+    (server, address)
+}
+
+/// Where a server tells its figures.
+pub(crate) fn metrics_of(server: &Server) -> SocketAddr {
     let (_, at) = server
         .banner()
         .split_once("metrics  http://")
         .expect("it says where");
     let address = at.split('/').next().expect("an address");
-    let address = address.parse().expect("an address");
-    (server, address)
+    address.parse().expect("an address")
 }
 
 /// One figure of it, now.
 pub(crate) async fn sample(address: SocketAddr, series: &str) -> u64 {
+    let found = seen(address, series).await;
+    found.unwrap_or_else(|| panic!("no {series}"))
+}
+
+/// The same, if it is there.
+pub(crate) async fn seen(address: SocketAddr, series: &str) -> Option<u64> {
     let (_, body) = ask(address, "GET", "/metrics", "*/*").await;
     let of = |line: &str| {
         line.strip_prefix(series)?
@@ -61,8 +72,7 @@ pub(crate) async fn sample(address: SocketAddr, series: &str) -> u64 {
             .parse()
             .ok()
     };
-    let found = body.lines().find_map(of);
-    found.unwrap_or_else(|| panic!("no {series}: {body}"))
+    body.lines().find_map(of)
 }
 
 /// A page, read by the rules of the format.

@@ -6,6 +6,7 @@ mod cli;
 mod database;
 mod disk;
 mod fake;
+pub(crate) mod files;
 mod history;
 mod lines;
 mod meddler;

@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use crate::{
     command::{
         archive::Archive, audit::Audit, ban::Ban, bench::Bench, completions::Completions,
-        config::Config, conn::Conn, doctor::Doctor, events::Events, health::Health, hold::Hold,
-        hook::Hook, init::Init, invite::Invite, job::Job, log_level::LogLevel, man::Man,
-        message::Message, notice::Notice, openapi::Openapi, registration::Registration,
+        config::Config, conn::Conn, doctor::Doctor, events::Events, file::File, health::Health,
+        hold::Hold, hook::Hook, init::Init, invite::Invite, job::Job, log_level::LogLevel,
+        man::Man, message::Message, notice::Notice, openapi::Openapi, registration::Registration,
         report::Report, role::Role, room::Room, serve::Serve, session::Session, status::Status,
         store::Store, systemd::Systemd, token::Token, top::Top, user::User, version::Version,
         webhook::Webhook,
@@ -109,6 +109,8 @@ pub(crate) enum Command {
     Notice(Notice),
     #[command(subcommand)]
     Message(Message),
+    #[command(subcommand)]
+    File(File),
     #[command(subcommand)]
     Invite(Invite),
     Registration(Registration),

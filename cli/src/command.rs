@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod conn;
 pub(crate) mod doctor;
 pub(crate) mod events;
+pub(crate) mod file;
 pub(crate) mod health;
 pub(crate) mod hold;
 pub(crate) mod hook;
@@ -82,6 +83,7 @@ pub(crate) fn run(cli: Cli, args: &[OsString], console: &Console) -> Result<(), 
         Command::Token(token) => token.run(&asking),
         Command::Room(room) => room.run(&asking),
         Command::Message(message) => message.run(&asking),
+        Command::File(file) => file.run(&asking),
         Command::Invite(invite) => invite.run(&asking),
         Command::Registration(registration) => registration.run(&asking),
         Command::Ban(ban) => ban.run(&asking),

@@ -39,7 +39,7 @@ pub(crate) const GROUPS: &[(&str, &[&str])] = &[
     ("Who comes in", &["registration", "invite"]),
     (
         "Rooms and order",
-        &["room", "conn", "notice", "message", "ban", "report"],
+        &["room", "conn", "notice", "message", "file", "ban", "report"],
     ),
     ("Other programs", &["hook", "webhook"]),
     ("What is kept", &["archive", "hold", "store"]),
@@ -211,6 +211,7 @@ mod tests {
         "conn kick",
         "notice",
         "job stop",
+        "file delete",
         "message delete",
         "message redact",
         "message restore",
@@ -239,6 +240,7 @@ mod tests {
     const DESTROYERS: &[&str] = &[
         "archive policy set",
         "archive prune",
+        "file delete",
         "hold release",
         "message delete",
         "room delete",
@@ -282,6 +284,8 @@ mod tests {
         "conn list",
         "conn show",
         "events",
+        "file list",
+        "file show",
         "job list",
         "job show",
         "message redactions",

@@ -45,6 +45,9 @@ pub struct Status {
     /// When the archive runs by itself; none while the store does not answer.
     #[serde(default)]
     pub archive: Option<ArchiveStatus>,
+    /// How much there is of files; none while the store does not answer.
+    #[serde(default)]
+    pub files: Option<Box<FilesStatus>>,
     /// How the search index stands; none where no server runs, as nobody feeds it then.
     #[serde(default)]
     pub search: Option<SearchStatus>,
@@ -62,6 +65,32 @@ pub struct Certificate {
     pub file: String,
     /// When it runs out.
     pub expires_at: Millis,
+}
+
+/// How much there is of files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FilesStatus {
+    /// Where their bytes lie.
+    pub location: String,
+    /// Those of messages.
+    pub attached: FilesTotal,
+    /// Uploads that no message has yet.
+    pub unused: FilesTotal,
+    /// Those that are to go, and wait for it.
+    pub gone: FilesTotal,
+    /// How many uploads are under way.
+    pub uploads: u64,
+    /// How many may be (`files.uploads`).
+    pub uploads_limit: u64,
+    /// How many bytes are free where they lie, where that is told.
+    pub free: Option<u64>,
+    /// Below how many uploads are refused (`store.min_free`).
+    pub min_free: Option<u64>,
+    /// Why that place does not answer, when it does not.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// Whether it has files of this store alone: those of another are never taken out.
+    pub own: bool,
 }
 
 /// When the archive runs by itself, and ran.

@@ -1,9 +1,11 @@
 //! Reading what was said.
 
+use std::collections::HashSet;
+
 use super::{Chat, TallyView};
 use crate::{
     clock::Millis,
-    id::{EntryId, Epoch, RoomId, UserId},
+    id::{EntryId, Epoch, FileId, RoomId, UserId},
     log::refuse,
     model::{Attached, Caller, Edited, Entry, Payload, Refusal, Thread, Txn, Username},
     rights::InRoom,
@@ -45,11 +47,20 @@ pub struct MessageView {
     /// Whether it mentions everyone in the room.
     pub everyone: bool,
     /// The files that came with it.
-    pub files: Vec<Attached>,
+    pub files: Vec<FileView>,
     /// When.
     pub at: Millis,
     /// The asker's own name for it, when it is theirs.
     pub txn: Option<Txn>,
+}
+
+/// A file of a message.
+#[derive(Clone, Debug)]
+pub struct FileView {
+    /// What was told of it with the message.
+    pub file: Attached,
+    /// Whether its bytes are gone, though the message is there.
+    pub gone: bool,
 }
 
 /// Since when a message is pinned, and by whom.
@@ -157,6 +168,7 @@ impl Chat {
                 _ => Vec::new(),
             }));
         let names = self.log.names(people).await?;
+        let there = self.files_there(&entries).await?;
         let view = |(entry, reactions): (Entry, _)| {
             let pinned = pinned(&entry);
             let thread = entry.over.as_ref().and_then(|over| over.thread);
@@ -190,7 +202,13 @@ impl Chat {
                 }),
                 thread,
                 everyone: mentions.as_ref().is_some_and(|m| m.everyone),
-                files,
+                files: files
+                    .into_iter()
+                    .map(|file| FileView {
+                        gone: !there.contains(&file.id),
+                        file,
+                    })
+                    .collect(),
                 mentions: mentions
                     .map(|m| m.users)
                     .unwrap_or_default()
@@ -202,5 +220,20 @@ impl Chat {
             })
         };
         Ok(entries.into_iter().zip(tallies).filter_map(view).collect())
+    }
+
+    /// Which files of these messages are there. One is gone without its message when an operator took it out.
+    async fn files_there(&self, entries: &[Entry]) -> Result<HashSet<FileId>, Refusal> {
+        let files = |entry: &Entry| match &entry.payload {
+            Payload::Message { files, .. } => files.iter().map(|file| file.id).collect(),
+            _ => Vec::new(),
+        };
+        let all: Vec<FileId> = entries.iter().flat_map(files).collect();
+        if all.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let found = self.store.files(&all).await.map_err(|e| refuse(&e))?;
+        let there = found.iter().filter(|file| file.gone_at.is_none());
+        Ok(there.map(|file| file.id).collect())
     }
 }

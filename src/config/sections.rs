@@ -196,6 +196,20 @@ sections! {
         /// The directory for their bytes, on a disk of its own if need be. Empty for `files` in
         /// `server.data_dir`.
         restart dir: PathBuf = "";
+        /// An object store for their bytes instead, `s3://BUCKET/PREFIX`, of Amazon's or any other that speaks S3. Empty
+        /// for a directory. Who we are there comes from `files.credentials`, else from the environment
+        /// (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), else from the machine's own role.
+        restart url: String = "";
+        /// Where that store is, when it is not Amazon's: `https://s3.example.org`. Empty for what `AWS_ENDPOINT_URL` says.
+        restart endpoint: String = "";
+        /// In which region the bucket is. Empty for what `AWS_REGION` says, or us-east-1.
+        restart region: String = "";
+        /// A file with credentials for it, as Amazon's tools keep them. Empty for none.
+        restart credentials: PathBuf = "";
+        /// Which of the credentials in that file.
+        restart profile: String = "default";
+        /// Whether HTTP without encryption may be spoken to a store that is not on this machine.
+        restart allow_http: bool = false;
         /// How large a file may be.
         live max_size: ByteSize = "64 MiB", "1 KiB" to "1 TiB";
         /// How many bytes of files somebody may have, in messages or not. 0 for no limit.
@@ -245,7 +259,7 @@ sections! {
         /// The rooms whose events are sent, with the texts in them: names of public rooms, ids of any, or all of a
         /// kind by `*public`, `*private`, `*direct`, and `*` for every room there is.
         live rooms: Vec<String> = [];
-        /// Which events of those rooms are sent: `message`, `edit`, `delete`, `restore`, `reaction`, `pin`,
+        /// Which events of those rooms are sent: `message`, `edit`, `delete`, `restore`, `reaction`, `pin`, `file_gone`,
         /// `created`, `membership`, `owner`, `settings`, `purged`, `deleted`, or `*` for all.
         live kinds: Vec<String> = ["message", "edit", "delete"];
         /// Whether mentions and direct messages to people who have no connection are sent, of every room, for push:

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod audit;
+mod files;
 pub mod import;
 mod jobs;
 mod live;
@@ -18,6 +19,7 @@ mod webhook;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::files::{DeletedFile, File, Files, FilesTotal};
 pub use self::jobs::{EndedJob, Job};
 pub use self::live::{ConnDetail, Kick, Kicked, Notice, Noticed, Rows, WatchedConn};
 pub use self::log_level::{LogLevel, NewLogLevel};

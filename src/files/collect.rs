@@ -1,17 +1,23 @@
 //! Collecting: the bytes of files that are to go, uploads that nobody used, and bytes that no record knows.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
 
 use super::Files;
 use crate::{
     id::{FileId, LogId},
     log::{Error, refuse},
     model::{File, Refusal},
+    shelf::{self, Shelf},
     store::Write,
 };
 
 /// How many files one step takes.
 const STEP: usize = 64;
+
+/// How many are taken out at once: an object store takes its time for each.
+const AT_ONCE: usize = 8;
 
 /// How old bytes are that no record knows, before they are taken out: longer than any upload takes to be recorded once
 /// its bytes are there.
@@ -37,20 +43,33 @@ impl Files {
             let gone = gone.map_err(|e| refuse(&e))?;
             let Some(last) = gone.last() else { break };
             after = last.gone_at.map(|at| (at, last.id));
-            let mut done = Vec::new();
-            for file in &gone {
-                match self.shelf.remove(file.id).await {
-                    Ok(()) => done.push(file.id),
-                    Err(error) => tracing::error!(%error, "the bytes of a file stay for now"),
-                }
-            }
-            let taken = gone.iter().filter(|f| done.contains(&f.id));
-            for file in taken {
-                all.files += 1;
-                all.bytes += file.size;
-            }
-            self.forget(done).await?;
+            let done = self.take_out(&gone).await?;
+            all.files += done.files;
+            all.bytes += done.bytes;
         }
+        Ok(all)
+    }
+
+    /// Takes out the bytes of files that are to go, and then what is known of them. Those that cannot be taken out now
+    /// stay known, and are tried again.
+    pub(super) async fn take_out(&self, gone: &[File]) -> Result<Collected, Refusal> {
+        let (mut all, mut done) = (Collected::default(), Vec::new());
+        let removals: Vec<_> = gone
+            .iter()
+            .map(|file| remove(self.shelf.clone(), file.clone()))
+            .collect();
+        let mut removals = pin!(stream::iter(removals).buffer_unordered(AT_ONCE));
+        while let Some((file, removed)) = removals.next().await {
+            match removed {
+                Ok(()) => {
+                    done.push(file.id);
+                    all.files += 1;
+                    all.bytes += file.size;
+                }
+                Err(error) => tracing::error!(%error, "the bytes of a file stay for now"),
+            }
+        }
+        self.forget(done).await?;
         Ok(all)
     }
 
@@ -85,7 +104,8 @@ impl Files {
             // One that came at the last moment.
             if draft.policy().hold_on_user(owner).is_none() {
                 let at = draft.now();
-                draft.write(Write::DropFile { id, at });
+                let place = None;
+                draft.write(Write::DropFile { id, place, at });
             }
             Ok(())
         });
@@ -98,7 +118,8 @@ impl Files {
 
     /// Takes out bytes of which no record knows: of uploads that ended with the process, between the one and the other.
     pub async fn sweep(&self) -> Result<u64, Refusal> {
-        if !self.shelf.is_own() {
+        let own = self.shelf.check().await;
+        if !own.map_err(|e| super::no_bytes(&e))? {
             return Ok(0);
         }
         let before = self.clock.now().minus(ORPHANED);
@@ -142,4 +163,9 @@ impl Files {
         });
         done.await.map(drop).map_err(Into::into)
     }
+}
+
+async fn remove(shelf: Shelf, file: File) -> (File, Result<(), shelf::Error>) {
+    let removed = shelf.remove(file.id).await;
+    (file, removed)
 }

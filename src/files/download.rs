@@ -4,12 +4,16 @@ use bytes::Bytes;
 
 use super::{Files, no_bytes};
 use crate::{
+    id::{FileId, UserId},
     model::{Caller, File, Refusal},
-    shelf::Reading,
+    shelf::{self, Reading},
 };
 
 /// How many bytes are read between two looks at whether the reader still may.
 const LOOK_EVERY: u64 = 1 << 20;
+
+/// How many bytes of a file are given at once to who asks for it piece by piece.
+const PIECE: u64 = 4 << 20;
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -38,6 +42,27 @@ impl Files {
             file,
             unseen: 0,
         })
+    }
+}
+
+impl Files {
+    /// Some bytes of a file of somebody, from a place on: as many as one answer may have. For operators: nobody is asked.
+    pub async fn piece(&self, owner: UserId, id: FileId, from: u64) -> Result<Vec<u8>, Refusal> {
+        let file = self.find(id).await?;
+        if file.owner != owner || file.gone_at.is_some() {
+            return Err(Refusal::NotFound("file"));
+        }
+        let upto = file.size.min(from.saturating_add(PIECE));
+        let missing = |error: shelf::Error| match error {
+            shelf::Error::Missing(_) => Refusal::NotFound("bytes of this file"),
+            error => no_bytes(&error),
+        };
+        let mut reading = self.shelf.read(id, from, upto).await.map_err(missing)?;
+        let mut piece = Vec::new();
+        while let Some(bytes) = reading.next().await.map_err(missing)? {
+            piece.extend_from_slice(&bytes);
+        }
+        Ok(piece)
     }
 }
 

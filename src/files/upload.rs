@@ -220,7 +220,8 @@ impl Files {
         let done = self.log.append(&touches, None, move |draft| {
             draft.authorise_pass(pass, rights::may_act)?;
             let at = draft.now();
-            draft.write(Write::DropFile { id, at });
+            let place = None;
+            draft.write(Write::DropFile { id, place, at });
             Ok(())
         });
         done.await.map(drop).map_err(Into::into)

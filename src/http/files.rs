@@ -73,7 +73,7 @@ impl From<File> for FileBody {
         let (width, height) = file.pixels.unzip();
         Self {
             id: file.id.to_string(),
-            sha256: hex(&file.sha256),
+            sha256: file.checksum(),
             name: file.name.into(),
             media: file.media,
             size: file.size,
@@ -321,7 +321,7 @@ fn headers_of(file: &File) -> HeaderMap {
     HeaderMap::from_iter([
         (header::CONTENT_TYPE, text(&file.media)),
         (header::CONTENT_DISPOSITION, text(&disposition)),
-        (header::ETAG, text(&format!("\"{}\"", hex(&file.sha256)))),
+        (header::ETAG, text(&format!("\"{}\"", file.checksum()))),
         (header::ACCEPT_RANGES, fixed("bytes")),
         // Whoever asks again is looked at again.
         (header::CACHE_CONTROL, fixed("private, no-cache")),
@@ -411,14 +411,6 @@ fn parse_id(id: &str) -> Result<FileId, Refusal> {
     id.parse().map_err(|_| Refusal::NotFound("file"))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _never_fails = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn parse_hex(text: &str) -> Result<[u8; 32], Refusal> {
     let digits = text.as_bytes();
     let mut bytes = [0; 32];
@@ -471,6 +463,6 @@ mod tests {
         assert_eq!(escaped("a b\"\u{e9}.png"), "a%20b%22%C3%A9.png");
         assert!(parse_hex(&"0g".repeat(32)).is_err() && parse_hex("").is_err());
         assert!(parse_hex(&"\u{e9}".repeat(32)).is_err());
-        assert_eq!(hex(&parse_hex(&"aF".repeat(32)).unwrap()), "af".repeat(32));
+        assert_eq!(parse_hex(&"aF".repeat(32)).unwrap(), [0xaf; 32]);
     }
 }

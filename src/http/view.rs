@@ -4,9 +4,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    chat::{Listed, MemberView, MessageView, PersonView, PinnedView, RoomView, TallyView},
+    chat::{
+        FileView, Listed, MemberView, MessageView, PersonView, PinnedView, RoomView, TallyView,
+    },
     clock::Millis,
-    model::{Attached, Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
+    model::{Edited, Refusal, RoomKind, RoomRole, Session, Thread, User},
 };
 
 /// How many items a page has when nobody says.
@@ -248,10 +250,14 @@ struct AttachedBody {
     /// Only there for an image, in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
+    /// Only there, and true, when its bytes are gone: nobody can read it any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
 }
 
-impl From<Attached> for AttachedBody {
-    fn from(file: Attached) -> Self {
+impl From<FileView> for AttachedBody {
+    fn from(view: FileView) -> Self {
+        let FileView { file, gone } = view;
         Self {
             id: file.id.to_string(),
             name: file.name.into(),
@@ -259,6 +265,7 @@ impl From<Attached> for AttachedBody {
             size: file.size,
             width: file.width,
             height: file.height,
+            gone,
         }
     }
 }

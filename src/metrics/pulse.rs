@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Millis, desk::Desk, model::RunState};
+use crate::{clock::Millis, desk::Desk, files::Figures, model::RunState};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(15);
@@ -20,6 +20,10 @@ pub(super) struct Seen {
     pub(super) at: Option<Millis>,
     /// What the store holds; none when it did not answer.
     pub(super) holds: Option<Holds>,
+    /// How much there is of files; none while the store does not answer.
+    pub(super) files: Option<Figures>,
+    /// Bytes that are free where those lie.
+    pub(super) shelf_free: Option<u64>,
     /// Bytes that are free where the data are.
     pub(super) free: Option<u64>,
     /// When the schedule of the archive runs next.
@@ -89,6 +93,14 @@ impl Pulse {
             seen.next_run = archive.next_at;
             seen.last_run = archive.last.map(|run| (run.at, run.state));
         }
+        seen.files = match seen.holds {
+            Some(_) => timeout(PATIENCE, self.desk.files.figures())
+                .await
+                .ok()
+                .and_then(Result::ok),
+            None => None,
+        };
+        seen.shelf_free = self.desk.files.shelf.free().await;
         seen.free = free(&ops.config.get().server.data_dir);
         seen.at = Some(ops.clock.now());
         *self.seen.lock() = seen;

@@ -36,6 +36,10 @@ pub(super) struct Reading<'a> {
     pub(super) webhook: Option<(u64, Option<Millis>)>,
     /// The time.
     pub(super) at: Millis,
+    /// How many uploads are under way.
+    pub(super) uploads: u64,
+    /// Whether the place where files lie answered the last time.
+    pub(super) shelf_ready: bool,
     /// Whether a run of the archive is under way.
     pub(super) archiving: bool,
     pub(super) send: Durations,
@@ -67,6 +71,8 @@ impl<'a> Reading<'a> {
             webhook: (!ops.config.get().webhook.url.is_empty())
                 .then(|| pulse.desk.webhook.behind()),
             at: ops.clock.now(),
+            uploads: pulse.desk.files.uploads.count() as u64,
+            shelf_ready: pulse.desk.files.shelf.trouble().is_none(),
             archiving: pulse.desk.archive.running().is_some(),
             send: stats.send_time.read(),
             commit: stats.commit_time.read(),

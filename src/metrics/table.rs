@@ -1,7 +1,7 @@
 //! The table of all there is.
 
 use super::reading::Reading;
-use crate::{clock::Millis, model::RunState, stats::Durations};
+use crate::{clock::Millis, files::Figures, model::RunState, stats::Durations};
 
 /// One figure, or one for each value of a label.
 pub(super) struct Metric {
@@ -301,6 +301,42 @@ pub(super) const TABLE: &[Metric] = &[
         "chatd_rooms",
         "Rooms; left out while the store does not answer",
         |r| r.seen.holds.map(|it| number(it.rooms)),
+    ),
+    Metric {
+        name: "chatd_files",
+        help: "Files: of messages, of none yet, and on their way out; left out while the store does not answer",
+        read: Read::Gauges("state", |r| {
+            let all = r.seen.files.iter().flat_map(Figures::by_state);
+            all.map(|(state, it)| (state.as_str(), number(it.files)))
+                .collect()
+        }),
+    },
+    Metric {
+        name: "chatd_files_size_bytes",
+        help: "What they take where they lie",
+        read: Read::Gauges("state", |r| {
+            let all = r.seen.files.iter().flat_map(Figures::by_state);
+            all.map(|(state, it)| (state.as_str(), number(it.bytes)))
+                .collect()
+        }),
+    },
+    gauge(
+        "chatd_files_free_bytes",
+        "What is free on the disk where they lie; left out where that is no disk",
+        |r| r.seen.shelf_free.map(number),
+    ),
+    gauge(
+        "chatd_files_ready",
+        "Whether the place where they lie answered when it was last asked: 1 or 0",
+        |r| Some(is(r.shelf_ready)),
+    ),
+    gauge("chatd_uploads", "Uploads that are under way", |r| {
+        Some(number(r.uploads))
+    }),
+    gauge(
+        "chatd_uploads_limit",
+        "How many may be (files.uploads); one more is refused as busy",
+        |r| Some(number(r.config.files.uploads as u64)),
     ),
     gauge(
         "chatd_archive_running",

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    id::{EntryId, LogId, RoomId, SessionId, UserId},
+    id::{EntryId, FileId, LogId, RoomId, SessionId, UserId},
 };
 
 /// The version of the entry format this code writes. Readers take any version up to it.
@@ -108,6 +108,13 @@ pub enum Payload {
         target: u64,
         /// Whether it is pinned from here on.
         on: bool,
+    },
+    /// The server's operator took out the bytes of a file of a message.
+    FileGone {
+        /// The `seq` of the message.
+        target: u64,
+        /// Which file.
+        file: FileId,
     },
     /// Somebody, or the server's operator, deleted a message of this room.
     Delete {
@@ -251,6 +258,7 @@ impl Payload {
             Self::Edit { .. } => "edit",
             Self::Reaction { .. } => "reaction",
             Self::Pin { .. } => "pin",
+            Self::FileGone { .. } => "file_gone",
             Self::Delete { .. } => "delete",
             Self::Restore { .. } => "restore",
             Self::Purged { .. } => "purged",

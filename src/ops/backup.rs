@@ -266,11 +266,13 @@ impl Ops {
         let glance = Sqlite::glance(&database).await?;
         let glance = glance.ok_or_else(|| Stop::Broken("the copy is gone".into()))?;
         let backend = self.store.about().backend;
+        let files_in = self.shelf.is_remote().then(|| self.shelf.place());
         blocking(move || {
             let problems = problems + lost;
             let mut manifest =
                 Manifest::of(&place.database(), &glance, backend, taken_at, problems)?;
             manifest.files = files;
+            manifest.files_in = files_in;
             place.finish(&manifest)?;
             Ok(manifest)
         })

@@ -122,6 +122,7 @@ impl From<store::Error> for Stop {
 
 struct Check {
     store: Arc<dyn Store>,
+    /// Where the bytes of its files lie, where those are looked at.
     shelf: Option<Shelf>,
     findings: mpsc::Sender<Finding>,
     records: u64,
@@ -161,7 +162,7 @@ impl Check {
         for (place, what) in references.dangling() {
             self.problem(place, what).await?;
         }
-        Ok(())
+        self.remote_files().await
     }
 
     async fn table(

@@ -161,7 +161,11 @@ impl Ops {
                 let done = self.log.append(&touches, None, move |draft| {
                     draft.authorise(&by, |_| Err(only_operators()))?;
                     let at = draft.now();
-                    draft.write(Write::DropFile { id: file, at });
+                    draft.write(Write::DropFile {
+                        id: file,
+                        place: None,
+                        at,
+                    });
                     Ok(())
                 });
                 match done.await {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Ops, runs_out};
 use crate::{
-    id::{LogId, ReportId, RoomId, UserId},
+    id::{FileId, LogId, ReportId, RoomId, UserId},
     log::refuse,
     model::{Entry, Invalid, Payload, Refusal, ReportState, User, UserRef},
     store::{Readable, Scope},
@@ -33,6 +33,8 @@ pub enum ExportPart {
     Acts,
     /// The reports they made.
     Reports,
+    /// What is known of the files they uploaded; the bytes are asked for apart.
+    Files,
 }
 
 impl ExportPart {
@@ -43,6 +45,7 @@ impl ExportPart {
         Self::Log,
         Self::Acts,
         Self::Reports,
+        Self::Files,
     ];
 
     /// Its name in the URL, and of the file it goes into.
@@ -53,6 +56,7 @@ impl ExportPart {
             Self::Log => "log",
             Self::Acts => "acts",
             Self::Reports => "reports",
+            Self::Files => "files",
         }
     }
 }
@@ -104,6 +108,7 @@ impl Ops {
                 Ok((rows, next))
             }
             ExportPart::Reports => self.export_reports(user.id, cursor).await,
+            ExportPart::Files => self.export_files(user.id, cursor).await,
         }
     }
 
@@ -274,6 +279,26 @@ impl Ops {
             json!({
                 "id": r.id, "room": r.room, "seq": r.seq, "reason": r.reason, "at": r.at,
                 "state": r.state, "resolution": r.resolution,
+            })
+        });
+        Ok((rows.collect(), next))
+    }
+}
+
+impl Ops {
+    async fn export_files(&self, user: UserId, cursor: Option<&str>) -> Result<Piece, Refusal> {
+        let after = cursor.map(str::parse::<FileId>).transpose();
+        let after = after.map_err(|_| wrong_cursor())?;
+        let read = self.store.files_of(user, after, SCAN).await;
+        let read = read.map_err(|e| refuse(&e))?;
+        let next = read.last().map(|file| file.id.to_string());
+        let rows = read.iter().map(|file| {
+            let (room, message) = file.place.unzip();
+            let (width, height) = file.pixels.unzip();
+            json!({
+                "id": file.id, "name": file.name, "type": file.media, "size": file.size,
+                "sha256": file.checksum(), "width": width, "height": height, "at": file.at,
+                "room": room, "message": message,
             })
         });
         Ok((rows.collect(), next))

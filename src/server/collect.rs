@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::files::Files;
+use super::Error;
+use crate::{files::Files, shelf};
 
 /// How often is looked; more often where files have to go sooner than that …
 const EVERY: Duration = Duration::from_mins(1);
@@ -14,14 +15,35 @@ const SELDOM: Duration = Duration::from_secs(1);
 /// How often all that lies there is compared with what is known.
 const SWEEP: Duration = Duration::from_hours(6);
 
+/// How long a start waits for an object store to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks at where the bytes lie before anybody comes in. Refuses to start where they can be kept only once somebody has
+/// changed something; without an object store that does not answer, people talk, and send no files.
+pub(super) async fn begin(files: &Files) -> Result<(), Error> {
+    let checked = timeout(PATIENCE, files.shelf.check()).await;
+    let place = files.shelf.place();
+    match checked {
+        Ok(Ok(false)) => tracing::warn!(
+            "{place} has the files of another store; those that this one does not know stay there"
+        ),
+        Ok(Err(shelf::Error::Remote {
+            what,
+            lasting: true,
+        })) => {
+            return Err(Error::Config(format!("{what} (files.url)")));
+        }
+        // What is wrong is in the log by now.
+        Ok(Ok(true) | Err(_)) => {}
+        Err(_) => tracing::error!(
+            "{place} does not answer; files are not stored or read until it does, and chat goes on"
+        ),
+    }
+    Ok(())
+}
+
 /// Runs until the server stops.
 pub(super) async fn run(files: Files) {
-    if !files.shelf.is_own() {
-        let dir = files.shelf.path().display();
-        tracing::warn!(
-            "{dir} has the files of another store; those that this one does not know stay there"
-        );
-    }
     let (mut pause, mut swept) = (Duration::ZERO, None::<Instant>);
     loop {
         tokio::select! {
@@ -34,6 +56,10 @@ pub(super) async fn run(files: Files) {
             let (unused, erase) = (config.files.unused, config.messages.erase_within);
             unused.get().min(erase.get()).clamp(SELDOM, EVERY)
         };
+        if files.shelf.check().await.is_err() {
+            // In the log since when; tried again as often as ever.
+            continue;
+        }
         match files.collect().await {
             Ok(done) if done.files == 0 => {}
             Ok(done) => tracing::info!(

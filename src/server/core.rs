@@ -18,7 +18,7 @@ use crate::{
     desk::Desk,
     door::App,
     feed::Feeds,
-    files::Files,
+    files::{self, Files},
     hub::Hub,
     id::LogId,
     limit::Limits,
@@ -141,12 +141,14 @@ impl Core {
         let files = Files {
             log: log.clone(),
             store: Arc::clone(&store),
+            erasures: erasures.clone(),
             shelf: shelf(config, &*store).await?,
             limits: Arc::clone(&limits),
             config: live.clone(),
             clock: clock.clone(),
             stopping: stopping.clone(),
             uploads: Arc::default(),
+            counting: Arc::default(),
         };
         let archive = Archive {
             log: log.clone(),
@@ -258,6 +260,7 @@ impl Core {
             moderation: app.moderation.clone(),
             chat: app.chat.clone(),
             redact: app.redact.clone(),
+            files: app.files.clone(),
             archive: self.archive.clone(),
             webhook: self.webhook.clone(),
         }
@@ -286,15 +289,15 @@ pub(super) fn mark_of(store: &dyn Store) -> String {
 
 /// Where the bytes of files lie.
 async fn shelf(config: &Config, store: &dyn Store) -> Result<Shelf, Error> {
-    let dir = match &config.files.dir {
-        dir if dir.as_os_str().is_empty() => config.server.data_dir.join("files"),
-        dir => dir.clone(),
-    };
+    let place = files::place(config).map_err(Error::Config)?;
     let mark = mark_of(store);
     let min_free = config.store.min_free.as_u64();
-    let opened = tokio::task::spawn_blocking(move || Shelf::open(dir, &mark, min_free)).await;
-    let failed =
-        |why: String| Error::Config(format!("the files cannot be kept: {why} (files.dir)"));
+    let opened = tokio::task::spawn_blocking(move || Shelf::open(place, &mark, min_free)).await;
+    let failed = |why: String| {
+        Error::Config(format!(
+            "the files cannot be kept: {why} (files.dir, files.url)"
+        ))
+    };
     match opened {
         Ok(shelf) => shelf.map_err(|e| failed(e.to_string())),
         Err(e) => Err(failed(e.to_string())),

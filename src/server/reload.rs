@@ -13,6 +13,7 @@ use crate::{
     archive::{self, Archive},
     config::{self, Applies, Config, Difference, Live, LogFilter, Sources},
     door::App,
+    files,
     lifecycle::Supervisor,
     limit::Limits,
     logging::Levels,
@@ -78,6 +79,7 @@ impl Reread for Rereader {
         let location = Location::of(&wanted).map_err(|e| e.to_string())?;
         check_directory(&wanted.server.data_dir).map_err(|e| e.to_string())?;
         archive::check_settings(&wanted.archive)?;
+        files::check_settings(&wanted)?;
         let granted = Granted::resolve(&wanted.admin)?;
         let filter = LogFilter::parse(&wanted.log.level)?;
         let identity = tls::load(&wanted.tls)?;

@@ -10,10 +10,11 @@ use std::{
 };
 
 use super::{
-    Error,
+    Error, blocking,
     fault::{self, Fault},
+    shard,
 };
-use crate::id::FileId;
+use crate::{id::FileId, model};
 
 /// How much is written between two looks at how much is free on the disk.
 const LOOK_EVERY: u64 = 8 << 20;
@@ -76,6 +77,16 @@ impl Directory {
         Ok(Arc::new(file))
     }
 
+    /// How many bytes a file has; none when there is none.
+    pub(super) fn size(&self, id: FileId) -> Result<Option<u64>, Error> {
+        let path = self.place(id);
+        match fs::symlink_metadata(&path) {
+            Ok(found) => Ok(Some(found.len()).filter(|_| found.is_file())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::of("look at", &path, e)),
+        }
+    }
+
     pub(super) fn remove(&self, id: FileId) -> Result<(), Error> {
         let path = self.place(id);
         match fs::remove_file(&path) {
@@ -100,7 +111,7 @@ impl Directory {
         Ok(ids)
     }
 
-    pub(super) fn check(
+    pub(super) fn examine(
         &self,
         id: FileId,
         size: u64,
@@ -139,8 +150,7 @@ impl Directory {
             return Ok(true);
         }
         let from = part_in(from, id).join(id.to_string());
-        let found = fault::read(&from, size, sum).map_err(|e| Error::of("read", &from, e))?;
-        let whole = found.is_none();
+        let whole = is_whole(&from, size, sum)?;
         if !whole || only_look {
             return Ok(whole);
         }
@@ -158,7 +168,7 @@ impl Directory {
         Ok(true)
     }
 
-    pub(super) fn set_aside(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn set_aside(&self, name: &str) -> Result<bool, Error> {
         let aside = self.dir.join(name);
         let mut some = false;
         for part in 0..=u8::MAX {
@@ -167,7 +177,7 @@ impl Directory {
                 self.copy_out(id, &aside)?;
             }
         }
-        Ok(some.then_some(aside))
+        Ok(some)
     }
 
     pub(super) fn claim(&self, mark: &str) -> Result<(), Error> {
@@ -194,10 +204,14 @@ impl Directory {
             return Ok(());
         }
         // A disk that does not tell is left to say so when it is written to.
-        let room = rustix::fs::statvfs(&self.dir).map_or(true, |fs| {
-            fs.f_bavail.saturating_mul(fs.f_frsize) >= self.min_free
-        });
+        let room = self.free().is_none_or(|free| free >= self.min_free);
         if room { Ok(()) } else { Err(Error::Full) }
+    }
+
+    /// How many bytes are free on its disk.
+    pub(super) fn free(&self) -> Option<u64> {
+        let fs = rustix::fs::statvfs(&self.dir).ok()?;
+        Some(fs.f_bavail.saturating_mul(fs.f_frsize))
     }
 }
 
@@ -284,7 +298,50 @@ impl Drop for Part {
 }
 
 fn part_in(dir: &Path, id: FileId) -> PathBuf {
-    dir.join(format!("{:02x}", id.as_bytes()[15]))
+    dir.join(shard(id))
+}
+
+/// Where a file is in a directory that was filled like ours, if it is there and has the bytes that it should.
+pub(super) async fn whole(file: &model::File, dir: &Path) -> Result<Option<PathBuf>, Error> {
+    let path = part_in(dir, file.id).join(file.id.to_string());
+    let (size, sum) = (file.size, file.sha256);
+    blocking(move || Ok(is_whole(&path, size, sum)?.then_some(path))).await
+}
+
+/// A file that is read from its beginning to its end.
+pub(super) struct Pieces {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl Pieces {
+    pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
+        blocking(move || {
+            let file = File::open(&path).map_err(|e| Error::of("read", &path, e))?;
+            let file = Arc::new(file);
+            Ok(Self { file, path })
+        })
+        .await
+    }
+
+    /// The next bytes; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (file, path) = (Arc::clone(&self.file), self.path.clone());
+        blocking(move || {
+            let mut bytes = vec![0; 1 << 20];
+            let read = (&*file).read(&mut bytes);
+            let read = read.map_err(|e| Error::of("read", &path, e))?;
+            bytes.truncate(read);
+            Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        })
+        .await
+    }
+}
+
+/// Whether there is a file of this size with these bytes.
+fn is_whole(path: &Path, size: u64, sum: [u8; 32]) -> Result<bool, Error> {
+    let found = fault::read(path, size, sum).map_err(|e| Error::of("read", path, e))?;
+    Ok(found.is_none())
 }
 
 /// Gives a file another name; on another disk, makes another file of it. One that is there stays.

@@ -152,6 +152,9 @@ pub struct Manifest {
     /// How many files are in it, beside the database.
     #[serde(default)]
     pub files: u64,
+    /// The object store in which those are, if they are in one; then it was only looked whether they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_in: Option<String>,
 }
 
 impl Manifest {
@@ -177,6 +180,7 @@ impl Manifest {
             records: counts.map(|(table, n)| (table.to_string(), *n)).collect(),
             problems,
             files: 0,
+            files_in: None,
         })
     }
 

@@ -88,6 +88,7 @@ macro_rules! suite {
             edits::erases_archived_edits,
             files::attaches_a_file_once,
             files::drops_files_with_their_messages,
+            files::lists_files_by_what_they_are,
             mentions::lists_where_somebody_was_mentioned,
             mentions::finds_mentions_that_are_unread,
             mentions::keeps_whom_a_message_mentions,

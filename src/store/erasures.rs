@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::{
     clock::Millis,
-    id::{EntryId, RoomId, UserId},
+    id::{EntryId, FileId, RoomId, UserId},
 };
 
 /// The file, in the data directory.
@@ -55,6 +55,11 @@ pub enum Erasure {
         /// Which message that was: after a restore others get these places.
         id: EntryId,
     },
+    /// The bytes of a file, whose message stays.
+    File {
+        /// Which.
+        file: FileId,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +79,8 @@ pub struct Listed {
     pub persons: BTreeMap<UserId, bool>,
     /// Messages.
     pub texts: BTreeSet<(RoomId, u64, EntryId)>,
+    /// Files.
+    pub files: BTreeSet<FileId>,
     /// How many lines do not read.
     pub unread: u64,
 }
@@ -169,6 +176,12 @@ impl Listed {
             }
             (Erasure::Text { room, seq, id }, true) => {
                 self.texts.remove(&(room, seq, id));
+            }
+            (Erasure::File { file }, false) => {
+                self.files.insert(file);
+            }
+            (Erasure::File { file }, true) => {
+                self.files.remove(&file);
             }
         }
     }

@@ -71,10 +71,10 @@ use crate::{
     clock::{Clock, Millis},
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
-        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, FileFilter, FileOrder,
+        FilePlace, Head, History, Key, Laid, Member, Mention, Mentioned, MentionsFrom, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -389,6 +389,20 @@ impl Store for Mongo {
 
     async fn file_usage(&self, owner: UserId) -> Result<Usage, Error> {
         files::usage(self.db()?, owner).await
+    }
+
+    async fn list_files(
+        &self,
+        filter: &FileFilter,
+        order: FileOrder,
+        after: Option<FilePlace>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        files::list(self.db()?, filter, order, after, limit).await
+    }
+
+    async fn sum_files(&self, filter: &FileFilter) -> Result<Usage, Error> {
+        files::sum(self.db()?, filter).await
     }
 
     async fn unused_files(&self, after: Option<FileId>, limit: usize) -> Result<Vec<File>, Error> {

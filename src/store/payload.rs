@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// The kinds this version reads; every other one becomes [`Payload::Unknown`].
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "message",
     "edit",
     "reaction",
     "pin",
+    "file_gone",
     "delete",
     "restore",
     "purged",

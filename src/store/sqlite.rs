@@ -53,10 +53,10 @@ use crate::{
     clock::{Clock, Millis},
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
-        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, FileFilter, FileOrder,
+        FilePlace, Head, History, Key, Laid, Member, Mention, Mentioned, MentionsFrom, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
 };
@@ -463,6 +463,26 @@ impl Store for Sqlite {
     async fn file_usage(&self, owner: UserId) -> Result<Usage, Error> {
         self.readers
             .read(move |conn| files::usage(conn, owner))
+            .await
+    }
+
+    async fn list_files(
+        &self,
+        filter: &FileFilter,
+        order: FileOrder,
+        after: Option<FilePlace>,
+        limit: usize,
+    ) -> Result<Vec<File>, Error> {
+        let query = files::Query::page(filter, order, after, limit);
+        self.readers
+            .read(move |conn| files::list(conn, &query))
+            .await
+    }
+
+    async fn sum_files(&self, filter: &FileFilter) -> Result<Usage, Error> {
+        let query = files::Query::sum(filter);
+        self.readers
+            .read(move |conn| files::sum(conn, &query))
             .await
     }
 

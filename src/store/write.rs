@@ -211,10 +211,12 @@ pub enum Write {
         /// Its `seq`.
         seq: u64,
     },
-    /// A file that is attached to nothing is to go. [`Outcome::Stale`] when there is none, or it is attached by now.
+    /// A file is to go. [`Outcome::Stale`] when there is none in that place, or it is to go already.
     DropFile {
         /// Which.
         id: FileId,
+        /// The room and the `seq` of the message it is attached to; none when that is nothing.
+        place: Option<(RoomId, u64)>,
         /// When.
         at: Millis,
     },

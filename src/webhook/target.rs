@@ -14,13 +14,14 @@ use crate::{
 };
 
 /// Every kind of event of a room, as `ev` names it.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "message",
     "edit",
     "delete",
     "restore",
     "reaction",
     "pin",
+    "file_gone",
     "created",
     "membership",
     "owner",

@@ -4,8 +4,11 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{come_to, noise, on_disk, path, send, uploaded};
-use crate::support::{Kind, Server, history, on_both};
+use crate::support::{
+    Kind, Server,
+    files::{come_to, noise, on_disk, path, send, uploaded},
+    history, on_both,
+};
 
 /// A check ran, and found something.
 const PROBLEMS: i32 = 10;

@@ -92,6 +92,10 @@ impl S3 {
         answer[head.expect("a head") + 4..].to_vec()
     }
 
+    pub(crate) async fn remove(&self, path: &str) {
+        self.answer("DELETE", path, AS_OWNER, b"").await;
+    }
+
     pub(crate) async fn put(&self, path: &str, bytes: &[u8]) {
         self.answer("PUT", path, AS_OWNER, bytes).await;
     }

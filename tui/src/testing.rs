@@ -72,6 +72,7 @@ fn status(seconds: u64) -> Status {
             trouble: None,
         },
         webhook: None,
+        files: None,
         archive: Some(ArchiveStatus {
             running: None,
             schedule: Some("0 3 * * *".into()),

@@ -5,7 +5,7 @@ mod reload;
 use chatd::{
     archive,
     config::{self, Loaded, Origin},
-    server, webhook,
+    files, server, webhook,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -71,6 +71,7 @@ impl Config {
 fn parts(loaded: &Loaded) -> Result<(), Failure> {
     let wrong = |why| Failure::Server(server::Error::Config(why));
     archive::check_settings(&loaded.config.archive).map_err(wrong)?;
+    files::check_settings(&loaded.config).map_err(wrong)?;
     webhook::load(&loaded.config.webhook).map_err(wrong)?;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod page;
 mod search;
 mod seen;
 mod settings;
+mod shelf;
 mod store;
 mod unit;
 
@@ -80,7 +81,11 @@ impl Doctor {
 /// Every check, in the order of the page.
 fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     let config = &loaded.config;
-    let seen = one_thread()?.block_on(seen::look(config));
+    let (seen, shelf) = one_thread()?.block_on(async {
+        let seen = seen::look(config).await;
+        let shelf = shelf::shelf(config, &seen).await;
+        (seen, shelf)
+    });
     let data = &config.server.data_dir;
     let mut found = vec![settings::right(loaded)];
     found.extend(settings::secrets(loaded));
@@ -98,6 +103,7 @@ fn all(loaded: &Loaded) -> Result<Vec<Finding>, Failure> {
     found.extend(access::access(config, &seen, &socket));
     found.extend(store::store(config, &seen));
     found.extend(members::members(config));
+    found.extend(shelf);
     found.extend(search::search(&seen));
     found.extend(network::ports(config, &seen));
     found.extend([

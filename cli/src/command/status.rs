@@ -67,6 +67,9 @@ fn page(status: &api::Status, now: Millis) -> String {
     if let Some(of) = &status.archive {
         facts = archive(facts.gap(), of, now);
     }
+    if let Some(of) = &status.files {
+        facts = files(facts.gap(), of, status.running);
+    }
     if let Some(of) = &status.search {
         facts = facts.gap().with("search", search(of, now));
     }
@@ -134,6 +137,24 @@ fn archive(facts: Facts, of: &api::ArchiveStatus, now: Millis) -> Facts {
         .maybe("under way", of.running.as_deref().map(escape))
         .maybe("next run", of.next_at.map(|at| moment(at, now)))
         .maybe("last run", last)
+}
+
+/// How much there is of files.
+fn files(facts: Facts, of: &api::FilesStatus, running: bool) -> Facts {
+    let told = |it: &api::FilesTotal| format!("{}, {}", count(it.files, "file"), bytes(it.bytes));
+    let some = |it: &api::FilesTotal| (it.files > 0).then(|| told(it));
+    let under_way = || {
+        let (now, most) = (number(of.uploads), number(of.uploads_limit));
+        format!("{now} of {most} under way")
+    };
+    facts
+        .with("files", told(&of.attached))
+        .maybe("unused", some(&of.unused))
+        .maybe("to go", some(&of.gone))
+        .with("in", escape(&of.location))
+        .maybe("files away", of.trouble.as_deref().map(escape))
+        .maybe("free there", of.free.map(bytes))
+        .maybe("uploads", running.then(under_way))
 }
 
 /// How what can be found stands beside what was said.

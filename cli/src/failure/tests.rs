@@ -46,6 +46,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             Exit::Unreachable,
         ),
         (Refusal::Busy, Exit::Unreachable),
+        (Refusal::FilesAway, Exit::Unreachable),
         (Refusal::StorageFull, Exit::Other),
         (Refusal::Internal, Exit::Other),
     ];
@@ -68,6 +69,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             | Refusal::Unavailable
             | Refusal::Late { .. }
             | Refusal::Busy
+            | Refusal::FilesAway
             | Refusal::StorageFull
             | Refusal::Internal => {}
         }

@@ -171,6 +171,8 @@ fn silent(since: Duration) -> Known {
     };
     Known {
         webhook: None,
+        files: None,
+        shelf_free: None,
         holds: Err(why),
         standing: None,
         disk: None,

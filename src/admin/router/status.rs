@@ -8,6 +8,8 @@ use super::{Answer, api};
 use crate::{
     archive::Standing,
     desk::{Desk, webhook_page},
+    files::Figures,
+    model::Usage,
     ops::{Disk, Holds},
     webhook::Shown,
 };
@@ -21,6 +23,10 @@ pub(super) struct Known {
     pub(super) standing: Option<Standing>,
     /// How the webhook stands; none while the store does not answer.
     pub(super) webhook: Option<Shown>,
+    /// How much there is of files; none while the store does not answer.
+    pub(super) files: Option<Figures>,
+    /// How much is free where their bytes lie, if that is told.
+    pub(super) shelf_free: Option<u64>,
     /// The disk it lies on, if that is one of this machine.
     pub(super) disk: Option<Disk>,
 }
@@ -37,10 +43,16 @@ pub(super) async fn ask(desk: &Desk) -> Known {
         Ok(_) => desk.webhook.show().await.ok(),
         Err(_) => None,
     };
+    let files = match holds {
+        Ok(_) => desk.files.figures().await.ok(),
+        Err(_) => None,
+    };
     Known {
         holds,
         standing,
         webhook,
+        files,
+        shelf_free: desk.files.shelf.free().await,
         disk: desk.ops.disk().await,
     }
 }
@@ -97,12 +109,35 @@ pub(super) fn page(desk: &Desk, known: Known) -> api::Status {
             last_at: it.last.as_ref().map(|run| run.at),
             last_state: it.last.map(|run| run.state),
         }),
+        files: known
+            .files
+            .map(|it| Box::new(files(desk, &it, known.shelf_free))),
         search: ops.listen.map(|_| search(desk)),
         webhook: known
             .webhook
             .filter(|it| it.place.is_some())
             .map(|it| Box::new(webhook_page(it))),
         counts: counts(desk, report.channels),
+    }
+}
+
+fn files(desk: &Desk, figures: &Figures, free: Option<u64>) -> api::FilesStatus {
+    let total = |usage: Usage| api::FilesTotal {
+        files: usage.files,
+        bytes: usage.bytes,
+    };
+    let (files, config) = (&desk.files, desk.ops.config.get());
+    api::FilesStatus {
+        location: files.shelf.place(),
+        attached: total(figures.attached),
+        unused: total(figures.unused),
+        gone: total(figures.gone),
+        uploads: files.uploads.count() as u64,
+        uploads_limit: config.files.uploads as u64,
+        free,
+        min_free: free.map(|_| config.store.min_free.0),
+        trouble: files.shelf.trouble(),
+        own: files.shelf.is_own(),
     }
 }
 

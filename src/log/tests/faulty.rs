@@ -17,10 +17,10 @@ use crate::{
     clock::Millis,
     id::{EntryId, Epoch, FileId, LogId, RedactionId, ReportId, RoomId, RunId, SessionId, UserId},
     model::{
-        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, Head, History, Key, Laid,
-        Member, Mention, Mentioned, MentionsFrom, Reaction, Redaction, Report, ReportState,
-        RoleName, Room, RoomName, Run, Sanction, SanctionKind, Segment, Session, Status, Txn,
-        Usage, User, Username,
+        Code, CodeHash, CodeKind, Deletion, Email, Emoji, Entry, File, FileFilter, FileOrder,
+        FilePlace, Head, History, Key, Laid, Member, Mention, Mentioned, MentionsFrom, Reaction,
+        Redaction, Report, ReportState, RoleName, Room, RoomName, Run, Sanction, SanctionKind,
+        Segment, Session, Status, Txn, Usage, User, Username,
     },
     segment::Line,
     store::{
@@ -140,6 +140,10 @@ pass_on! {
     all_files(after: Option<FileId>, limit: usize) -> Vec<File>;
     files_of(owner: UserId, after: Option<FileId>, limit: usize) -> Vec<File>;
     file_usage(owner: UserId) -> Usage;
+    list_files(
+        filter: &FileFilter, order: FileOrder, after: Option<FilePlace>, limit: usize
+    ) -> Vec<File>;
+    sum_files(filter: &FileFilter) -> Usage;
     unused_files(after: Option<FileId>, limit: usize) -> Vec<File>;
     gone_files(after: Option<(Millis, FileId)>, limit: usize) -> Vec<File>;
     deletion(room: RoomId, target: u64) -> Option<Deletion>;

@@ -1,4 +1,4 @@
-//! The bytes of files, beside the copy of the store.
+//! The bytes of files, beside the copy of the store; where they lie in an object store, that they are there.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ impl Ops {
     /// Copies the bytes of a file; answers what is wrong with them where they are not worth it.
     async fn copy_file(&self, file: &File, to: PathBuf) -> Result<Option<Fault>, Stop> {
         let broken = |e: shelf::Error| Stop::Broken(format!("a file cannot be copied: {e}"));
-        let fault = self.shelf.check(file.id, file.size, None).await;
+        let fault = self.shelf.examine(file.id, file.size, None).await;
         if let Some(fault) = fault.map_err(broken)? {
             return Ok(Some(fault));
         }

@@ -99,6 +99,8 @@ pub struct Restored {
     pub erased_again: Vec<String>,
     /// How many messages lost their text again.
     pub texts_again: u64,
+    /// How many files were deleted again.
+    pub files_again: u64,
     /// How many files there are again.
     pub files: u64,
     /// How many of them have no bytes, neither in the backup nor beside the store.
@@ -234,6 +236,7 @@ async fn make_ready(
         codes,
         erased_again: Vec::new(),
         texts_again: 0,
+        files_again: 0,
         files: 0,
         files_lost: 0,
         lost: Vec::new(),

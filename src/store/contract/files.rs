@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     id::FileId,
-    model::{Attached, File, Purge, Segment, Usage},
+    model::{
+        Attached, File, FileFilter, FileOrder, FilePlace, FileState, MediaPattern, Purge, Segment,
+        Usage,
+    },
 };
 
 fn file(owner: UserId, i: u8) -> File {
@@ -100,6 +103,7 @@ pub(in crate::store) async fn attaches_a_file_once(place: &impl Place) {
     let dropped = |file: &File| {
         writes([Write::DropFile {
             id: file.id,
+            place: None,
             at: NOW,
         }])
     };
@@ -197,4 +201,112 @@ pub(in crate::store) async fn drops_files_with_their_messages(place: &impl Place
     let next = store.gone_files(after, 1).await.unwrap();
     assert_eq!(next[0].place, Some((room, 2)));
     assert_eq!(store.file_usage(ana).await.unwrap().files, 1);
+}
+
+pub(in crate::store) async fn lists_files_by_what_they_are(place: &impl Place) {
+    let store = place.open().await;
+    let (ana, bob, room) = (UserId::new(NOW), UserId::new(NOW), RoomId::new(NOW));
+    let sized = |owner, i, size, media: &str| File {
+        size,
+        media: media.into(),
+        ..file(owner, i)
+    };
+    let all = [
+        sized(ana, 1, 500, "image/png"),
+        sized(ana, 2, 20, "image/jpeg"),
+        sized(bob, 3, 500, "text/plain"),
+        sized(bob, 4, 7, "image/png"),
+    ];
+    append(&*store, vec![message(room, 1, "a")]).await;
+    put(&*store, all.clone().map(Write::InsertFile)).await;
+    put(
+        &*store,
+        [attach(&all[0], room, 1), attach(&all[3], room, 1)],
+    )
+    .await;
+    let none = FileFilter::default();
+    let list = async |filter: &FileFilter, order| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.list_files(filter, order, after, 2).await.unwrap();
+            after = page.last().map(FilePlace::from);
+            found.extend(page.iter().map(|f| f.id.as_bytes()[0]));
+            if page.len() < 2 {
+                return found;
+            }
+        }
+    };
+    let (newest, largest) = (FileOrder::Newest, FileOrder::Largest);
+    assert_eq!(list(&none, newest).await, [4, 3, 2, 1]);
+    assert_eq!(list(&none, largest).await, [3, 1, 2, 4]);
+    let sum = |files, bytes| Usage { files, bytes };
+    assert_eq!(store.sum_files(&none).await.unwrap(), sum(4, 1027));
+
+    let wrong = Write::DropFile {
+        id: all[0].id,
+        place: Some((room, 2)),
+        at: NOW,
+    };
+    assert_eq!(commit(&*store, writes([wrong])).await, Outcome::Stale);
+    let dropped = Write::DropFile {
+        id: all[0].id,
+        place: Some((room, 1)),
+        at: NOW,
+    };
+    assert_eq!(commit(&*store, writes([dropped])).await, Outcome::Committed);
+    let state = |state| FileFilter {
+        state: Some(state),
+        ..none.clone()
+    };
+    let media = |text| FileFilter {
+        media: Some(MediaPattern::parse(text).unwrap()),
+        ..none.clone()
+    };
+    let owner = |owner| FileFilter {
+        owner: Some(owner),
+        ..none.clone()
+    };
+    for (filter, ids) in [
+        (owner(bob), vec![4, 3]),
+        (state(FileState::Unused), vec![3, 2]),
+        (state(FileState::Attached), vec![4]),
+        (state(FileState::Gone), vec![1]),
+        (media("image/*"), vec![4, 2, 1]),
+        (media("image/png"), vec![4, 1]),
+        (media("image/pn*"), vec![4, 1]),
+        (media("video/*"), vec![]),
+        (
+            FileFilter {
+                room: Some(room),
+                ..none.clone()
+            },
+            vec![4, 1],
+        ),
+        (
+            FileFilter {
+                above: Some(20),
+                ..none.clone()
+            },
+            vec![3, 1],
+        ),
+        (
+            FileFilter {
+                owner: Some(bob),
+                room: Some(room),
+                state: Some(FileState::Attached),
+                above: Some(6),
+                media: Some(MediaPattern::parse("image/*").unwrap()),
+            },
+            vec![4],
+        ),
+    ] {
+        assert_eq!(list(&filter, newest).await, ids, "{filter:?}");
+        let mut by_size = list(&filter, largest).await;
+        by_size.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(by_size, ids, "{filter:?}");
+        let size = |id: &u8| all[usize::from(*id) - 1].size;
+        let bytes = ids.iter().map(size).sum();
+        let found = store.sum_files(&filter).await.unwrap();
+        assert_eq!(found, sum(ids.len() as u64, bytes), "{filter:?}");
+    }
 }

@@ -1,16 +1,13 @@
 //! What is known of files: the collection `files`.
 
-use mongodb::{
-    ClientSession,
-    bson::{DateTime, doc},
-};
-use serde::Deserialize;
+mod list;
 
+pub(super) use self::list::{list, sum};
 use super::{
-    documents::{FileDoc, date, file_uuid, id_list, int, number, room_uuid, user_uuid},
-    fault::{store_error, within},
+    documents::{FileDoc, date, file_uuid, id_list, int, room_uuid, user_uuid},
+    fault::within,
     logs::by,
-    records::{all, drain, limited, one},
+    records::{all, limited, one},
     schema::{Collections, index},
     transact::Halt,
     writes::{expect_one, insert},
@@ -20,6 +17,10 @@ use crate::{
     id::{FileId, RoomId, UserId},
     model::{File, Usage},
     store::{Error, Write},
+};
+use mongodb::{
+    ClientSession,
+    bson::{DateTime, doc},
 };
 
 /// No file has this id.
@@ -64,28 +65,9 @@ pub(super) async fn files_of(
     limited(find, limit).await
 }
 
-#[derive(Deserialize)]
-struct Sums {
-    files: i64,
-    bytes: i64,
-}
-
 pub(super) async fn usage(db: &Collections, owner: UserId) -> Result<Usage, Error> {
     let of = doc! { "owner": user_uuid(owner), "gone_at": null };
-    let sums = doc! { "_id": "$owner", "files": { "$sum": 1_i64 }, "bytes": { "$sum": "$size" } };
-    let aggregate = db
-        .files
-        .aggregate([doc! { "$match": of }, doc! { "$group": sums }])
-        .hint(by(index::FILE_OWNER))
-        .with_type::<Sums>();
-    let sums = drain(within(aggregate).await.map_err(store_error)?).await?;
-    let Some(sums) = sums.first() else {
-        return Ok(Usage::default());
-    };
-    Ok(Usage {
-        files: number(sums.files)?,
-        bytes: number(sums.bytes)?,
-    })
+    list::usage(db, of, index::FILE_OWNER).await
 }
 
 pub(super) async fn unused(
@@ -144,8 +126,11 @@ pub(super) async fn apply(
             let update = db.files.update_one(of, attached).hint(by(index::ID));
             expect_one(within(update.session(session)).await?.matched_count)
         }
-        Write::DropFile { id, at } => {
-            let of = doc! { "_id": file_uuid(*id), "room": null, "gone_at": null };
+        Write::DropFile { id, place, at } => {
+            let (room, seq) = place.unzip();
+            let of = doc! {
+                "_id": file_uuid(*id), "room": room.map(room_uuid), "seq": seq.map(int), "gone_at": null,
+            };
             let update = db.files.update_one(of, gone_since(*at)).hint(by(index::ID));
             expect_one(within(update.session(session)).await?.matched_count)
         }

@@ -39,7 +39,7 @@ use crate::{
 type Step = for<'a> fn(&'a Collections, Millis) -> BoxFuture<'a, Result<(), Error>>;
 
 /// What makes each schema of the one before it, beginning with nothing.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     |db, now| Box::pin(begin(db, now)),
     |db, _| Box::pin(async move { keep_order(db).await.map_err(store_error) }),
     |db, _| Box::pin(validators::add(db, validators::FIRST)),
@@ -53,6 +53,7 @@ const STEPS: [Step; 13] = [
     |db, _| Box::pin(mentions(db)),
     |db, _| Box::pin(files(db)),
     |db, _| Box::pin(async move { unread_mentions(db).await.map_err(store_error) }),
+    |db, _| Box::pin(async move { file_sizes(db).await.map_err(store_error) }),
 ];
 
 /// The newest schema: how many steps there are.
@@ -94,6 +95,7 @@ pub(super) mod index {
     pub(in super::super) const MENTION_PLACE: &str = "whom_room_seq";
     pub(in super::super) const FILE_OWNER: &str = "owner_id";
     pub(in super::super) const FILE_PLACE: &str = "room_seq";
+    pub(in super::super) const FILE_SIZE: &str = "size_id";
     pub(in super::super) const FILE_UNUSED: &str = "unused";
     pub(in super::super) const FILE_GONE: &str = "gone_at_id";
     pub(in super::super) const REPLY: &str = "room_target_seq";
@@ -332,6 +334,11 @@ async fn files(db: &Collections) -> Result<(), Error> {
 /// The thirteenth step: which mentions are unread.
 async fn unread_mentions(db: &Collections) -> mongodb::error::Result<()> {
     indexes::create(db, indexes::mention_places()).await
+}
+
+/// The fourteenth step: the largest files first.
+async fn file_sizes(db: &Collections) -> mongodb::error::Result<()> {
+    indexes::create(db, indexes::file_sizes()).await
 }
 
 /// Makes collections that have no index of their own; a transaction should not be what makes them.

@@ -1,7 +1,12 @@
 //! What is known of files: the table `file`.
 
+mod list;
+
 use rusqlite::{Connection, Row, params, types::ValueRef};
 
+#[cfg(test)]
+pub(super) use self::list::kinds;
+pub(super) use self::list::{Query, list, sum};
 use super::{
     records::{all, one},
     rows::{self, int, named, number},
@@ -65,12 +70,7 @@ pub(super) fn files_of(
 
 pub(super) fn usage(conn: &Connection, owner: UserId) -> rusqlite::Result<Usage> {
     conn.prepare_cached(USAGE)?
-        .query_row([owner.as_bytes()], |row| {
-            Ok(Usage {
-                files: number(row, 0)?,
-                bytes: number(row, 1)?,
-            })
-        })
+        .query_row([owner.as_bytes()], usage_row)
 }
 
 pub(super) fn unused(
@@ -103,7 +103,7 @@ pub(super) fn write(conn: &Connection, write: &Write) -> rusqlite::Result<usize>
             room,
             seq,
         } => attach(conn, *id, *owner, (*room, *seq)),
-        Write::DropFile { id, at } => drop_unused(conn, *id, *at),
+        Write::DropFile { id, place, at } => drop_one(conn, *id, *place, *at),
         Write::DeleteFile(id) => delete(conn, *id).map(|()| 1),
         _ => Ok(1),
     }
@@ -151,12 +151,23 @@ fn attach(
     ])
 }
 
-/// Notes that an unused file is to go; answers how many.
-fn drop_unused(conn: &Connection, id: FileId, at: Millis) -> rusqlite::Result<usize> {
+/// Notes that a file is to go that is in this place, or unused; answers how many.
+fn drop_one(
+    conn: &Connection,
+    id: FileId,
+    place: Option<(RoomId, u64)>,
+    at: Millis,
+) -> rusqlite::Result<usize> {
+    let (room, seq) = place.unzip();
     conn.prepare_cached(
-        "UPDATE file SET gone_at = ?2 WHERE id = ?1 AND room IS NULL AND gone_at IS NULL",
+        "UPDATE file SET gone_at = ?2 WHERE id = ?1 AND room IS ?3 AND seq IS ?4 AND gone_at IS NULL",
     )?
-    .execute(params![id.as_bytes(), at.0])
+    .execute(params![
+        id.as_bytes(),
+        at.0,
+        room.as_ref().map(RoomId::as_bytes),
+        seq.map(int)
+    ])
 }
 
 /// Notes that the files of the messages of a range are to go.
@@ -178,6 +189,13 @@ fn delete(conn: &Connection, id: FileId) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM file WHERE id = ?1 AND gone_at IS NOT NULL")?
         .execute([id.as_bytes()])?;
     Ok(())
+}
+
+fn usage_row(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    Ok(Usage {
+        files: number(row, 0)?,
+        bytes: number(row, 1)?,
+    })
 }
 
 fn file_row(row: &Row<'_>) -> rusqlite::Result<File> {

@@ -40,6 +40,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/mentions.sql"),
     include_str!("schema/files.sql"),
     include_str!("schema/unread_mentions.sql"),
+    include_str!("schema/file_sizes.sql"),
 ];
 
 /// What a connection is for.

@@ -429,7 +429,8 @@ fn hot_queries_scan_no_table() {
     let dir = Dir::new();
     drop(Sqlite::open(dir.options()).unwrap());
     let db = Connection::open(dir.db()).unwrap();
-    for sql in [
+    let listed = files::kinds();
+    let hot = [
         logs::HEAD,
         logs::ENTRIES,
         logs::ENTRY,
@@ -479,7 +480,8 @@ fn hot_queries_scan_no_table() {
         overlay::MENTIONS,
         overlay::MENTIONS_FROM,
         overlay::REPLIES,
-    ] {
+    ];
+    for sql in hot.into_iter().chain(listed.iter().map(String::as_str)) {
         let plan = plan(&db, sql);
         assert!(
             plan.iter().all(|step| !step.contains("SCAN")),

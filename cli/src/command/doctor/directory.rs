@@ -169,15 +169,12 @@ fn of_type(magic: u64) -> Finding {
 /// How much is free.
 pub(super) fn space(config: &Config) -> Finding {
     let dir = &config.server.data_dir;
-    match rustix::fs::statvfs(there(dir)) {
-        Ok(stat) => {
-            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-            enough(
-                free,
-                config.store.min_free,
-                !config.archive.schedule.is_empty(),
-            )
-        }
+    match free(dir) {
+        Ok(free) => enough(
+            free,
+            config.store.min_free,
+            !config.archive.schedule.is_empty(),
+        ),
         Err(e) => Finding::warning(
             "disk",
             format!("it cannot be told how much is free: {e}"),
@@ -188,24 +185,40 @@ pub(super) fn space(config: &Config) -> Finding {
 
 fn enough(free: u64, least: ByteSize, archives: bool) -> Finding {
     const CHECK: &str = "disk";
-    let (shown, limit) = (bytes(free), bytes(least.0));
-    if free < least.0 {
-        let what =
-            format!("{shown} are free, and below {limit} (store.min_free) messages are refused");
-        return Finding::problem(CHECK, what, "make room, or: chatd archive --older-than 30d");
+    if free >= least.0.saturating_mul(2) {
+        return Finding::ok(CHECK, format!("{} are free", bytes(free)));
     }
-    if free < least.0.saturating_mul(2) {
-        let soon = if archives {
-            "; the archive, which is to run by itself, needs room to write before it frees any"
-        } else {
-            ""
-        };
-        let what = format!(
-            "{shown} are free, not much above {limit} (store.min_free), where messages are refused{soon}"
-        );
-        return Finding::warning(CHECK, what, "make room, or: chatd archive --older-than 30d");
+    let refused = if archives && free >= least.0 {
+        "messages are refused; the archive, which is to run by itself, needs room to write before it frees any"
+    } else {
+        "messages are refused"
+    };
+    let mend = "make room, or: chatd archive --older-than 30d";
+    scarce(CHECK, free, least.0, refused, mend)
+}
+
+/// What is said of a disk on which not much more is free than has to be.
+pub(super) fn scarce(
+    check: &'static str,
+    free: u64,
+    least: u64,
+    refused: &str,
+    mend: &'static str,
+) -> Finding {
+    let (shown, limit) = (bytes(free), bytes(least));
+    if free < least {
+        let what = format!("{shown} are free, and below {limit} (store.min_free) {refused}");
+        return Finding::problem(check, what, mend);
     }
-    Finding::ok(CHECK, format!("{shown} are free"))
+    let what =
+        format!("{shown} are free, not much above {limit} (store.min_free), where {refused}");
+    Finding::warning(check, what, mend)
+}
+
+/// How many bytes are free on the disk of a directory, or on that where it would be made.
+pub(super) fn free(dir: &Path) -> rustix::io::Result<u64> {
+    let stat = rustix::fs::statvfs(there(dir))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// The directory, or where it would be made.

@@ -27,7 +27,8 @@ const TEMPLATE: &str = "{msg:<9} [{bar:30}] {percent:>3} %, {eta} to go";
 /// Makes a directory DEST with the store as it is at one moment, as an SQLite database, and a manifest. All
 /// that was acknowledged before the command is in it. The copy is opened and checked before it gets its name;
 /// whatever interrupts it, nothing is left that looks like a backup. With a server running it is the server
-/// that writes DEST, so its user has to be able to. The signing keys are not in it. With --json it answers
+/// that writes DEST, so its user has to be able to. The files that people sent are in it, unless they lie in
+/// an object store: then it is looked whether they do. The signing keys are not in it. With --json it answers
 /// line by line as it goes on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -151,8 +152,16 @@ fn words(console: &Console, text: impl FnOnce() -> String) -> Result<(), Failure
 fn made(path: &Path, manifest: &Manifest) -> String {
     let records = count(manifest.records.values().sum(), "record");
     let (size, sum) = (bytes(manifest.bytes), escape(&manifest.sha256));
+    let files = match (&manifest.files_in, manifest.files) {
+        (_, 0) => String::new(),
+        (None, many) => format!(", with {}", count(many, "file")),
+        (Some(place), many) => {
+            let (files, place) = (count(many, "file"), escape(place));
+            format!("; {files} stay in {place}, and were there")
+        }
+    };
     format!(
-        "Backed up to {}: {records}, {size}, checked.\nSHA-256 of the database: {sum}",
+        "Backed up to {}: {records}, {size}, checked{files}.\nSHA-256 of the database: {sum}",
         escape(&path.display().to_string())
     )
 }

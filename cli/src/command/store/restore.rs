@@ -162,7 +162,12 @@ fn erased(restored: &Restored) -> String {
         1 => "1 person".to_owned(),
         many => format!("{} people", number(many)),
     };
-    format!("{people}, {}", count(restored.texts_again, "message"))
+    let mut all = format!("{people}, {}", count(restored.texts_again, "message"));
+    if restored.files_again > 0 {
+        let files = count(restored.files_again, "file");
+        all = format!("{all}, {files}");
+    }
+    all
 }
 
 /// What is another then.

@@ -1,5 +1,7 @@
 //! `chatd user export`: everything there is about a person, as files.
 
+mod files;
+
 use std::{
     fs::{DirBuilder, File, OpenOptions},
     io::{BufWriter, Write as _},
@@ -13,21 +15,25 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use serde_json::Value;
 
+use self::files::Files;
 use super::{path, who};
 use crate::{
     asking::{Asking, quote},
     failure::{Explain as _, Failure},
-    output::{Facts, count_entries, escape, number},
+    output::{Facts, bytes, count, count_entries, escape, number},
 };
 
 /// The parts, each a file.
-const PARTS: [&str; 5] = ["profile", "messages", "log", "acts", "reports"];
+const PARTS: [&str; 6] = ["profile", "messages", "log", "acts", "reports", FILES];
+/// The one whose lines have bytes beside them.
+const FILES: &str = "files";
 
 /// Write everything there is about a person into a directory
 ///
 /// For requests under data-protection laws. Each part is a file of JSON lines, for you alone to read: the
 /// account with its sessions and rooms, what the person said in every room, their own log, what they did
-/// according to the audit log, and the reports they made.
+/// according to the audit log, the reports they made, and the files they uploaded, whose bytes lie beside
+/// the lines in `files`, under the names they were given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -47,6 +53,10 @@ pub(crate) struct Export {
 struct Written {
     dir: PathBuf,
     files: Vec<FileWritten>,
+    /// How many bytes the person's own files have.
+    bytes: u64,
+    /// How many of those are not there, or not as they were.
+    lost: u64,
 }
 
 #[derive(Serialize)]
@@ -63,26 +73,41 @@ impl Export {
             // Asked for before anything is made: a name that is wrong leaves nothing behind.
             let _known: Value = client.get(&path(&self.user, "")).await?;
             prepare(&self.dir)?;
-            let mut files = Vec::new();
+            let (mut files, mut own) = (Vec::new(), Files::default());
             for part in PARTS {
-                files.push(self.write(client, part).await?);
+                files.push(self.write(client, part, &mut own).await?);
             }
             Ok(Written {
                 dir: self.dir.clone(),
                 files,
+                bytes: own.bytes,
+                lost: own.lost,
             })
         });
         let written = written.explain(|| format!("export user `{}`", self.user), who())?;
         asking.console.answer(&written, |_| {
             let facts = written.files.iter().fold(Facts::default(), |facts, file| {
                 let label = PARTS.iter().find(|part| file.name.starts_with(**part));
-                facts.with(label.copied().unwrap_or("file"), number(file.lines))
+                let label = label.copied().unwrap_or("file");
+                let lines = number(file.lines);
+                match label {
+                    FILES => facts.with(label, format!("{lines}, {}", bytes(written.bytes))),
+                    _ => facts.with(label, lines),
+                }
             });
             let (user, dir) = (escape(&self.user), written.dir.to_string_lossy());
             facts.under(&format!("Wrote all about {user} into {}", escape(&dir)))
         })?;
         match written.files.iter().map(|file| file.damaged).sum() {
-            0 => Ok(()),
+            0 if written.lost == 0 => Ok(()),
+            0 => Err(Failure::Found {
+                what: format!(
+                    "{} of this person could not be written as they were",
+                    count(written.lost, "file")
+                ),
+                hint: "they stand in files.jsonl with \"lost\" or \"damaged\"; the server's log tells what is wrong \
+                       with them",
+            }),
             damaged => Err(Failure::Found {
                 what: format!(
                     "{} could not be read, and may be of this person",
@@ -94,7 +119,12 @@ impl Export {
         }
     }
 
-    async fn write(&self, client: &Client, part: &str) -> Result<FileWritten, Failure> {
+    async fn write(
+        &self,
+        client: &Client,
+        part: &str,
+        own: &mut Files,
+    ) -> Result<FileWritten, Failure> {
         let name = format!("{part}.jsonl");
         let file = self.dir.join(&name);
         let what = || format!("cannot write {}", file.display());
@@ -102,8 +132,11 @@ impl Export {
         let base = path(&self.user, &format!("/export/{part}"));
         let (mut lines, mut damaged, mut from) = (0, 0, String::new());
         loop {
-            let piece: List<Value> = client.get(&format!("{base}{from}")).await?;
-            for item in &piece.items {
+            let mut piece: List<Value> = client.get(&format!("{base}{from}")).await?;
+            for item in &mut piece.items {
+                if part == FILES {
+                    own.write(client, &self.user, &self.dir, item).await?;
+                }
                 serde_json::to_writer(&mut out, item).map_err(anyhow::Error::from)?;
                 out.write_all(b"\n").with_context(what)?;
                 lines += 1;

@@ -7,7 +7,7 @@ use super::{Left, Restored, Wanted};
 use crate::{
     admin::{self, Client, Peer, api, operator_here},
     id::UserId,
-    model::{Authority, Refusal, Status},
+    model::{Authority, Reason, Refusal, Status},
     server::{Error, core::Core},
     store::erasures::Listed,
 };
@@ -51,7 +51,39 @@ pub(super) async fn finish(
         }
         Err(refusal) => return Err(Error::Argument(refusal.to_string())),
     }
+    delete_files(core, &by, listed, made).await?;
     record(core, &by, made).await
+}
+
+/// Deletes again the files whose bytes an operator took out.
+async fn delete_files(
+    core: &Core,
+    by: &Authority,
+    listed: &Listed,
+    made: &mut Restored,
+) -> Result<(), Error> {
+    let reason = Reason::parse("deleted before the restore").ok();
+    for &file in &listed.files {
+        match core
+            .app
+            .files
+            .remove(by, file, reason.as_ref(), false)
+            .await
+        {
+            Ok(done) if done.before => {}
+            Ok(_) => made.files_again += 1,
+            // It came later than the backup.
+            Err(Refusal::NotFound(_)) => {}
+            Err(refusal @ (Refusal::Conflict(_) | Refusal::Forbidden(_))) => {
+                made.not_erased.push(Left {
+                    who: format!("file {file}"),
+                    why: refusal.to_string(),
+                });
+            }
+            Err(refusal) => return Err(Error::Argument(refusal.to_string())),
+        }
+    }
+    Ok(())
 }
 
 /// Takes the steps that `chatd user erase` takes.
@@ -103,6 +135,7 @@ async fn record(core: &Core, by: &Authority, made: &Restored) -> Result<(), Erro
         "codes": made.codes,
         "erased_again": made.erased_again.len(),
         "texts_again": made.texts_again,
+        "files_again": made.files_again,
     });
     let noted = core.desk(None).ops.note_restore(by, detail).await;
     noted.map_err(|refusal| Error::Argument(refusal.to_string()))

@@ -230,6 +230,7 @@ pub(super) fn uploads() -> Vec<Write> {
         },
         Write::DropFile {
             id: file_id(200),
+            place: None,
             at: NOW,
         },
     ]

@@ -24,7 +24,8 @@ fn all() -> impl Iterator<Item = Indexes> {
         .chain(replies())
         .chain(mentions())
         .chain(files())
-        .chain(mention_places());
+        .chain(mention_places())
+        .chain(file_sizes());
     first().into_iter().chain(later)
 }
 
@@ -252,6 +253,12 @@ pub(super) fn files() -> Vec<Indexes> {
             ),
         ],
     )]
+}
+
+/// The index of how large files are.
+pub(super) fn file_sizes() -> Vec<Indexes> {
+    let keys = doc! { "size": 1, "_id": 1 };
+    vec![("files", vec![plain(index::FILE_SIZE, keys, None)])]
 }
 
 /// The indexes that should be there and are not, or are others.

@@ -96,6 +96,7 @@ async fn no_query_scans_a_collection() {
         edits::erases_archived_edits,
         files::attaches_a_file_once,
         files::drops_files_with_their_messages,
+        files::lists_files_by_what_they_are,
         mentions::lists_where_somebody_was_mentioned,
         mentions::finds_mentions_that_are_unread,
         replies::counts_and_pages_what_answers_a_message,
