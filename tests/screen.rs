@@ -146,10 +146,13 @@ impl Told {
             self.ana.request("PATCH", &path, edit).await.ok();
         }
         self.same("edits").await;
-        let file = json!({"files": [self.upload("a.txt").await, self.upload("b.txt").await]});
+        let files = [self.upload("a.txt").await, self.upload("b.txt").await];
         let path = self.room.path("/messages");
-        self.ana.post(&path, file).await.ok();
+        self.ana.post(&path, json!({"files": files})).await.ok();
         self.same("files").await;
+        let delete = ["file", "delete", &files[0], "--reason", "case 17", "--yes"];
+        self.server.cli(&delete).await.ok();
+        self.same("a file that is gone").await;
         self.read(&answer, false).await;
         self.same("reading").await;
         self.read(&json!(1), true).await;

@@ -160,6 +160,11 @@ fn change(message: &mut Value, event: &Value, me: &str) {
         }
         "pin" => drop(message.as_object_mut().expect("an object").remove("pinned")),
         "reaction" => react(message, event, me),
+        "file_gone" => {
+            let files = message["files"].as_array_mut().expect("files");
+            let gone = files.iter_mut().find(|file| file["id"] == event["file"]);
+            gone.expect("it is there")["gone"] = json!(true);
+        }
         _ => {}
     }
 }
