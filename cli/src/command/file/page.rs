@@ -30,7 +30,7 @@ pub(super) fn list(files: &[File], total: Option<FilesTotal>, now: Millis) -> Ta
         Some(total) => {
             let words = table.clone().words();
             let (files, bytes) = (count(total.files, "file"), bytes(total.bytes));
-            table.shown_as(format!("{words}\n{files}, {bytes} in all\n"))
+            table.shown_as(format!("{words}\n\n{files}, {bytes} in all\n"))
         }
     }
 }
