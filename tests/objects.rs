@@ -204,7 +204,9 @@ async fn a_backup_says_what_is_in_the_bucket_and_a_restore_looks() {
     assert!(checked.stdout.contains(&lost), "{checked}");
     let done = ["store", "restore", &shown, "--yes", "--json"];
     let done = server.cli_as_told(&done).await;
-    let done: Value = serde_json::from_str(done.ok().lines().last().expect("JSON")).expect("JSON");
+    assert!(done.failed(PROBLEMS).contains(&lost), "{done}");
+    let done = done.stdout.lines().last().expect("JSON");
+    let done: Value = serde_json::from_str(done).expect("JSON");
     assert_eq!(
         (&done["files"], &done["files_lost"]),
         (&json!(2), &json!(1))

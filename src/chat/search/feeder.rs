@@ -313,7 +313,11 @@ impl Feeder {
     fn note(&self, trouble: &Trouble) {
         let mut state = self.standing.lock();
         if state.trouble.is_none() {
-            tracing::warn!(error = %trouble, "the search index does not go on");
+            use store::Error::{Away, Unavailable};
+            // A store that does not answer has been logged by whoever found that out, and has more to do than this.
+            if !matches!(trouble, Trouble::Store(Away(_) | Unavailable(_))) {
+                tracing::warn!(error = %trouble, "the search index does not go on");
+            }
             state.trouble = Some((self.clock.now(), trouble.to_string()));
         } else if let Some((_, why)) = &mut state.trouble {
             *why = trouble.to_string();
