@@ -48,6 +48,7 @@ async fn cast() -> Server {
     for member in [&bo, &eve] {
         member.join(&room).await;
     }
+    ana.send(&room, "the deploy failed again").await;
     let said = eve.send(&room, "buy cheap").await;
     let report = room.path(&format!("/messages/{}/report", said["seq"]));
     bo.post(&report, json!({"reason": "spam"})).await.ok();
