@@ -186,7 +186,7 @@ async fn two_thousand_notice_no_renewal_and_lose_nothing_at_a_stop() {
         crowd.push(heard);
     }
     assert!(server.exit().await.success());
-    assert!(acknowledged.len() > RENEWALS * SPEAKERS);
+    assert!(acknowledged.len() > SPEAKERS);
 
     // All are back, and each has everything, once.
     server.boot().await;
