@@ -232,6 +232,8 @@ async fn two_servers_on_one_database_find_what_was_said_through_the_other() {
         texts.collect::<Vec<_>>()
     };
     let until = async |user: &User, word: &str, texts: &[&str]| {
+        // Nothing tells of what another server said: all rooms are looked at every thirty seconds. So it is asked for, a few
+        // times a second, and no more often than a stand-in for MongoDB bears.
         while finds(user, word).await != texts {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }

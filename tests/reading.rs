@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Room, Server, User, Ws, on_both, within};
+use crate::support::{Kind, Room, Server, User, Ws, on_both};
 
 on_both!(
     what_is_unread_is_what_came_since,
@@ -338,24 +338,7 @@ async fn archived_and_purged_messages_count_as_what_they_are() {
     read(&bob, &room, &head).await;
     assert_eq!(read_back(&bob, &room, said[3].clone()).await["unread"], 7);
 
-    let body = json!({"before": "1ms", "grace": 0});
-    let admin = server.admin();
-    let begun = admin.request("POST", "/v1/archive/prune", body).await;
-    admin.ended(&begun.body).await;
-    // What is due is looked for at the start.
-    server.restart().await;
-    let purged = async {
-        while !server
-            .admin()
-            .segments()
-            .await
-            .iter()
-            .all(|s| s["purged_at"].is_number())
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    within("the purge", purged).await;
+    server.purge().await;
     // What is gone is not to be read, and so not unread.
     let kept = place(&bob, &room).await;
     assert_eq!((&kept["read"], &kept["unread"]), (&said[3], &json!(7)));

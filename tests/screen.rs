@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Room, Screen, Server, User, on_both, within};
+use crate::support::{Kind, Room, Screen, Server, User, on_both};
 
 on_both!(what_was_told_and_events_are_what_is_told_anew);
 
@@ -263,25 +263,8 @@ impl Told {
         let run = self.server.admin().archive().await;
         assert_eq!(run["state"], "done", "{run:#}");
         self.same("archiving").await;
-        let body = json!({"before": "1ms", "grace": 0});
-        let admin = self.server.admin();
-        let begun = admin.request("POST", "/v1/archive/prune", body).await;
-        admin.ended(&begun.body).await;
-        // What is due is looked for at the start, and a screen comes back after it.
-        self.server.restart().await;
-        let purged = async {
-            while !self
-                .server
-                .admin()
-                .segments()
-                .await
-                .iter()
-                .all(|s| s["purged_at"].is_number())
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        within("the purge", purged).await;
+        // A screen comes back after it.
+        self.server.purge().await;
         self.screen.ws = self.bob.connect().await;
         self.screen.sync().await;
         self.same("a purge").await;

@@ -13,7 +13,7 @@ use clap::{
 pub(crate) use self::{
     age::{age, age_or_word},
     sure::Sure,
-    when::When,
+    when::{When, span},
 };
 use crate::cli::DryRun;
 

@@ -7,7 +7,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq as _;
 
 use super::{Secret, random, sha256};
-use crate::id::{SessionId, UserId};
+use crate::{
+    clock::Millis,
+    id::{SessionId, UserId},
+    model::{DeviceName, Permissions, Session},
+};
 
 const PREFIX: &str = "cb_";
 
@@ -21,12 +25,35 @@ pub struct Presented {
     secret: [u8; 32],
 }
 
-/// A new token, and the digest that the session keeps of it.
-pub fn issue(user: UserId, session: SessionId) -> (Secret, [u8; 32]) {
-    let secret: [u8; 32] = random();
-    let bytes = [user.as_bytes(), session.as_bytes(), &secret[..]].concat();
+/// A new token of a bot, and its session: one that does not rotate, and is good for these things only.
+pub fn issue(
+    user: UserId,
+    name: DeviceName,
+    scopes: Permissions,
+    (now, expires_at): (Millis, Millis),
+) -> (Session, Secret) {
+    let (id, secret): (_, [u8; 32]) = (SessionId::new(now), random());
+    let bytes = [user.as_bytes(), id.as_bytes(), &secret[..]].concat();
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
-    (Secret::from(token), digest(&secret))
+    let digest = digest(&secret);
+    let session = Session {
+        id,
+        user,
+        device: Some(name),
+        address: None,
+        created_at: now,
+        used_at: now,
+        expires_at,
+        ended_at: None,
+        anchor: digest,
+        current: digest,
+        previous: None,
+        seed: [0; 32],
+        rotated_at: now,
+        version: 1,
+        scopes: Some(scopes),
+    };
+    (session, Secret::from(token))
 }
 
 /// Takes a token apart; `None` when it is not shaped like one.
@@ -57,16 +84,19 @@ fn digest(secret: &[u8; 32]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Millis;
 
     #[test]
     fn a_token_names_its_session_and_fits_its_digest_only() {
-        let (user, session) = (UserId::new(Millis(1)), SessionId::new(Millis(2)));
-        let (token, kept) = issue(user, session);
+        let user = UserId::new(Millis(1));
+        let issued = || {
+            let name = DeviceName::parse("ci").unwrap();
+            issue(user, name, Permissions::of(&[]), (Millis(2), Millis(3)))
+        };
+        let (session, token) = issued();
         let presented = parse(token.expose()).unwrap();
-        assert_eq!((presented.user, presented.session), (user, session));
-        assert!(presented.fits(&kept));
-        assert!(!presented.fits(&issue(user, session).1));
+        assert_eq!((presented.user, presented.session), (user, session.id));
+        assert!(presented.fits(&session.current));
+        assert!(!presented.fits(&issued().0.current));
         for bad in [
             "",
             "cb_",

@@ -6,7 +6,6 @@ use super::Ops;
 use crate::{
     auth::{Secret, bot},
     clock::Millis,
-    id::SessionId,
     log::refuse,
     model::{Authority, DeviceName, Permission, Permissions, Refusal, Session, UserRef},
     rights,
@@ -70,27 +69,9 @@ impl Ops {
             let what = format!("{} has a token {} already", user.name, new.name);
             return Err(Refusal::Conflict(what));
         }
-        let id = SessionId::new(now);
-        let (secret, digest) = bot::issue(user.id, id);
-        let session = Session {
-            id,
-            user: user.id,
-            device: Some(new.name),
-            address: None,
-            created_at: now,
-            used_at: now,
-            expires_at: new
-                .lifetime
-                .map_or(Session::NEVER, |l| now.plus(l).min(Session::NEVER)),
-            ended_at: None,
-            anchor: digest,
-            current: digest,
-            previous: None,
-            seed: [0; 32],
-            rotated_at: now,
-            version: 1,
-            scopes: Some(new.scopes),
-        };
+        let forever = Session::NEVER;
+        let expires_at = new.lifetime.map_or(forever, |l| now.plus(l).min(forever));
+        let (session, secret) = bot::issue(user.id, new.name, new.scopes, (now, expires_at));
         let (touches, by) = (by.touching(&[user.id.into()]), by.clone());
         let made = session.clone();
         let done = self

@@ -15,6 +15,22 @@ impl Server {
         let eager = Self::builder().set("archive.min_age", "0s");
         eager.set("archive.rate", "0")
     }
+
+    /// Takes what is archived out for good. What is due is looked for at the start, so it is started again.
+    pub(crate) async fn purge(&mut self) {
+        let body = json!({"before": "1ms", "grace": 0});
+        let admin = self.admin();
+        let begun = admin.request("POST", "/v1/archive/prune", body).await;
+        admin.ended(&begun.body).await;
+        self.restart().await;
+        let purged = |segments: &[Value]| segments.iter().all(|s| s["purged_at"].is_number());
+        within("the purge", async {
+            while !purged(&self.admin().segments().await) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
 }
 
 impl Admin {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use chatd::{clock::Millis, config::Period};
 use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 
+use crate::failure::Failure;
+
 /// A moment as it was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
@@ -32,6 +34,22 @@ impl When {
             other => other.since(now),
         }
     }
+}
+
+/// From when on and up to when, where both are given the one before the other.
+pub(crate) fn span(
+    since: Option<When>,
+    until: Option<When>,
+    now: Millis,
+) -> Result<(Option<Millis>, Option<Millis>), Failure> {
+    let (since, until) = (since.map(|w| w.since(now)), until.map(|w| w.until(now)));
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        let why = "--since is not before --until: no message can be in between";
+        return Err(Failure::Usage(why.into()));
+    }
+    Ok((since, until))
 }
 
 impl FromStr for When {

@@ -7,7 +7,7 @@ use super::{HOOK_SCOPES, TOKEN};
 use crate::{
     auth::{Secret, bot},
     clock::Millis,
-    id::{SessionId, UserId},
+    id::UserId,
     log::Draft,
     model::{Actor, Builtin, DeviceName, Refusal, Session, Status, User, Username},
     store::Write,
@@ -32,27 +32,8 @@ pub(super) fn new_bot(name: Username, now: Millis) -> User {
 
 /// A token for it.
 pub(super) fn issue(user: UserId, now: Millis) -> Result<(Session, Secret), Refusal> {
-    let id = SessionId::new(now);
-    let (secret, digest) = bot::issue(user, id);
     let name = DeviceName::parse(TOKEN).map_err(|_| Refusal::Internal)?;
-    let session = Session {
-        id,
-        user,
-        device: Some(name),
-        address: None,
-        created_at: now,
-        used_at: now,
-        expires_at: Session::NEVER,
-        ended_at: None,
-        anchor: digest,
-        current: digest,
-        previous: None,
-        seed: [0; 32],
-        rotated_at: now,
-        version: 1,
-        scopes: Some(HOOK_SCOPES),
-    };
-    Ok((session, secret))
+    Ok(bot::issue(user, name, HOOK_SCOPES, (now, Session::NEVER)))
 }
 
 /// Switches it off, and ends every token it has; answers whether it was on.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use self::walk::{Counts, Place, Wanted};
 use crate::{
-    args::{When, name},
+    args::{When, name, span},
     asking::{Asking, all, quote},
     command::{archive, room, user},
     failure::{Explain as _, Failure},
@@ -58,15 +58,7 @@ pub(crate) struct Export {
 
 impl Export {
     pub(super) fn run(&self, asking: &Asking<'_>) -> Result<(), Failure> {
-        let now = Clock::system().now();
-        let since = self.since.map(|when| when.since(now));
-        let until = self.until.map(|when| when.until(now));
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            let why = "--since is not before --until: no message can be in between";
-            return Err(Failure::Usage(why.into()));
-        }
+        let (since, until) = span(self.since, self.until, Clock::system().now())?;
         let written = asking.look(async |client| self.export(client, since, until).await);
         let counts = match written {
             Err(e) if is_closed(&e) => return Ok(()),

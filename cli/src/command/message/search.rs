@@ -10,7 +10,7 @@ use chatd::{
 use clap::Args;
 
 use crate::{
-    args::{When, name},
+    args::{When, name, span},
     asking::{Asking, quote},
     failure::{Exit, Explain as _, Failure},
     output::{Cell, Table, count_entries, escape, hit},
@@ -80,15 +80,7 @@ impl Search {
 
     /// What is asked for, as it stands in the URL.
     fn query(&self) -> Result<String, Failure> {
-        let now = Clock::system().now();
-        let since = self.since.map(|when| when.since(now));
-        let until = self.until.map(|when| when.until(now));
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            let why = "--since is not before --until: no message can be in between";
-            return Err(Failure::Usage(why.into()));
-        }
+        let (since, until) = span(self.since, self.until, Clock::system().now())?;
         let order = if self.best { "relevance" } else { "newest" };
         let asked = [
             ("q", Some(self.words.join(" "))),
