@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::{Kind, Room, Server, User, on_both, told};
+use crate::support::{Kind, Room, Server, User, files, on_both, told};
 
 const USAGE: i32 = 2;
 const NOT_FOUND: i32 = 3;
@@ -15,6 +15,7 @@ const PROBLEMS: i32 = 10;
 on_both!(
     old_messages_are_archived_and_brought_back_up_and_down,
     what_is_archived_is_written_out_and_checked,
+    what_people_sent_along_is_written_out_too,
     what_is_deleted_for_good_is_confirmed,
     what_is_held_is_told_and_kept,
     the_schedule_is_seen_and_decided,
@@ -143,6 +144,91 @@ async fn what_is_archived_is_written_out_and_checked() {
     assert!(found.stdout.contains("1–1,000"), "{found}");
     assert!(found.stdout.contains("its checksum"), "{found}");
     server.cli_set(&["store", "check"]).await.failed(PROBLEMS);
+}
+
+async fn what_people_sent_along_is_written_out_too() {
+    let server = Server::archiving().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    // More than one piece of what the server gives at once, and nothing at all.
+    let large = files::noise(9 << 20);
+    let (photo, gone) = (files::png(7, 5), b"what must not be here");
+    let ids = [
+        files::uploaded(&ana, "a.bin", &large).await,
+        files::uploaded(&ana, "..%2F%1b.png", &photo).await,
+        files::uploaded(&ana, "b.txt", gone).await,
+    ];
+    let all: Vec<_> = ids.iter().map(String::as_str).collect();
+    files::send(&ana, &room, "look", &all).await.ok();
+    server.admin().archive().await;
+    // Neither what lies in no message, nor what is not archived.
+    let unused = files::uploaded(&ana, "c.txt", b"unused").await;
+    let live = files::uploaded(&ana, "d.txt", b"live").await;
+    files::send(&ana, &room, "and here", &[&live]).await.ok();
+    server.cli(&["file", "delete", &ids[2], "--yes"]).await.ok();
+
+    let out = |name: &str| server.data_dir().with_file_name(name);
+    let export = async |name: &str, more: &[&str]| {
+        let to = out(name);
+        let args = ["archive", "export", to.to_str().expect("text")];
+        server.cli(&[&args[..], more].concat()).await
+    };
+    let dry = export("out", &["--dry-run"]).await;
+    assert!(dry.ok().contains("2, 9.0 MiB"), "{dry}");
+    let report = export("out", &["--json"]).await.json();
+    assert_eq!((&report["files"], &report["kept"]), (&2.into(), &0.into()));
+    let manifest = fs::read_to_string(out("out").join("manifest.json")).expect("a manifest");
+    assert!(!manifest.contains(&unused) && !manifest.contains(&live));
+    let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+    let listed = manifest["files"].as_array().expect("files");
+    for (file, (id, bytes)) in listed.iter().zip(ids.iter().zip([&large, &photo])) {
+        assert_eq!(file["file"], format!("{}/files/{id}", room.id));
+        let there = out("out").join(file["file"].as_str().expect("a name"));
+        assert!(fs::read(there).expect("it is there") == *bytes, "{file}");
+        assert_eq!(file["sha256"], files::sha256(bytes));
+        assert_eq!(file["message"], 2);
+    }
+    assert_eq!(
+        (&listed[1]["name"], &listed[1]["type"]),
+        (&".._\u{fffd}.png".into(), &"image/png".into())
+    );
+
+    let without = export("texts", &["--no-files"]).await;
+    assert!(without.ok().contains("left out"), "{without}");
+    assert!(!out("texts").join(&room.id).join("files").exists());
+
+    // What is cut off goes on: the one that is whole stays, the other comes again.
+    fs::remove_file(out("out").join("manifest.json")).expect("it is there");
+    let cut = out("out").join(listed[0]["file"].as_str().expect("a name"));
+    fs::write(&cut, &large[..100]).expect("a file");
+    let resumed = export("out", &["--resume", "--json"]).await.json();
+    assert_eq!(resumed["kept"], 2, "a segment and a file: {resumed:#}");
+    assert!(fs::read(&cut).expect("it is there") == large);
+
+    // Bytes that are lost are named, and all else is there.
+    let on_shelf = server
+        .data_dir()
+        .join("files")
+        .join(&ids[0][34..])
+        .join(&ids[0]);
+    fs::write(&on_shelf, &large[1..]).expect("a file");
+    let lost = export("lost", &["--json"]).await;
+    assert_eq!(lost.code, Some(PROBLEMS), "{lost}");
+    assert!(lost.stderr.contains(&ids[0]), "{lost}");
+    assert!(
+        out("lost")
+            .join(&room.id)
+            .join("files")
+            .join(&ids[1])
+            .is_file()
+    );
+    assert!(
+        !out("lost")
+            .join(&room.id)
+            .join("files")
+            .join(&ids[0])
+            .exists()
+    );
 }
 
 async fn what_is_deleted_for_good_is_confirmed() {

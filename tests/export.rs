@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Kind, Output, S3, Server};
+use crate::support::{Kind, Output, S3, Server, files};
 
 const USAGE: i32 = 2;
 const NOT_FOUND: i32 = 3;
@@ -104,6 +104,37 @@ async fn an_export_goes_into_a_bucket() {
     let beside = ["s3://backups/a/c", "--room", "room-1"];
     export(&server, &s3.url(), &beside).await.ok();
     assert_eq!(s3.objects("backups").await.len(), ROOMS + 1 + 2);
+}
+
+#[tokio::test]
+async fn files_go_into_a_bucket_piece_by_piece() {
+    let Some(s3) = S3::start().await else { return };
+    let server = Server::archiving().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    // More than a part of an object.
+    let bytes = files::noise(9 << 20);
+    let id = files::uploaded(&ana, "a.bin", &bytes).await;
+    files::send(&ana, &room, "look", &[&id]).await.ok();
+    server.admin().archive().await;
+    s3.make_bucket("backups").await;
+    let done = export(&server, &s3.url(), &[TO, "--json"]).await.json();
+    assert_eq!(
+        (&done["files"], &done["files_size"]),
+        (&1.into(), &bytes.len().into())
+    );
+    let object = format!("/backups/a/b/{}/files/{id}", room.id);
+    assert!(s3.object(&object).await == bytes);
+    // What is there already is looked at, and comes again when it is not that.
+    s3.remove("/backups/a/b/manifest.json").await;
+    let resume = [TO, "--resume", "--json"];
+    let resumed = export(&server, &s3.url(), &resume).await.json();
+    assert_eq!(resumed["kept"], 2, "{resumed:#}");
+    s3.remove("/backups/a/b/manifest.json").await;
+    s3.put(&object, &bytes[1..]).await;
+    let resumed = export(&server, &s3.url(), &resume).await.json();
+    assert_eq!(resumed["kept"], 1, "{resumed:#}");
+    assert!(s3.object(&object).await == bytes);
 }
 
 #[tokio::test]

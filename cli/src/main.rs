@@ -5,6 +5,7 @@
 
 mod args;
 mod asking;
+mod checksum;
 mod cli;
 mod command;
 mod complete;

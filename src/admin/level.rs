@@ -68,7 +68,6 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         &[(Method::GET, View), (Method::POST, Own)],
     ),
     ("/v1/users/{user}/export/{part}", &[(Method::GET, Own)]),
-    ("/v1/users/{user}/export/files/{id}", &[(Method::GET, Own)]),
     ("/v1/users/{user}/erase", &[(Method::POST, Own)]),
     // Acts with their words, targets and reasons; addresses of connections and of logins, as `/v1/conns` has them.
     ("/v1/watch", &[(Method::GET, View)]),
@@ -158,6 +157,7 @@ const TABLE: &[(&str, &[(Method, Level)])] = &[
         "/v1/files/{id}",
         &[(Method::GET, Own), (Method::DELETE, Operate)],
     ),
+    ("/v1/files/{id}/bytes", &[(Method::GET, Own)]),
     ("/v1/rooms/{room}/entries", &[(Method::GET, Own)]),
     // Of all rooms, with their texts.
     ("/v1/search", &[(Method::GET, Own)]),

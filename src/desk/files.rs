@@ -3,7 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
 use serde::Deserialize;
 
 use super::{By, Desk, Try, api, optional, users::wrong_cursor};
@@ -91,6 +96,30 @@ pub(super) async fn show(
     let file = desk.files.find(parse_id(&id)?).await?;
     let shown = desk.shown_files(vec![file]).await?.pop();
     Ok(Json(shown.ok_or(Refusal::Internal)?))
+}
+
+/// From which byte on.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FromByte {
+    /// How many bytes there are already.
+    #[serde(default)]
+    from: u64,
+}
+
+/// Some bytes of a file, four mebibytes at most.
+#[utoipa::path(
+    get, path = "/v1/files/{id}/bytes", params(("id" = String, Path), FromByte),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn bytes(
+    State(desk): State<Arc<Desk>>,
+    PathOf(id): PathOf<String>,
+    QueryOf(at): QueryOf<FromByte>,
+) -> Result<Response, Problem> {
+    let piece = desk.files.piece(parse_id(&id)?, at.from).await?;
+    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+    Ok((kind, piece).into_response())
 }
 
 /// Takes out the bytes of a file for good. Its message stays, and shows that the file is gone.

@@ -3,12 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 
 use super::{By, Desk, api, optional, user_ref};
@@ -48,33 +43,6 @@ pub(super) async fn export(
     let user = user_ref(&user)?;
     let (items, next) = desk.ops.export(&user, part, from.cursor.as_deref()).await?;
     Ok(Json(api::List { items, next }))
-}
-
-/// From which byte on.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct FromByte {
-    /// How many bytes there are already.
-    #[serde(default)]
-    from: u64,
-}
-
-/// Some bytes of a file of a person, four mebibytes at most.
-#[utoipa::path(
-    get, path = "/v1/users/{user}/export/files/{id}",
-    params(("user" = String, Path), ("id" = String, Path), FromByte),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"))
-)]
-pub(super) async fn export_file(
-    State(desk): State<Arc<Desk>>,
-    PathOf((user, id)): PathOf<(String, String)>,
-    QueryOf(at): QueryOf<FromByte>,
-) -> Result<Response, Problem> {
-    let user = desk.ops.find_user(&user_ref(&user)?).await?;
-    let id = id.parse().map_err(|_| Refusal::NotFound("file"))?;
-    let piece = desk.files.piece(user.id, id, at.from).await?;
-    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
-    Ok((kind, piece).into_response())
 }
 
 /// Forgets a person, a step at a time: asked again with the `next` of the answer until there is none. Asking

@@ -1,5 +1,6 @@
 //! `chatd file`: what people uploaded, and taking out what must not be here.
 
+mod content;
 mod delete;
 mod list;
 mod page;
@@ -7,6 +8,7 @@ mod page;
 use chatd::admin::api;
 use clap::{Args, Subcommand};
 
+pub(super) use self::content::fetch;
 use self::{delete::Delete, list::List};
 use crate::{
     args::name,
@@ -66,7 +68,7 @@ impl Show {
 }
 
 /// Where a file is asked for.
-fn path(id: &str) -> String {
+pub(super) fn path(id: &str) -> String {
     format!("/v1/files/{}", quote(id))
 }
 

@@ -1,9 +1,10 @@
 //! The files that a service consists of, as they lie in `systemd/`, and telling ours from what somebody changed.
 
-use std::{fmt::Write as _, fs, io, path::Path};
+use std::{fs, io, path::Path};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+
+use crate::checksum::sha256;
 
 /// The unit of the server.
 pub(super) const SERVICE: &str = "chatd.service";
@@ -109,7 +110,7 @@ impl File {
             Kind::Sysusers | Kind::Tmpfiles => "a file of your own beside it changes it".to_owned(),
         };
         let version = env!("CARGO_PKG_VERSION");
-        let digest = digest(&text);
+        let digest = sha256(text.as_bytes());
         format!("{MARK}{version}, sha256:{digest}. Leave it as it is: {change}.\n{text}")
     }
 }
@@ -135,7 +136,7 @@ fn compare(there: &str, wanted: &str) -> State {
         .split_once("sha256:")
         .and_then(|(_, it)| it.split_once('.'));
     match noted {
-        Some((noted, _)) if noted == digest(text) => {
+        Some((noted, _)) if noted == sha256(text.as_bytes()) => {
             // Another version that ships the same text has nothing to bring.
             let same = wanted
                 .split_once('\n')
@@ -148,14 +149,6 @@ fn compare(there: &str, wanted: &str) -> State {
         }
         _ => State::Edited,
     }
-}
-
-fn digest(text: &str) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        write!(hex, "{byte:02x}").expect("a String takes it");
-    }
-    hex
 }
 
 /// A path as a unit has it: `%` stands for something else there, and a space ends a word.

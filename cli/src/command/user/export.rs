@@ -135,7 +135,7 @@ impl Export {
             let mut piece: List<Value> = client.get(&format!("{base}{from}")).await?;
             for item in &mut piece.items {
                 if part == FILES {
-                    own.write(client, &self.user, &self.dir, item).await?;
+                    own.write(client, &self.dir, item).await?;
                 }
                 serde_json::to_writer(&mut out, item).map_err(anyhow::Error::from)?;
                 out.write_all(b"\n").with_context(what)?;

@@ -18,11 +18,11 @@ use chatd::{
 };
 use clap::{Args, ValueHint};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use self::{codes::Codes, file::Row};
 use crate::{
     asking::Asking,
+    checksum::sha256,
     cli::DryRun,
     failure::{Exit, Failure, Flaw},
     output::{count, escape, moment, table},
@@ -93,7 +93,6 @@ impl Import {
             let lines = flaws.len() as u64;
             self.refused(&count(lines, "thing"), "not right", flaws, Exit::Usage)
         })?;
-        let digest = Sha256::digest(&bytes);
         let dry_run = self.dry.dry_run;
         let mut report = Report {
             file: self.file.clone(),
@@ -110,7 +109,7 @@ impl Import {
                 create,
                 update,
                 loses_admin: losing.map(|i| i.name.clone()).collect(),
-                file: Some(hex(&digest)),
+                file: Some(sha256(&bytes)),
                 dry_run,
             };
             if dry_run || create + update == 0 {
@@ -326,12 +325,4 @@ fn page(report: &Report, with_codes: bool, now: Millis) -> String {
         }
     }
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes it");
-        text
-    })
 }

@@ -1,13 +1,13 @@
 //! The manifest of an export: what is in it, and how to tell that it is whole.
 
-use std::fmt::Write as _;
-
-use chatd::clock::Millis;
+use chatd::{admin::api, clock::Millis};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 /// The file that says what else there is; without it an export is not whole.
 pub(super) const MANIFEST: &str = "manifest.json";
+
+/// Where the files of a room's messages lie, beside its segments.
+pub(super) const FILES: &str = "files";
 
 /// What an export has; `manifest.json` is this.
 #[derive(Serialize)]
@@ -18,6 +18,9 @@ pub(super) struct Manifest {
     /// Of which incarnation of the store.
     pub(super) epoch: String,
     pub(super) segments: Vec<Exported>,
+    /// The files of the messages in those segments; none when they were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) files: Option<Vec<Attached>>,
 }
 
 /// A segment as a file.
@@ -34,26 +37,85 @@ pub(super) struct Exported {
     pub(super) sha256: String,
 }
 
+/// A file of a message.
+#[derive(Clone, Serialize)]
+pub(super) struct Attached {
+    pub(super) file: String,
+    pub(super) id: String,
+    pub(super) room: String,
+    /// The `seq` of its message.
+    pub(super) message: u64,
+    /// What it was called.
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) media: String,
+    pub(super) size: u64,
+    /// Of the file, in hexadecimal.
+    pub(super) sha256: String,
+}
+
 impl Manifest {
     /// One with nothing in it yet.
-    pub(super) fn new(exported_at: Millis, epoch: String) -> Self {
+    pub(super) fn new(exported_at: Millis, epoch: String, files: bool) -> Self {
         Self {
             format: "chatd-archive-export",
             version: 1,
             exported_at,
             epoch,
             segments: Vec::new(),
+            files: files.then(Vec::new),
+        }
+    }
+
+    /// All that lies beside it.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let segments = self.segments.iter().map(Exported::part);
+        let files = self.files.iter().flatten();
+        segments.chain(files.map(Attached::part))
+    }
+}
+
+/// A part of an export: something that lies under a name, and is told by its size and checksum.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) file: &'a str,
+    pub(super) size: u64,
+    pub(super) sha256: &'a str,
+}
+
+impl Exported {
+    pub(super) fn part(&self) -> Part<'_> {
+        Part {
+            file: &self.file,
+            size: self.size,
+            sha256: &self.sha256,
         }
     }
 }
 
-/// The checksum of a file, in hexadecimal, as `sha256sum` tells it.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        write!(text, "{byte:02x}").expect("a String takes it");
+impl Attached {
+    /// What the store says of a file that is in a message.
+    pub(super) fn of(file: &api::File) -> Option<Self> {
+        let (room, message) = (file.room.clone()?, file.message?);
+        Some(Self {
+            file: format!("{room}/{FILES}/{}", file.id),
+            id: file.id.clone(),
+            room,
+            message,
+            name: file.name.clone(),
+            media: file.media.clone(),
+            size: file.size,
+            sha256: file.sha256.clone(),
+        })
     }
-    text
+
+    pub(super) fn part(&self) -> Part<'_> {
+        Part {
+            file: &self.file,
+            size: self.size,
+            sha256: &self.sha256,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,12 +124,12 @@ mod tests {
 
     #[test]
     fn a_manifest_says_what_it_is() {
-        assert_eq!(sha256(b"")[..8], *"e3b0c442");
-        let text = serde_json::to_string(&Manifest::new(Millis(7), "e".into())).expect("JSON");
-        assert_eq!(
-            text,
-            "{\"format\":\"chatd-archive-export\",\"version\":1,\"exported_at\":7,\"epoch\":\"e\",\
-             \"segments\":[]}"
-        );
+        let text = |files| {
+            serde_json::to_string(&Manifest::new(Millis(7), "e".into(), files)).expect("JSON")
+        };
+        let begin = "{\"format\":\"chatd-archive-export\",\"version\":1,\"exported_at\":7,\"epoch\":\"e\",\
+             \"segments\":[]";
+        assert_eq!(text(false), format!("{begin}}}"));
+        assert_eq!(text(true), format!("{begin},\"files\":[]}}"));
     }
 }

@@ -3,6 +3,11 @@
 use chatd::admin::api::archive::Segment;
 use serde::Serialize;
 
+use super::{
+    manifest::{Attached, Exported, Manifest},
+    store::Dest,
+};
+
 use crate::{
     failure::Failure,
     output::{Facts, bytes, count, count_entries, escape, number},
@@ -17,12 +22,18 @@ pub(super) struct Report {
     pub(super) entries: u64,
     pub(super) messages: u64,
     pub(super) size: u64,
-    /// Segments that were there already, from before it was cut off.
+    /// What people sent with those messages; none when it was left out.
+    pub(super) files: Option<u64>,
+    /// How many bytes those have.
+    pub(super) files_size: u64,
+    /// How many segments and files were there already, from before it was cut off.
     pub(super) kept: u64,
-    /// Files that were there already, and are not of this export.
+    /// What was there already, and is not of this export.
     pub(super) left: Vec<String>,
-    /// What could not be exported.
+    /// Segments that could not be exported.
     pub(super) damaged: Vec<Damaged>,
+    /// Files that could not.
+    pub(super) lost: Vec<Lost>,
     pub(super) dry_run: bool,
 }
 
@@ -33,6 +44,26 @@ pub(super) struct Damaged {
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) why: String,
+}
+
+/// A file of which there are no bytes, or not those that came.
+#[derive(Serialize)]
+pub(super) struct Lost {
+    pub(super) id: String,
+    pub(super) room: String,
+    pub(super) message: u64,
+    pub(super) why: String,
+}
+
+impl Lost {
+    pub(super) fn of(file: &Attached, why: String) -> Self {
+        Self {
+            id: file.id.clone(),
+            room: file.room.clone(),
+            message: file.message,
+            why,
+        }
+    }
 }
 
 impl Damaged {
@@ -47,26 +78,64 @@ impl Damaged {
 }
 
 impl Report {
+    /// What is told of an export with this in it.
+    pub(super) fn of(to: &Dest, manifest: &Manifest) -> Self {
+        let segments = &manifest.segments;
+        let mut rooms: Vec<_> = segments.iter().map(|s| &s.room).collect();
+        rooms.dedup();
+        let sum = |of: fn(&Exported) -> u64| segments.iter().map(of).sum();
+        let files = manifest.files.as_ref();
+        Self {
+            to: to.to_string(),
+            rooms: rooms.len() as u64,
+            segments: segments.len() as u64,
+            entries: sum(|s| s.entries),
+            messages: sum(|s| s.messages),
+            size: sum(|s| s.size),
+            files: files.map(|files| files.len() as u64),
+            files_size: files.into_iter().flatten().map(|file| file.size).sum(),
+            kept: 0,
+            left: Vec::new(),
+            damaged: Vec::new(),
+            lost: Vec::new(),
+            dry_run: false,
+        }
+    }
+
     /// Fails when something could not be exported.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if self.damaged.is_empty() {
-            return Ok(());
-        }
-        let mut what = format!(
-            "{} damaged, and not part of the export",
-            match self.damaged.len() as u64 {
-                1 => "1 segment is".to_owned(),
-                many => format!("{} are", count(many, "segment")),
+        let (damaged, lost) = (self.damaged.len() as u64, self.lost.len() as u64);
+        let what = match (damaged, lost) {
+            (0, 0) => return Ok(()),
+            (segments, 0) => count(segments, "segment"),
+            (0, files) => count(files, "file"),
+            (segments, files) => {
+                format!(
+                    "{} and {}",
+                    count(segments, "segment"),
+                    count(files, "file")
+                )
             }
-        );
+        };
+        let are = if damaged + lost == 1 { "is" } else { "are" };
+        let mut what = format!("{what} {are} damaged, and not part of the export");
         for one in &self.damaged {
-            let (room, first, last) = (escape(&one.room), number(one.first), number(one.last));
-            what = format!("{what}\n{room}, {first}–{last}: {}", escape(&one.why));
+            let (room, from, to) = (escape(&one.room), number(one.first), number(one.last));
+            what = format!("{what}\n{room}, {from}–{to}: {}", escape(&one.why));
         }
-        Err(Failure::Found {
-            what,
-            hint: "`chatd archive verify` checks all of them",
-        })
+        for one in &self.lost {
+            let (id, room, message) = (escape(&one.id), escape(&one.room), number(one.message));
+            what = format!(
+                "{what}\nfile {id} of {room}, {message}: {}",
+                escape(&one.why)
+            );
+        }
+        let hint = if damaged == 0 {
+            "`chatd store check --full` looks at all of them"
+        } else {
+            "`chatd archive verify` checks all segments, `chatd store check --full` the files too"
+        };
+        Err(Failure::Found { what, hint })
     }
 
     /// What was written, or would be.
@@ -96,13 +165,21 @@ impl Report {
                 ),
             )
             .with("size", bytes(self.size));
+        let facts = match self.files {
+            None => facts.with("files", "left out".to_owned()),
+            Some(0) => facts,
+            Some(files) => facts.with(
+                "files",
+                format!("{}, {}", number(files), bytes(self.files_size)),
+            ),
+        };
         if self.dry_run {
             let page = facts.under(&format!("Dry run: {what} would be written to {to}."));
             return format!("{page}\nNothing was written.");
         }
         let mut facts = facts.with("read back", "every file is as it was written");
         if self.kept > 0 {
-            facts = facts.with("not sent again", count(self.kept, "segment"));
+            facts = facts.with("not sent again", count(self.kept, "file"));
         }
         if !self.left.is_empty() {
             let all: Vec<_> = self.left.iter().map(|file| escape(file)).collect();
@@ -132,9 +209,12 @@ mod tests {
             entries: 12_000,
             messages: 11_990,
             size: 300_000,
+            files: Some(0),
+            files_size: 0,
             kept: 0,
             left: Vec::new(),
             damaged: Vec::new(),
+            lost: Vec::new(),
             dry_run: false,
         };
         let text = report.words();
@@ -144,13 +224,15 @@ mod tests {
         );
         assert!(text.contains("11,990 of 12,000 entries"), "{text}");
         assert!(
-            !text.contains("again") && !text.contains("not of it"),
+            !["again", "not of it", "files"]
+                .iter()
+                .any(|no| text.contains(no)),
             "{text}"
         );
-        report.kept = 3;
+        (report.kept, report.files, report.files_size) = (3, Some(2), 2048);
         report.left.push("1/1-9.chatdseg".into());
         let text = report.words();
-        assert!(text.contains("3 segments") && text.contains("needed: 1/1-9.chatdseg"));
+        assert!(text.contains("3 files") && text.contains("needed: 1/1-9.chatdseg"));
         assert!(report.check().is_ok());
         report.damaged.push(Damaged {
             room: "1".into(),
@@ -163,6 +245,20 @@ mod tests {
             why.ends_with("\n1, 1–1,000: its checksum is another one"),
             "{why}"
         );
+        report.lost.push(Lost {
+            id: "2".into(),
+            room: "1".into(),
+            message: 7,
+            why: "its bytes are not there".into(),
+        });
+        let why = report.check().expect_err("as above").to_string();
+        assert!(
+            why.starts_with("1 segment and 1 file are damaged")
+                && why.ends_with("\nfile 2 of 1, 7: its bytes are not there"),
+            "{why}"
+        );
+        report.files = None;
+        assert!(report.words().contains("left out"));
         report.dry_run = true;
         assert!(report.words().ends_with("Nothing was written."));
         report.segments = 0;

@@ -6,9 +6,11 @@ mod s3;
 mod there;
 
 use bytes::Bytes;
+use chatd::objects::Upload;
 
 pub(super) use self::{dest::Dest, s3::Reach, there::There};
 use self::{directory::Directory, s3::S3};
+use super::manifest::Part;
 use crate::failure::Failure;
 
 /// Where an export goes. All that differs between one kind and another stands behind its functions.
@@ -50,13 +52,21 @@ impl Store {
         }
     }
 
-    /// Puts something there under a name of one or two parts, and waits until it is kept. What has that name
+    /// Puts something there under a name of up to three parts, and waits until it is kept. What has that name
     /// gives way only where that is meant; a bucket was looked at before, and keeps whoever comes last.
     pub(super) async fn put(&self, name: &str, bytes: Bytes, replace: bool) -> Result<(), Failure> {
         match &self.0 {
             Kind::Directory(directory) => directory.put(name, &bytes, replace),
             Kind::S3(s3) => s3.put(name, bytes).await,
         }
+    }
+
+    /// Begins something that comes piece by piece, as [`Store::put`] puts what is whole.
+    pub(super) fn take<'a>(&'a self, name: &str, replace: bool) -> Result<Incoming<'a>, Failure> {
+        Ok(Incoming(match &self.0 {
+            Kind::Directory(directory) => Begun::File(directory.take(name, replace)?),
+            Kind::S3(s3) => Begun::Object(s3, Box::new(s3.take(name))),
+        }))
     }
 
     /// Waits until all of it is kept.
@@ -72,6 +82,40 @@ impl Store {
         match &self.0 {
             Kind::Directory(directory) => directory.get(name).map(Bytes::from),
             Kind::S3(s3) => s3.get(name).await,
+        }
+    }
+
+    /// Reads what was put there, and tells whether it is as it was written.
+    pub(super) async fn is_as_written(&self, part: Part<'_>) -> Result<bool, Failure> {
+        match &self.0 {
+            Kind::Directory(directory) => directory.is_as_written(part),
+            Kind::S3(s3) => s3.is_as_written(part).await,
+        }
+    }
+}
+
+/// Something that comes piece by piece. Dropped before it is finished, it leaves nothing under its name.
+pub(super) struct Incoming<'a>(Begun<'a>);
+
+enum Begun<'a> {
+    File(directory::Incoming),
+    Object(&'a S3, Box<Upload>),
+}
+
+impl Incoming<'_> {
+    /// Takes the next piece.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match &mut self.0 {
+            Begun::File(file) => file.write(bytes),
+            Begun::Object(s3, upload) => s3.written(upload.write(bytes).await),
+        }
+    }
+
+    /// All has come. Waits until it is kept.
+    pub(super) async fn finish(self) -> Result<(), Failure> {
+        match self.0 {
+            Begun::File(file) => file.finish(),
+            Begun::Object(s3, upload) => s3.written(upload.finish().await),
         }
     }
 }

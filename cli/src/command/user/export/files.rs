@@ -1,20 +1,14 @@
 //! The files of a person: a line for each, and beside them the bytes, under the names they were given.
 
-use std::{
-    fmt::Write as _,
-    fs::DirBuilder,
-    io::{BufWriter, Write as _},
-    os::unix::fs::DirBuilderExt as _,
-    path::Path,
-};
+use std::{fs::DirBuilder, io::Write as _, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use chatd::admin::{self, Client};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::create;
-use crate::{asking::quote, command::user::path, failure::Failure};
+use crate::{command::file, failure::Failure};
 
 /// The directory for the bytes.
 const DIR: &str = "files";
@@ -37,7 +31,6 @@ impl Files {
     pub(super) async fn write(
         &mut self,
         client: &Client,
-        user: &str,
         dir: &Path,
         line: &mut Value,
     ) -> Result<(), Failure> {
@@ -49,7 +42,7 @@ impl Files {
             made.with_context(|| format!("cannot make {}", files.display()))?;
         }
         let to = files.join(&name);
-        let (size, hash) = match fetch(client, user, text(line, "id"), size_of(line), &to).await {
+        let (size, hash) = match fetch(client, text(line, "id"), size_of(line), &to).await {
             Ok(fetched) => fetched,
             Err(Failure::Admin(admin::Error::Refused(refused))) if refused.code == "not_found" => {
                 self.lost += 1;
@@ -70,35 +63,13 @@ impl Files {
 }
 
 /// Writes the bytes of a file, piece by piece: how many they are, and their SHA-256.
-async fn fetch(
-    client: &Client,
-    user: &str,
-    id: &str,
-    size: u64,
-    to: &Path,
-) -> Result<(u64, String), Failure> {
+async fn fetch(client: &Client, id: &str, size: u64, to: &Path) -> Result<(u64, String), Failure> {
     let what = || format!("cannot write {}", to.display());
-    let mut out = BufWriter::new(create(to).with_context(what)?);
-    let base = path(user, &format!("/export/files/{}", quote(id)));
-    let (mut at, mut hash) = (0, Sha256::new());
-    while at < size {
-        let piece = client.get_bytes(&format!("{base}?from={at}")).await?;
-        if piece.is_empty() {
-            break;
-        }
-        out.write_all(&piece).with_context(what)?;
-        hash.update(&piece);
-        at += piece.len() as u64;
-    }
-    let file = out
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error);
-    file.and_then(|file| file.sync_all()).with_context(what)?;
-    let mut sum = String::new();
-    for byte in hash.finalize() {
-        write!(sum, "{byte:02x}").context("a text takes all")?;
-    }
-    Ok((at, sum))
+    let mut out = create(to).with_context(what)?;
+    let written = async |piece: Bytes| Ok(out.write_all(&piece).with_context(what)?);
+    let fetched = file::fetch(client, id, size, written).await?;
+    out.sync_all().with_context(what)?;
+    Ok(fetched)
 }
 
 fn text<'a>(line: &'a Value, name: &str) -> &'a str {

@@ -4,12 +4,18 @@ mod reach;
 mod why;
 
 use bytes::Bytes;
-use chatd::objects::{Bucket, Fault, Place};
+use chatd::objects::{Bucket, Fault, PART, Place, Upload};
 use futures_util::StreamExt as _;
 
 pub(in super::super) use self::reach::Reach;
-use super::{super::manifest::MANIFEST, There};
-use crate::failure::{Exit, Failure};
+use super::{
+    super::manifest::{MANIFEST, Part},
+    There,
+};
+use crate::{
+    checksum::Checksum,
+    failure::{Exit, Failure},
+};
 
 /// What begins with a prefix in a bucket.
 pub(super) struct S3(Bucket);
@@ -42,13 +48,45 @@ impl S3 {
 
     /// Puts an object there; whatever has its name gives way.
     pub(super) async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Failure> {
-        let put = self.0.put(name, bytes).await;
-        put.map_err(|e| self.failure("write to", &e))
+        self.written(self.0.put(name, bytes).await)
+    }
+
+    /// Begins an object that comes piece by piece; whatever has its name gives way when it is finished.
+    pub(super) fn take(&self, name: &str) -> Upload {
+        self.0.begin(name)
+    }
+
+    /// What came of writing.
+    pub(super) fn written(&self, done: Result<(), Fault>) -> Result<(), Failure> {
+        done.map_err(|e| self.failure("write to", &e))
     }
 
     /// Reads an object back.
     pub(super) async fn get(&self, name: &str) -> Result<Bytes, Failure> {
-        let read = self.0.get(name).await;
+        self.there(name, self.0.get(name).await)
+    }
+
+    /// Reads an object back piece by piece, and tells whether it is as it was written.
+    pub(super) async fn is_as_written(&self, part: Part<'_>) -> Result<bool, Failure> {
+        let name = part.file;
+        if self.there(name, self.0.size(name).await)? != part.size {
+            return Ok(false);
+        }
+        let (mut at, mut sum) = (0, Checksum::default());
+        while at < part.size {
+            let upto = part.size.min(at + PART as u64);
+            let piece = self.there(name, self.0.get_range(name, at..upto).await)?;
+            if piece.len() as u64 != upto - at {
+                return Ok(false);
+            }
+            sum.add(&piece);
+            at = upto;
+        }
+        Ok(sum.text() == part.sha256)
+    }
+
+    /// What was read of an object that has to be there.
+    fn there<T>(&self, name: &str, read: Result<Option<T>, Fault>) -> Result<T, Failure> {
         let read = read.map_err(|e| self.failure("read back from", &e))?;
         read.ok_or_else(|| Failure::Listed {
             what: format!(

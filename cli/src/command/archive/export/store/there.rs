@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chatd::id::RoomId;
+use chatd::id::{FileId, RoomId};
 
-use super::super::manifest::{Exported, MANIFEST};
+use super::super::manifest::{FILES, MANIFEST, Part};
 use crate::{
     failure::{Exit, Failure},
     output::count,
@@ -13,7 +13,7 @@ use crate::{
 /// What is there.
 #[derive(Debug, Default)]
 pub(in super::super) struct There {
-    /// Segments, by name, with their sizes.
+    /// Segments and files of messages, by name, with their sizes.
     pub(in super::super) files: BTreeMap<String, u64>,
     /// Whether there is a manifest: an export came to its end there.
     pub(super) manifest: bool,
@@ -26,7 +26,7 @@ impl There {
     pub(super) fn note(&mut self, name: &str, size: u64) {
         if name == MANIFEST {
             self.manifest = true;
-        } else if is_segment(name) {
+        } else if is_part(name) {
             self.files.insert(name.to_owned(), size);
         } else {
             self.strange.get_or_insert_with(|| name.to_owned());
@@ -34,13 +34,19 @@ impl There {
     }
 
     /// Whether a directory of that name can be an export's.
-    pub(super) fn is_room(name: &str) -> bool {
-        name.parse::<RoomId>().is_ok()
+    pub(super) fn is_dir(name: &str) -> bool {
+        match name.split_once('/') {
+            None => is_room(name),
+            Some((room, dir)) => is_room(room) && dir == FILES,
+        }
     }
 
     /// What is there, and not of this export.
-    pub(in super::super) fn left_over(&self, exported: &[Exported]) -> Vec<String> {
-        let named: HashSet<_> = exported.iter().map(|one| one.file.as_str()).collect();
+    pub(in super::super) fn left_over<'a>(
+        &self,
+        exported: impl Iterator<Item = Part<'a>>,
+    ) -> Vec<String> {
+        let named: HashSet<_> = exported.map(|one| one.file).collect();
         let left = self.files.keys();
         left.filter(|file| !named.contains(file.as_str()))
             .cloned()
@@ -69,7 +75,7 @@ impl There {
             (
                 format!(
                     "{to} is not empty: there is an export that was cut off, {}",
-                    count(parts, "segment")
+                    count(parts, "file")
                 ),
                 "add --resume to go on with it, or name a place where nothing is yet",
             )
@@ -85,13 +91,29 @@ impl There {
     }
 }
 
-/// Whether a name is `ROOM-ID/FIRST-LAST.chatdseg`.
+/// Whether a name is `ROOM-ID/FIRST-LAST.chatdseg` or `ROOM-ID/files/FILE-ID`.
+fn is_part(name: &str) -> bool {
+    let Some((room, rest)) = name.split_once('/') else {
+        return false;
+    };
+    let is_ours = match rest.split_once('/') {
+        Some((dir, file)) => dir == FILES && file.parse::<FileId>().is_ok(),
+        None => is_segment(rest),
+    };
+    is_room(room) && is_ours
+}
+
+fn is_room(name: &str) -> bool {
+    name.parse::<RoomId>().is_ok()
+}
+
 fn is_segment(name: &str) -> bool {
-    let parts = name.split_once('/').and_then(|(room, file)| {
-        let (first, last) = file.strip_suffix(".chatdseg")?.split_once('-')?;
-        Some((room, first.parse::<u64>().ok()?, last.parse::<u64>().ok()?))
-    });
-    parts.is_some_and(|(room, first, last)| There::is_room(room) && first <= last)
+    let range = name.strip_suffix(".chatdseg");
+    let range = range.and_then(|range| range.split_once('-'));
+    range.is_some_and(|(first, last)| {
+        let range = (first.parse::<u64>(), last.parse::<u64>());
+        matches!(range, (Ok(first), Ok(last)) if first <= last)
+    })
 }
 
 #[cfg(test)]
@@ -99,6 +121,7 @@ mod tests {
     use super::*;
 
     const ROOM: &str = "0197c0de-7b1c-7000-8000-000000000001";
+    const FILE: &str = "0197c0de-7b1c-7000-8000-000000000002";
 
     #[test]
     fn only_a_cut_off_export_is_gone_on_with() {
@@ -106,6 +129,7 @@ mod tests {
         there.check("/b", false).expect("nothing is there");
         there.check("/b", true).expect("nothing is there");
         there.note(&format!("{ROOM}/1-1000.chatdseg"), 7);
+        there.note(&format!("{ROOM}/files/{FILE}"), 7);
         let why = there.check("/b", false).expect_err("it is used");
         assert_eq!(why.exit(), Exit::Unconfirmed);
         assert!(why.hint().is_some_and(|hint| hint.contains("--resume")));
@@ -123,6 +147,10 @@ mod tests {
             format!("{ROOM}/1-9.chatdseg.bak"),
             format!("{ROOM}/a/1-9.chatdseg"),
             format!("a/{ROOM}/1-9.chatdseg"),
+            format!("{ROOM}/{FILE}"),
+            format!("{ROOM}/files/1-9.chatdseg"),
+            format!("{ROOM}/files/{FILE}/a"),
+            format!("files/{FILE}"),
         ] {
             let mut there = There::default();
             there.note(&name, 1);
