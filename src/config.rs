@@ -12,6 +12,7 @@ mod filter;
 mod key;
 mod live;
 mod load;
+mod named;
 mod period;
 mod render;
 mod rules;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+pub(crate) use self::named::{Readers, read_named};
 pub use self::{
     change::{Difference, differences, merge},
     confidential::{Endpoint, Secret, Url, without_secrets},

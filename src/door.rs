@@ -13,7 +13,7 @@ pub const PROTOCOL: u32 = 1;
 
 pub use self::{
     app::App,
-    body::{JsonBody, MaybeJson, PathOf, QueryOf, parse_json},
+    body::{JsonBody, MaybeJson, PathOf, QueryOf, is_json, parse_json},
     context::{Context, Peer, attach_context},
     origin::allows_origin,
     patient::Patient,

@@ -139,10 +139,13 @@ fn no_bytes(error: &shelf::Error) -> Refusal {
     match error {
         shelf::Error::Full => Refusal::StorageFull,
         // Said in the log when it began.
-        shelf::Error::Remote { .. } => Refusal::FilesAway,
+        shelf::Error::Remote { .. } => Refusal::Away("files can be neither stored nor read"),
         error => {
             tracing::error!(%error, "a file cannot be written or read");
-            Refusal::Internal
+            match error {
+                shelf::Error::Missing(_) => Refusal::NotFound("bytes of this file"),
+                _ => Refusal::Internal,
+            }
         }
     }
 }

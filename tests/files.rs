@@ -2,13 +2,15 @@
 
 mod backup;
 
+use std::{fs, os::unix::fs::symlink, process::Command};
+
 use hyper::Request;
 use serde_json::{Value, json};
 
 use crate::support::{
     Kind, Raw, Reply, Server, User,
     files::{come_to, noise, on_disk, path, png, send, sha256, upload, upload_with, uploaded},
-    history, on_both, random_id,
+    history, on_both, random_id, within,
 };
 
 on_both!(
@@ -16,6 +18,7 @@ on_both!(
     what_is_no_good_upload_is_refused_and_leaves_nothing,
     a_file_is_what_its_bytes_are,
     a_part_of_a_file_can_be_had,
+    what_is_not_there_any_more_is_told,
     a_file_is_part_of_one_message_of_its_owner,
     a_file_is_for_those_who_may_read_its_message,
     a_ticket_is_for_one_file_and_session,
@@ -117,6 +120,35 @@ async fn a_file_comes_back_as_it_went_up() {
         (&json!("two texts"), &json!(one))
     );
     assert_eq!(ana.get(&path(&two)).await.text, "two");
+}
+
+async fn what_is_not_there_any_more_is_told() {
+    let server = Server::start().await;
+    let ana = server.user("ana").await;
+    let id = uploaded(&ana, "a.txt", b"one").await;
+    let on_shelf = server.data_dir().join("files").join(&id[34..]).join(&id);
+    let elsewhere = server.data_dir().join("other");
+    fs::rename(&on_shelf, &elsewhere).expect("it is there");
+    let places: [&dyn Fn(); 3] = [
+        &|| {},
+        // Neither is the file, and the second would never begin.
+        &|| symlink(&elsewhere, &on_shelf).expect("a link"),
+        &|| {
+            fs::remove_file(&on_shelf).expect("it is there");
+            let made = Command::new("mkfifo").arg(&on_shelf).status();
+            assert!(made.expect("mkfifo").success());
+        },
+    ];
+    for put in places {
+        put();
+        for method in ["GET", "HEAD"] {
+            let got = within("an answer", ana.request(method, &path(&id), Value::Null)).await;
+            assert_eq!(got.status, 404, "{method}: {got:#?}");
+        }
+    }
+    fs::remove_file(&on_shelf).expect("it is there");
+    fs::rename(&elsewhere, &on_shelf).expect("it is there");
+    assert_eq!(ana.get(&path(&id)).await.status, 200);
 }
 
 async fn what_is_no_good_upload_is_refused_and_leaves_nothing() {

@@ -72,6 +72,11 @@ async fn a_url_posts_into_its_room() {
             r#"{"text":"as others call it"}"#,
             "as others call it",
         ),
+        (
+            "application/json",
+            r#"{"text":"the one that is there","body":null}"#,
+            "the one that is there",
+        ),
         ("application/json", r#"{"body":"@ana look"}"#, "@ana look"),
     ] {
         assert_eq!(post_as(&rest, &url, kind, text).await.status, 201, "{text}");

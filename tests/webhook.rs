@@ -1,7 +1,11 @@
 //! The outgoing webhook: what happens in the rooms it follows is told at least once, in order, signed, and to nobody
 //! else; what the place does wrong holds nothing up but itself; nothing is lost, whatever ends in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -337,6 +341,9 @@ async fn it_is_held_resumed_and_skipped() {
     let gone = ana.send(&room, "to be deleted").await;
     ana.send(&room, "kept").await;
     ana.delete(&room.message(&gone["seq"])).await.ok();
+    let doomed = ana.room("doomed", Kind::Public).await;
+    ana.send(&doomed, "among themselves").await;
+    ana.delete(&doomed.path("")).await.ok();
     server.restart().await;
     // It lasts. A ping goes all the same.
     server.cli(&["webhook", "test"]).await.ok();
@@ -351,6 +358,9 @@ async fn it_is_held_resumed_and_skipped() {
         "what was deleted has no text any more"
     );
     assert_eq!(taken[1].body["event"]["deleted"], true);
+    let bodies = receiver.came().iter().map(|came| came.body.to_string());
+    let all: String = bodies.collect();
+    assert!(!all.contains("among themselves"), "{all}");
 
     server.cli(&["webhook", "pause"]).await.ok();
     say(&ana, &room, (0..5).map(|i| format!("passed-{i}"))).await;
@@ -382,31 +392,36 @@ async fn it_begins_when_it_is_set_and_gives_up_what_is_too_old() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("chatd.toml");
     let (secrets, url) = (dir.path().join("secrets"), receiver.url());
-    std::fs::write(&secrets, format!("{SECRET}\n")).expect("a file");
-    std::fs::write(&file, "").expect("a file");
+    fs::write(&secrets, format!("{SECRET}\n")).expect("a file");
+    let mode = |mode| fs::set_permissions(&secrets, Permissions::from_mode(mode)).expect("ours");
+    mode(0o644);
+    fs::write(&file, "").expect("a file");
     let args = ["--config", file.to_str().expect("text")];
     let server = Server::builder().args(&args).start().await;
     let ana = server.user("ana").await;
     let room = ana.room("general", Kind::Public).await;
     ana.send(&room, "before").await;
-    let secrets = secrets.display();
+    let shown = secrets.display();
     let settings = |more: &str| {
         format!(
-            "[webhook]\nurl = \"{url}\"\nsecret_file = \"{secrets}\"\nallow_private = true\n\
+            "[webhook]\nurl = \"{url}\"\nsecret_file = \"{shown}\"\nallow_private = true\n\
              rooms = [\"general\"]\nretry_max = \"200ms\"\n{more}"
         )
     };
     // What is wrong changes nothing, and is told by its setting.
-    std::fs::write(&file, settings("kinds = [\"mesage\"]")).expect("a file");
+    fs::write(&file, settings("kinds = [\"mesage\"]")).expect("a file");
     let wrong = server.cli(&["config", "reload"]).await;
     assert!(wrong.failed(78).contains("webhook.kinds"), "{wrong}");
-    std::fs::write(&file, settings("")).expect("a file");
+    fs::write(&file, settings("")).expect("a file");
+    let open = server.cli(&["config", "reload"]).await;
+    assert!(open.failed(78).contains("chmod o="), "{open}");
+    mode(0o640);
     let reloaded = server.cli(&["config", "reload"]).await;
     assert!(!reloaded.ok().contains("s3cret"), "{reloaded}");
     ana.send(&room, "since").await;
     assert_eq!(texts(&receiver.taken(1).await, &room), ["since"]);
 
-    std::fs::write(&file, settings("give_up = \"1s\"")).expect("a file");
+    fs::write(&file, settings("give_up = \"1s\"")).expect("a file");
     receiver.be(Manner::Answer(500));
     ana.send(&room, "too old").await;
     server.process().signal(Signal::HUP);
@@ -416,10 +431,10 @@ async fn it_begins_when_it_is_set_and_gives_up_what_is_too_old() {
     assert_eq!(texts(&receiver.taken(2).await, &room), ["since", "new"]);
 
     // Without one nothing is told, and when there is one again, nothing of the time between.
-    std::fs::write(&file, "").expect("a file");
+    fs::write(&file, "").expect("a file");
     server.cli(&["config", "reload"]).await.ok();
     ana.send(&room, "between").await;
-    std::fs::write(&file, settings("")).expect("a file");
+    fs::write(&file, settings("")).expect("a file");
     server.cli(&["config", "reload"]).await.ok();
     ana.send(&room, "again").await;
     assert_eq!(
@@ -508,16 +523,16 @@ async fn a_place_with_a_certificate_of_ones_own_is_trusted_once_it_is_named() {
     // Somebody else's does not help, nor does a file that is none.
     let file = server.data_dir().with_file_name("ca.pem");
     let named = file.to_str().expect("text").to_owned();
-    std::fs::write(&file, strangers.pem()).expect("ours");
+    fs::write(&file, strangers.pem()).expect("ours");
     server.set("webhook.ca_file", &named);
     server.restart().await;
     shown(&server, "nobody trusts it yet", untrusted).await;
     assert!(receiver.came().is_empty());
-    std::fs::write(&file, "no certificate").expect("ours");
+    fs::write(&file, "no certificate").expect("ours");
     let reload = server.cli(&["config", "reload"]).await;
     assert!(reload.failed(78).contains("webhook.ca_file"), "{reload}");
     // With the right one, beside another, all that waits comes in its order.
-    std::fs::write(&file, strangers.pem().to_owned() + authority.pem()).expect("ours");
+    fs::write(&file, strangers.pem().to_owned() + authority.pem()).expect("ours");
     server.cli(&["config", "reload"]).await.ok();
     assert_eq!(texts(&receiver.taken(5).await, &room), all);
     let words = server.cli(&["webhook", "test"]).await;

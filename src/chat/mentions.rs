@@ -10,10 +10,11 @@ use crate::{
     rights::{self, InRoom},
 };
 
-/// How often the store is asked for one page: much of what it finds may be where the asker may not read any more.
-const LOOKS: usize = 10;
-/// How many messages are read for one page before it is short: two full ones.
+/// How many of the store's are looked at for one page before it is short: much of it may be where the asker may not read
+/// any more.
 const READ: usize = 400;
+/// How many are asked for at a time, at least.
+const PIECE: usize = 50;
 
 /// A message that mentions the asker.
 #[derive(Clone, Debug)]
@@ -40,9 +41,9 @@ impl Chat {
             cursor.map(|c| c.parse().map_err(|_| wrong())).transpose()?;
         let rooms = self.store.room_ids_of(caller.user).await;
         let rooms = rooms.map_err(|e| refuse(&e))?;
-        let (mut items, mut looks, mut read) = (Vec::new(), 0, 0);
+        let (mut items, mut read) = (Vec::new(), 0);
         loop {
-            let asked = (limit - items.len()).max(1) + 1;
+            let asked = (limit - items.len()).max(PIECE) + 1;
             let found = self
                 .store
                 .mentions(caller.user, &rooms, before, asked)
@@ -50,14 +51,16 @@ impl Chat {
             let mut found = found.map_err(|e| refuse(&e))?;
             let more = found.len() == asked;
             found.truncate(asked - 1);
-            looks += 1;
             read += found.len();
-            if let Some(last) = found.last() {
-                before = Some(last.message);
-            }
             items.extend(self.mentioned(caller, &found).await?);
-            let full = items.len() >= limit || looks >= LOOKS || read >= READ;
-            if full || !more {
+            if items.len() > limit || (items.len() == limit && more) {
+                // The place of one that they read: that of one they may not would tell when it was said.
+                items.truncate(limit);
+                let last = items.last().map(|item| item.message.id.to_string());
+                return Ok(Listed { items, next: last });
+            }
+            before = found.last().map(|last| last.message).or(before);
+            if !more || read >= READ {
                 let next = before.filter(|_| more).map(|id| id.to_string());
                 return Ok(Listed { items, next });
             }

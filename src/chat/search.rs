@@ -219,7 +219,7 @@ impl Chat {
             }
             search::Error::Full | search::Error::Unavailable(_) => {
                 tracing::warn!(%error, "a search cannot be answered");
-                Refusal::Unavailable
+                Refusal::Away("what was said cannot be searched")
             }
         }
     }

@@ -251,7 +251,8 @@ sections! {
         /// What deliveries are signed with: `whsec_` and 24 to 64 random bytes in base64.
         live secret: Secret = "";
         /// A file that has `webhook.secret` in it instead, so that it is neither in the settings nor on the process
-        /// list. A second line is an older secret, with which deliveries are signed as well. Empty for none.
+        /// list; not for everyone to read. A second line is an older secret, with which deliveries are signed as well.
+        /// Empty for none.
         live secret_file: PathBuf = "";
         /// A file with certificates (PEM) that are trusted beside those of this machine, for a place whose certificate
         /// is of an authority of one's own. A reload reads it again. Empty for none.

@@ -42,6 +42,13 @@ pub fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
     Ok(parsed)
 }
 
+/// Whether a `Content-Type` says that a body is JSON.
+pub fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
 /// A JSON request body.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
@@ -61,13 +68,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok())
             .unwrap_or("");
-        let kind = kind
-            .split(';')
-            .next()
-            .unwrap_or("")
-            .trim()
-            .to_ascii_lowercase();
-        if kind != "application/json" && !kind.ends_with("+json") {
+        if !is_json(kind) {
             let why = Refusal::field(
                 "content-type",
                 "send JSON with Content-Type: application/json",

@@ -28,7 +28,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TxnReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Unavailable | Refusal::Late { .. } | Refusal::Busy | Refusal::FilesAway => {
+        Refusal::Unavailable | Refusal::Late { .. } | Refusal::Busy | Refusal::Away(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Refusal::StorageFull => StatusCode::INSUFFICIENT_STORAGE,

@@ -46,6 +46,15 @@ impl Files {
 }
 
 impl Files {
+    /// Refuses a file that [`Files::file`] gave and of which there are no bytes, as [`Files::open`] would.
+    pub async fn check_bytes(&self, file: &File) -> Result<(), Refusal> {
+        let found = self.shelf.size(file.id).await;
+        match found.map_err(|e| no_bytes(&e))? {
+            Some(_) => Ok(()),
+            None => Err(no_bytes(&shelf::Error::Missing(file.id))),
+        }
+    }
+
     /// Some bytes of a file, from a place on: as many as one answer may have. For operators: nobody is asked.
     pub async fn piece(&self, id: FileId, from: u64) -> Result<Vec<u8>, Refusal> {
         let file = self.find(id).await?;
@@ -53,13 +62,10 @@ impl Files {
             return Err(Refusal::NotFound("file"));
         }
         let upto = file.size.min(from.saturating_add(PIECE));
-        let missing = |error: shelf::Error| match error {
-            shelf::Error::Missing(_) => Refusal::NotFound("bytes of this file"),
-            error => no_bytes(&error),
-        };
-        let mut reading = self.shelf.read(id, from, upto).await.map_err(missing)?;
+        let reading = self.shelf.read(id, from, upto).await;
+        let mut reading = reading.map_err(|e| no_bytes(&e))?;
         let mut piece = Vec::new();
-        while let Some(bytes) = reading.next().await.map_err(missing)? {
+        while let Some(bytes) = reading.next().await.map_err(|e| no_bytes(&e))? {
             piece.extend_from_slice(&bytes);
         }
         Ok(piece)

@@ -224,6 +224,7 @@ pub(super) async fn show(
     };
     headers.insert(header::CONTENT_LENGTH, (upto - from).into());
     if parts.method == Method::HEAD {
+        app.files.check_bytes(&file).await.map_err(refuse)?;
         return Ok((status, headers).into_response());
     }
     let open = app.files.open(&caller, file, (from, upto)).await;

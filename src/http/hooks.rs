@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::messages::SentBody;
 use crate::{
     chat::{HOOK_SCOPES, NewMessage},
-    door::{App, Context, JsonBody, PathOf, Problem},
+    door::{self, App, Context, JsonBody, PathOf, Problem},
     id::RoomId,
     model::{Body, Caller, Origin, Refusal, Txn},
 };
@@ -24,10 +24,12 @@ use crate::{
 /// What a hook says.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct HookBody {
-    /// The text; `text` means the same, as other servers call it. Other members are passed over.
-    #[serde(alias = "text")]
-    #[schema(value_type = String, example = "Build 7 is green.")]
-    body: Body,
+    /// The text. Other members are passed over.
+    #[schema(value_type = Option<String>, example = "Build 7 is green.")]
+    body: Option<Body>,
+    /// Means the same, as other servers call it, where there is no `body`.
+    #[schema(value_type = Option<String>)]
+    text: Option<Body>,
     /// Makes repeating the request safe; best a UUID.
     #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
@@ -44,11 +46,21 @@ impl<S: Send + Sync> FromRequest<S> for HookBody {
             .split(';')
             .next()
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/plain"));
+        let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
         if !plain {
-            let JsonBody(body) = JsonBody::from_request(request, state).await?;
+            if !door::is_json(kind) {
+                let why =
+                    "send JSON with Content-Type: application/json, or a text with text/plain";
+                let why = Refusal::field("content-type", why);
+                let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                return Err(Problem::with_status(status, why).into_response());
+            }
+            let JsonBody(body) = JsonBody::<Self>::from_request(request, state).await?;
+            if body.body.is_none() && body.text.is_none() {
+                return Err(refuse(Refusal::field("body", "is missing")));
+            }
             return Ok(body);
         }
-        let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let why = Refusal::field("content-encoding", "compressed bodies are not accepted");
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -68,7 +80,11 @@ impl<S: Send + Sync> FromRequest<S> for HookBody {
         // What a shell sends ends in a line's end.
         let body = Body::parse(text.trim_end_matches(['\r', '\n']))
             .map_err(|e| refuse(Refusal::field("body", e)))?;
-        Ok(Self { body, txn: None })
+        Ok(Self {
+            body: Some(body),
+            text: None,
+            txn: None,
+        })
     }
 }
 
@@ -105,7 +121,7 @@ pub(super) async fn post(
         request: Some(context.request_id),
     };
     let new = NewMessage {
-        body: Some(body.body),
+        body: body.body.or(body.text),
         txn: body.txn,
         reply_to: None,
         files: Vec::new(),

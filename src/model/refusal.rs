@@ -87,9 +87,9 @@ pub enum Refusal {
     /// Too much is going on; nothing was done.
     #[error("the server is busy; try again shortly")]
     Busy,
-    /// Where the bytes of files lie does not answer; nothing was done.
-    #[error("files can be neither stored nor read at the moment; try again later")]
-    FilesAway,
+    /// What this needs, beside the store, does not answer, and what cannot be done without it; nothing was done.
+    #[error("{0} at the moment; try again later")]
+    Away(&'static str),
     /// The disk or the store's limit is full; nothing was done.
     #[error("the server's storage is full; its operator has to make room")]
     StorageFull,
@@ -115,7 +115,7 @@ impl Refusal {
             Self::Banned { .. } => "banned",
             Self::Locked => "locked",
             Self::UnknownOp(_) => "unknown_op",
-            Self::Unavailable | Self::Late { .. } | Self::FilesAway => "unavailable",
+            Self::Unavailable | Self::Late { .. } | Self::Away(_) => "unavailable",
             Self::Busy => "busy",
             Self::StorageFull => "storage_full",
             Self::Internal => "internal",
@@ -127,7 +127,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Unavailable | Self::Busy => Some(Duration::from_secs(1)),
-            Self::FilesAway => Some(Duration::from_secs(10)),
+            Self::Away(_) => Some(Duration::from_secs(10)),
             _ => None,
         }
     }

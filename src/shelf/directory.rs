@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use rustix::{fs::OFlags, io::Errno};
+
 use super::{
     Error, blocking,
     fault::{self, Fault},
@@ -69,7 +71,7 @@ impl Directory {
             io::ErrorKind::NotFound => Error::Missing(id),
             _ => Error::of("read", &path, e),
         };
-        let mut file = File::open(&path).map_err(missing)?;
+        let mut file = open(&path).map_err(missing)?;
         if from > 0 {
             file.seek(SeekFrom::Start(from))
                 .map_err(|e| Error::of("read", &path, e))?;
@@ -212,6 +214,21 @@ impl Directory {
     pub(super) fn free(&self) -> Option<u64> {
         let fs = rustix::fs::statvfs(&self.dir).ok()?;
         Some(fs.f_bavail.saturating_mul(fs.f_frsize))
+    }
+}
+
+/// Opens a file to read it. What is no file, or leads elsewhere, is not ours, and might never begin.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    match opened {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(io::ErrorKind::NotFound.into()),
+        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        Err(e) => Err(e),
     }
 }
 

@@ -1,9 +1,7 @@
 //! A certificate with its key, read from files.
 
 use std::{
-    fmt, fs,
-    io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,12 +13,11 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256};
 use x509_cert::der::Decode as _;
-use zeroize::Zeroizing;
 
-use crate::{clock::Millis, config};
-
-/// The most bytes that a file with a certificate or key may have: a chain is a few KiB.
-const LARGEST: u64 = 1 << 20;
+use crate::{
+    clock::Millis,
+    config::{self, Readers, read_named},
+};
 
 /// A certificate with its key, and what follows from them for a handshake.
 pub struct Identity {
@@ -48,14 +45,14 @@ impl Identity {
         };
         let of_cert = |why: &str| wrong("cert_file", cert_file, why);
         let of_key = |why: &str| wrong("key_file", key_file, why);
-        let text = read(cert_file, false).map_err(|e| of_cert(&e))?;
+        let text = read_named(cert_file, Readers::Everyone).map_err(|e| of_cert(&e))?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         let chain = chain.map_err(|e| of_cert(&format!("it is not PEM: {e}")))?;
         let Some(first) = chain.first() else {
             return Err(of_cert("there is no certificate in it; it has to be PEM"));
         };
         let expires_at = expiry(first).map_err(|e| of_cert(&e))?;
-        let text = read(key_file, true).map_err(|e| of_key(&e))?;
+        let text = read_named(key_file, Readers::Few).map_err(|e| of_key(&e))?;
         let key = PrivateKeyDer::from_pem_slice(&text)
             .map_err(|e| of_key(&format!("there is no private key in it, in PEM: {e}")))?;
         let digest = Sha256::digest(key.secret_der()).into();
@@ -112,38 +109,6 @@ impl fmt::Debug for Identity {
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
-}
-
-/// What a file holds, and nothing else: what is no file might never end, or never begin. A secret that everyone may
-/// read is refused.
-fn read(file: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, String> {
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let opened = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(nonblocking)
-        .open(file)
-        .map_err(|e| format!("cannot be read: {e}"))?;
-    let about = opened
-        .metadata()
-        .map_err(|e| format!("cannot be read: {e}"))?;
-    if !about.is_file() {
-        return Err("it is no file".into());
-    }
-    if secret && about.mode() & 0o007 != 0 {
-        return Err(format!(
-            "everyone on this machine may use it; mend it with: chmod o= {}",
-            file.display()
-        ));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    opened
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| format!("cannot be read: {e}"))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err("it is far too large for a certificate or a key".into());
-    }
-    Ok(bytes)
 }
 
 fn expiry(certificate: &CertificateDer<'_>) -> Result<Millis, String> {

@@ -1,6 +1,6 @@
 //! The place that is told, as the settings name it: where, what of, and signed with what.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use super::{
     post::{Answer, Fault, Post, Roots},
@@ -193,7 +193,8 @@ fn roots(settings: &config::Webhook) -> Result<Roots, String> {
         return Ok(Roots::default());
     }
     let shown = file.display();
-    let pem = fs::read(file).map_err(|e| format!("webhook.ca_file {shown} cannot be read: {e}"))?;
+    let pem = read_named(file, Readers::Everyone);
+    let pem = pem.map_err(|why| format!("webhook.ca_file {shown}: {why}"))?;
     Roots::parse(&pem).map_err(|why| format!("webhook.ca_file {shown} {why}"))
 }
 
@@ -209,9 +210,10 @@ fn secrets(settings: &config::Webhook) -> Result<Secrets, String> {
         }
         (true, true) => {
             let shown = file.display();
-            let text = fs::read_to_string(file)
-                .map_err(|e| format!("webhook.secret_file {shown} cannot be read: {e}"))?;
-            Secrets::parse(&text).map_err(|why| format!("webhook.secret_file {shown}: {why}"))
+            let wrong = |why: String| format!("webhook.secret_file {shown}: {why}");
+            let bytes = read_named(file, Readers::Few).map_err(wrong)?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is no text".into()))?;
+            Secrets::parse(text).map_err(wrong)
         }
         (true, false) => Err(
             "webhook.url is set without a secret, by which the place knows that it is us: set \
@@ -257,7 +259,7 @@ mod tests {
             ),
             (
                 |s| s.ca_file = "/nowhere/at/all".into(),
-                "webhook.ca_file /nowhere/at/all cannot be read",
+                "webhook.ca_file /nowhere/at/all: cannot be read",
             ),
             (
                 |s| s.ca_file = "Cargo.toml".into(),

@@ -182,6 +182,14 @@ impl Webhook {
     ) -> Result<Vec<Delivery>, Refusal> {
         let (room, wanted, pushed) = {
             let facts = live.facts();
+            // Nobody reads any more what was said in a room that is deleted.
+            let says = matches!(
+                entry.payload,
+                Payload::Message { .. } | Payload::Edit { .. }
+            );
+            if says && facts.room.deleted_at.is_some() {
+                return Ok(Vec::new());
+            }
             let wanted = target.wants(&facts.room, entry.payload.kind());
             let pushed = match target.push {
                 Push::Off => None,

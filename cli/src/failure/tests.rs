@@ -46,7 +46,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             Exit::Unreachable,
         ),
         (Refusal::Busy, Exit::Unreachable),
-        (Refusal::FilesAway, Exit::Unreachable),
+        (Refusal::Away("files cannot be read"), Exit::Unreachable),
         (Refusal::StorageFull, Exit::Other),
         (Refusal::Internal, Exit::Other),
     ];
@@ -69,7 +69,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
             | Refusal::Unavailable
             | Refusal::Late { .. }
             | Refusal::Busy
-            | Refusal::FilesAway
+            | Refusal::Away(_)
             | Refusal::StorageFull
             | Refusal::Internal => {}
         }

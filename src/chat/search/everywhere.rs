@@ -111,7 +111,7 @@ impl Chat {
     /// Tells an operator why there is no answer, and what to do.
     fn refuse_operator(&self, error: &search::Error) -> Refusal {
         match self.refuse_search(error) {
-            Refusal::Unavailable => Refusal::Conflict(format!(
+            Refusal::Away(_) => Refusal::Conflict(format!(
                 "{error}: `chatd doctor` says more; when that is mended it goes on by itself"
             )),
             other => other,
