@@ -101,8 +101,8 @@ fn durable(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("durable");
     group.measurement_time(Duration::from_secs(8));
-    for rooms in [1_u64, 100] {
-        for messages in [1_u64, 100, 1_000] {
+    for rooms in [1_usize, 100] {
+        for messages in [1_usize, 100, 1_000] {
             let dir = tempfile::tempdir().expect("a directory");
             let store = Sqlite::open(Options {
                 path: dir.path().join("chatd.db"),
@@ -113,11 +113,11 @@ fn durable(criterion: &mut Criterion) {
             });
             let store = store.expect("a store");
             let mut logs = runtime.block_on(make_rooms(&store, rooms));
-            group.throughput(Throughput::Elements(messages));
+            group.throughput(Throughput::Elements(messages as u64));
             group.bench_function(format!("{messages} in {rooms}"), |b| {
                 b.iter_batched(
                     || {
-                        let changes = (0..messages).map(|i| said(&mut logs[(i % rooms) as usize]));
+                        let changes = (0..messages).map(|i| said(&mut logs[i % rooms]));
                         Arc::new(changes.collect::<Vec<_>>())
                     },
                     |batch| runtime.block_on(store.commit(batch)).expect("durable"),
@@ -137,7 +137,7 @@ struct Talk {
     seq: u64,
 }
 
-async fn make_rooms(store: &Sqlite, count: u64) -> Vec<Talk> {
+async fn make_rooms(store: &Sqlite, count: usize) -> Vec<Talk> {
     let now = Clock::system().now();
     let talks: Vec<_> = (0..count)
         .map(|_| Talk {

@@ -358,8 +358,8 @@ async fn it_is_held_resumed_and_skipped() {
         "what was deleted has no text any more"
     );
     assert_eq!(taken[1].body["event"]["deleted"], true);
-    let bodies = receiver.came().iter().map(|came| came.body.to_string());
-    let all: String = bodies.collect();
+    let came = receiver.came();
+    let all: String = came.iter().map(|one| one.body.to_string()).collect();
     assert!(!all.contains("among themselves"), "{all}");
 
     server.cli(&["webhook", "pause"]).await.ok();
@@ -401,10 +401,10 @@ async fn it_begins_when_it_is_set_and_gives_up_what_is_too_old() {
     let ana = server.user("ana").await;
     let room = ana.room("general", Kind::Public).await;
     ana.send(&room, "before").await;
-    let shown = secrets.display();
+    let named = secrets.display();
     let settings = |more: &str| {
         format!(
-            "[webhook]\nurl = \"{url}\"\nsecret_file = \"{shown}\"\nallow_private = true\n\
+            "[webhook]\nurl = \"{url}\"\nsecret_file = \"{named}\"\nallow_private = true\n\
              rooms = [\"general\"]\nretry_max = \"200ms\"\n{more}"
         )
     };

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
-    config::{self, Push},
+    config::{self, Push, Readers, read_named},
     id::RoomId,
     model::{Room, RoomKind, RoomName, RoomRef},
 };
