@@ -19,6 +19,7 @@ mod records;
 mod rows;
 mod schema;
 mod space;
+mod txns;
 mod writer;
 
 #[cfg(test)]
@@ -270,7 +271,7 @@ impl Store for Sqlite {
     ) -> Result<Option<Entry>, Error> {
         let txn = txn.clone();
         self.readers
-            .read(move |conn| logs::entry_by_txn(conn, log, from, &txn))
+            .read(move |conn| txns::find(conn, log, from, &txn))
             .await
     }
 

@@ -13,8 +13,8 @@ use rusqlite::{Connection, params};
 pub(super) use self::write::END_SESSIONS;
 use self::write::{is_constraint, make};
 use super::{
-    logs,
     rows::{int, log_key},
+    txns::{self, Tail},
 };
 use crate::{
     id::{LogId, UserId},
@@ -22,12 +22,12 @@ use crate::{
     store::{Change, Outcome, payload},
 };
 
-/// How many logs' heads are kept in memory (about 100 bytes each); beyond it they are all forgotten, and
-/// looked up again by primary key.
-const HEADS: usize = 65_536;
+/// Of how many logs the end is kept in memory (100 bytes each, and up to 512 of txns); beyond it they are all forgotten,
+/// and looked up again by primary key.
+const TAILS: usize = 32_768;
 
-/// The last `seq` of the logs lately written to. Right only while nobody else writes.
-pub(super) type Heads = HashMap<LogId, u64>;
+/// The ends of the logs lately written to. Right only while nobody else writes.
+pub(super) type Tails = HashMap<LogId, Tail>;
 
 /// Why a change does not go on.
 enum Halt {
@@ -46,18 +46,18 @@ impl From<rusqlite::Error> for Halt {
 /// Makes one change, whole or not at all. An error means that the transaction must be rolled back.
 pub(super) fn change(
     conn: &Connection,
-    heads: &mut Heads,
+    tails: &mut Tails,
     change: &Change,
 ) -> rusqlite::Result<Outcome> {
     let single = change.entries.len() + change.writes.len() <= 1;
     if !single {
         conn.prepare_cached("SAVEPOINT change")?.execute([])?;
     }
-    let outcome = match statements(conn, heads, change) {
+    let outcome = match statements(conn, tails, change) {
         Ok(()) => Outcome::Committed,
         Err(Halt::Not(outcome)) => {
             for entry in &change.entries {
-                heads.remove(&entry.log);
+                tails.remove(&entry.log);
             }
             if !single {
                 conn.prepare_cached("ROLLBACK TO change")?.execute([])?;
@@ -72,19 +72,24 @@ pub(super) fn change(
     Ok(outcome)
 }
 
-fn statements(conn: &Connection, heads: &mut Heads, change: &Change) -> Result<(), Halt> {
+fn statements(conn: &Connection, tails: &mut Tails, change: &Change) -> Result<(), Halt> {
     for entry in &change.entries {
-        append(conn, heads, entry)?;
+        append(conn, tails, entry)?;
     }
     change.writes.iter().try_for_each(|w| make(conn, w))
 }
 
-fn append(conn: &Connection, heads: &mut Heads, entry: &Entry) -> Result<(), Halt> {
-    let head = match heads.get(&entry.log) {
-        Some(&seq) => seq,
-        None => logs::head(conn, entry.log)?.seq,
+fn append(conn: &Connection, tails: &mut Tails, entry: &Entry) -> Result<(), Halt> {
+    if !tails.contains_key(&entry.log) {
+        if tails.len() >= TAILS {
+            tails.clear();
+        }
+        tails.insert(entry.log, Tail::read(conn, entry.log)?);
+    }
+    let Some(tail) = tails.get_mut(&entry.log) else {
+        return Err(Halt::Not(Outcome::Conflict));
     };
-    if entry.seq != head + 1 {
+    if entry.seq != tail.seq + 1 || tail.has(conn, entry)? {
         return Err(repeated(conn, entry)?);
     }
     let data = payload::encode(&entry.payload)
@@ -108,13 +113,7 @@ fn append(conn: &Connection, heads: &mut Heads, entry: &Entry) -> Result<(), Hal
             data,
         ]);
     match inserted {
-        Ok(_) => {
-            if heads.len() >= HEADS {
-                heads.clear();
-            }
-            heads.insert(entry.log, entry.seq);
-            Ok(())
-        }
+        Ok(_) => Ok(tail.grow(conn, entry)?),
         Err(e) if is_constraint(&e) => Err(repeated(conn, entry)?),
         Err(e) => Err(e.into()),
     }
@@ -123,7 +122,7 @@ fn append(conn: &Connection, heads: &mut Heads, entry: &Entry) -> Result<(), Hal
 /// What it means that an entry cannot have its place: that it is there already, or that another one is.
 fn repeated(conn: &Connection, entry: &Entry) -> rusqlite::Result<Halt> {
     let original = match (entry.from, &entry.txn) {
-        (Some(from), Some(txn)) => logs::entry_by_txn(conn, entry.log, from, txn)?,
+        (Some(from), Some(txn)) => txns::find(conn, entry.log, from, txn)?,
         _ => None,
     };
     Ok(Halt::Not(original.map_or(Outcome::Conflict, |e| {

@@ -8,6 +8,7 @@ use super::{
     overlay,
     records::{all, one},
     rows::{self, int, log_key, named, number},
+    txns,
 };
 use crate::{
     clock::Millis,
@@ -271,6 +272,7 @@ fn delete_live(conn: &Connection, room: RoomId, upto: u64) -> rusqlite::Result<b
     if !sealed || super::logs::head(conn, log)?.seq <= upto {
         return Ok(false);
     }
+    txns::forget(conn, log, upto)?;
     conn.prepare_cached("DELETE FROM entry WHERE log = ?1 AND seq <= ?2")?
         .execute(params![log_key(log).as_bytes(), int(upto)])?;
     Ok(true)

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     id::{LogId, RoomId, UserId},
-    model::{Entry, Head, Txn},
+    model::{Entry, Head},
     store::{ControlState, Page, RoomState, UserState, plain},
 };
 
@@ -25,12 +25,6 @@ pub(super) const ENTRY: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entry WHERE log = ?1 AND seq = ?2"
-);
-
-pub(super) const BY_TXN: &str = concat!(
-    "SELECT ",
-    entry_columns!(),
-    " FROM entry WHERE log = ?1 AND sender = ?2 AND txn = ?3"
 );
 
 /// Messages with `?2 <= seq < ?3`, the last first.
@@ -109,21 +103,6 @@ pub(super) fn entries_at(
         found.extend(entry.optional()?);
     }
     Ok(found)
-}
-
-pub(super) fn entry_by_txn(
-    conn: &Connection,
-    log: LogId,
-    from: UserId,
-    txn: &Txn,
-) -> rusqlite::Result<Option<Entry>> {
-    let key = log_key(log);
-    one(
-        conn,
-        BY_TXN,
-        log,
-        params![key.as_bytes(), from.as_bytes(), txn.as_str()],
-    )
 }
 
 pub(super) fn messages(
@@ -220,7 +199,7 @@ pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> 
     Ok(ControlState { head, hash, policy })
 }
 
-fn one(
+pub(super) fn one(
     conn: &Connection,
     sql: &str,
     log: LogId,

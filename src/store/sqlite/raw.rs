@@ -13,6 +13,7 @@ use super::{
     checkpoint::checkpoint,
     rows::{limit, number, store_error},
     schema::{self, Purpose},
+    txns,
 };
 use crate::{
     id::Epoch,
@@ -66,6 +67,9 @@ impl Scan for Sqlite {
         blocking(move || {
             let conn = schema::connect(&path, Purpose::Read)?;
             let mut faults = schema::missing(&conn)?;
+            if faults.is_empty() {
+                faults = txns::faults(&conn)?;
+            }
             let mut check = conn.prepare(FAULTS)?;
             let lines = check.query_map([], |row| row.get::<_, String>(0))?;
             for line in lines {
@@ -88,6 +92,9 @@ impl Load for Sqlite {
                 put.execute(params_from_iter(&row.0))?;
             }
             drop(put);
+            if table == Table::Entries {
+                txns::note(&tx, &rows)?;
+            }
             tx.commit()
         })
         .await
@@ -111,6 +118,9 @@ impl Load for Sqlite {
 
     async fn clear(&self, table: Table) -> Result<(), Error> {
         self.alone(move |conn| {
+            if table == Table::Entries {
+                conn.execute("DELETE FROM txn", [])?;
+            }
             conn.execute(&format!("DELETE FROM {}", table.spec().sqlite), [])
                 .map(drop)
         })

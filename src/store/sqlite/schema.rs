@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/files.sql"),
     include_str!("schema/unread_mentions.sql"),
     include_str!("schema/file_sizes.sql"),
+    include_str!("schema/txns.sql"),
 ];
 
 /// What a connection is for.

@@ -271,6 +271,65 @@ async fn a_disk_that_gets_full_refuses_messages_only() {
     );
 }
 
+/// Whatever block an entry is in, finished or not, its txn is found, and found once; also by a store that was opened anew,
+/// and after the beginning of the log was taken out.
+#[tokio::test]
+async fn a_txn_is_found_in_every_block() {
+    let dir = Dir::new();
+    let room = RoomId::new(NOW);
+    let ana = UserId::new(NOW);
+    let said = |seq: u64, name: u64| {
+        let mut change = message(room, seq, "hi");
+        let entry = &mut change.entries[0];
+        entry.from = Some(ana);
+        entry.txn = Some(Txn::parse(&format!("t{name}")).unwrap());
+        change
+    };
+    let last = 200;
+    for opened in 0..3 {
+        let store = Sqlite::open(dir.options()).unwrap();
+        if opened == 0 {
+            let all = (1..=last).map(|seq| said(seq, seq)).collect::<Vec<_>>();
+            let done = store.commit(all.into()).await.unwrap();
+            assert!(done.iter().all(|one| *one == Outcome::Committed));
+        }
+        for seq in 1..=last {
+            let txn = Txn::parse(&format!("t{seq}")).unwrap();
+            let found = store.entry_by_txn(room.into(), ana, &txn).await.unwrap();
+            assert_eq!(found.map(|e| e.seq), Some(seq));
+            let again = store
+                .commit(vec![said(last + 1, seq)].into())
+                .await
+                .unwrap();
+            assert!(
+                matches!(&again[..], [Outcome::Duplicate(e)] if e.seq == seq),
+                "{seq}: {again:?}"
+            );
+        }
+        assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+        store.close().await;
+    }
+    let db = Connection::open(dir.db()).unwrap();
+    let rows = || -> i64 {
+        let count = "SELECT COUNT(*) FROM txn";
+        db.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(rows(), 192, "three blocks of 64");
+    txns::forget(&db, room.into(), 100).unwrap();
+    assert_eq!(rows(), 92);
+    let store = Sqlite::open(dir.options()).unwrap();
+    let faults = store.faults().await.unwrap();
+    assert_eq!(faults, ["100 entries whose txn is not in the table txn"]);
+    db.execute("DELETE FROM entry WHERE seq <= 110", [])
+        .unwrap();
+    let faults = store.faults().await.unwrap();
+    assert_eq!(
+        faults,
+        ["10 rows of the table txn whose entry is not there"]
+    );
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_row_that_we_did_not_write_is_damage() {
     let dir = Dir::new();
@@ -434,7 +493,10 @@ fn hot_queries_scan_no_table() {
         logs::HEAD,
         logs::ENTRIES,
         logs::ENTRY,
-        logs::BY_TXN,
+        txns::FINISHED,
+        txns::UNFINISHED,
+        txns::TAIL,
+        txns::FINISH,
         logs::MESSAGES_BEFORE,
         logs::MESSAGES_FROM,
         logs::LAST_ACT,
@@ -517,7 +579,7 @@ fn the_description_of_the_tables_is_whole() {
     drop(Sqlite::open(dir.options()).unwrap());
     let conn = schema::connect(&dir.db(), schema::Purpose::Read).unwrap();
     let columns = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
-         WHERE t.type = 'table' AND t.name <> 'meta' ORDER BY 1, 2";
+         WHERE t.type = 'table' AND t.name NOT IN ('meta', 'txn') ORDER BY 1, 2";
     let mut columns = conn.prepare(columns).unwrap();
     let columns = columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     let there: Vec<(String, String)> = columns.unwrap().map(Result::unwrap).collect();

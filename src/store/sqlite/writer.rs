@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    apply::{self, Heads},
+    apply::{self, Tails},
     checkpoint::{COPY_PAGES, Checkpointer, Snapshots, checkpoint},
     rows::{number, store_error},
     schema::{self, PAGE_BYTES, Purpose},
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     space: Space,
     /// None after it failed, until it is needed again.
     conn: Option<Connection>,
-    heads: Heads,
+    tails: Tails,
     checkpointer: Checkpointer,
     /// About how many pages were written since the checkpointer was last woken.
     pages: u64,
@@ -70,13 +70,13 @@ impl Writer {
         let conn = schema::connect(&path, Purpose::Write(max_size)).map_err(store_error)?;
         let checkpointer = Checkpointer::start(path.clone(), snapshots)
             .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
-        let heads = Heads::new();
+        let tails = Tails::new();
         Ok(Self {
             path,
             max_size,
             space,
             conn: Some(conn),
-            heads,
+            tails,
             checkpointer,
             pages: 0,
         })
@@ -126,13 +126,13 @@ impl Writer {
             self.conn = Some(conn);
             return Err(full);
         }
-        match transact(&conn, &mut self.heads, batch) {
+        match transact(&conn, &mut self.tails, batch) {
             Ok(outcomes) => {
                 self.conn = Some(conn);
                 Ok(outcomes)
             }
             Err(e) => {
-                self.heads.clear();
+                self.tails.clear();
                 let rolled_back = conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok();
                 let e = store_error(e);
                 // Only a full disk leaves a connection as good as it was.
@@ -203,7 +203,7 @@ fn give_back(conn: &Connection) -> rusqlite::Result<u64> {
 /// One batch, one transaction.
 fn transact(
     conn: &Connection,
-    heads: &mut Heads,
+    tails: &mut Tails,
     batch: &[Change],
 ) -> rusqlite::Result<Vec<Outcome>> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -214,7 +214,7 @@ fn transact(
         let outcome = if !stopped.is_empty() && logs.any(|log| stopped.contains(&log)) {
             Outcome::Conflict
         } else {
-            apply::change(conn, heads, change)?
+            apply::change(conn, tails, change)?
         };
         if outcome != Outcome::Committed {
             stopped.extend(change.entries.iter().map(|entry| entry.log));
