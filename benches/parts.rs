@@ -204,14 +204,14 @@ fn seal(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("segment");
     group.throughput(Throughput::Elements(lines.len() as u64));
     group.bench_function("seal", |b| {
-        b.iter(|| segment::seal(room, black_box(&lines)))
+        b.iter(|| segment::seal(room, black_box(&lines)));
     });
     group.bench_function("open", |b| {
-        b.iter(|| segment::open(black_box(&sealed.bytes)))
+        b.iter(|| segment::open(black_box(&sealed.bytes)));
     });
     group.finish();
     criterion.bench_function("a text looked at", |b| {
-        b.iter(|| Body::parse(black_box(BODY)))
+        b.iter(|| Body::parse(black_box(BODY)));
     });
 }
 

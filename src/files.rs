@@ -9,6 +9,7 @@ mod collect;
 mod download;
 mod figures;
 mod remove;
+mod seats;
 mod settings;
 mod ticket;
 mod upload;
@@ -23,6 +24,7 @@ pub use self::{
     download::Open,
     figures::{Counting, Figures},
     remove::Removed,
+    seats::Seats,
     settings::{check_settings, look, place},
     ticket::Ticket,
     upload::{NewFile, Upload},
@@ -60,6 +62,8 @@ pub struct Files {
     pub stopping: CancellationToken,
     /// The uploads under way.
     pub uploads: Arc<Uploads>,
+    /// Who reads files.
+    pub seats: Arc<Seats>,
     /// How much there was when it was added up last.
     pub counting: Arc<Counting>,
 }

@@ -117,7 +117,7 @@ impl Bucket {
     /// Takes an object out; fine when there is none.
     pub async fn remove(&self, name: &str) -> Result<(), Fault> {
         let gone = self.store.delete(&self.path(name)).await;
-        Fault::unless_missing(gone).map(drop)
+        Fault::unless_gone(gone)
     }
 
     /// Gives an object another name as well, without its bytes coming here.

@@ -171,6 +171,12 @@ async fn what_one_may_not_read_is_not_listed() {
     assert_eq!(listed(&t.bob).await, ["open to @bob"]);
     t.ana.delete(&closed.path("")).await.ok();
     assert_eq!(listed(&t.bob).await, ["open to @bob"]);
+    // Of one that names them and everyone, the name counts for who left and came again.
+    t.ana.send(&t.room, "@bob and the @room").await;
+    t.ana.send(&t.room, "the @room").await;
+    t.bob.post(&t.room.path("/leave"), Value::Null).await.ok();
+    t.bob.join(&t.room).await;
+    assert_eq!(listed(&t.bob).await, ["@bob and the @room", "open to @bob"]);
     // Nobody is mentioned after their removal.
     let mut ears = t.bob.connect().await;
     let me = json!({"op": "subscribe", "room": "@me"});

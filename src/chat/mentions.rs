@@ -91,13 +91,15 @@ impl Chat {
         }
         let mut items = Vec::new();
         for mention in found {
+            // Whoever was taken out meanwhile does not get to see it. Looked at before the message is taken: one that names
+            // them and everyone is found twice, and one of the two may be no good to who came later.
+            let Some(room_name) = self.may_read_mention(caller, mention).await? else {
+                continue;
+            };
             let Some(message) = read.remove(&(mention.room, mention.seq)) else {
                 continue;
             };
-            // Whoever was taken out meanwhile does not get to see it.
-            let name = self.may_read_mention(caller, mention).await?;
-            let shown = !message.deleted && message.from != Some(caller.user);
-            if let Some(room_name) = name.filter(|_| shown) {
+            if !message.deleted && message.from != Some(caller.user) {
                 items.push(MentionView {
                     room: mention.room,
                     room_name,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Files, no_bytes};
+use super::{Files, no_bytes, seats::Seat};
 use crate::{
     id::FileId,
     model::{Caller, File, Refusal},
@@ -24,6 +24,7 @@ pub struct Open {
     reading: Reading,
     /// How many bytes were read since the last look.
     unseen: u64,
+    _seat: Seat,
 }
 
 impl Files {
@@ -34,6 +35,7 @@ impl Files {
         file: File,
         (from, upto): (u64, u64),
     ) -> Result<Open, Refusal> {
+        let seat = self.seats.take(caller.user)?;
         let reading = self.shelf.read(file.id, from, upto).await;
         Ok(Open {
             files: self.clone(),
@@ -41,6 +43,7 @@ impl Files {
             reading: reading.map_err(|e| no_bytes(&e))?,
             file,
             unseen: 0,
+            _seat: seat,
         })
     }
 }
@@ -79,7 +82,8 @@ impl Open {
             if self.files.stopping.is_cancelled() {
                 return Err(Refusal::Unavailable);
             }
-            self.files.check_read(&self.caller, &self.file).await?;
+            // As it is now: it may have been deleted meanwhile.
+            self.files.file(&self.caller, self.file.id).await?;
             self.unseen = 0;
         }
         let bytes = self.reading.next().await.map_err(|e| no_bytes(&e))?;

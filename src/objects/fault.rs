@@ -62,6 +62,15 @@ impl Fault {
         }
     }
 
+    /// What came of taking an object out; fine when the store says that there is none. One that only says 404 may not know
+    /// how to, and then the object stays.
+    pub(super) fn unless_gone(done: object_store::Result<()>) -> Result<(), Self> {
+        match done {
+            Err(e) if code_of_missing(&e).as_deref() != Some("NoSuchKey") => Err(Self::of(&e)),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn of(error: &Error) -> Self {
         let text = error.to_string();
         if text.contains("/latest/api/token") || text.contains("/latest/meta-data") {
@@ -105,10 +114,16 @@ impl Fault {
 
 /// Whether the bucket is there, and the object is not.
 fn is_no_object(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. })
+        && code_of_missing(error).is_none_or(|code| code == "NoSuchKey")
+}
+
+/// By which code a store says that there is no such thing, where it says so by one.
+fn code_of_missing(error: &Error) -> Option<String> {
     let Error::NotFound { source, .. } = error else {
-        return false;
+        return None;
     };
-    between(&source.to_string(), "<Code>", "</Code>").is_none_or(|code| code == "NoSuchKey")
+    between(&source.to_string(), "<Code>", "</Code>").map(str::to_owned)
 }
 
 /// What a store says: `503 SlowDown, Reduce your request rate`.

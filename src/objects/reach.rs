@@ -64,6 +64,15 @@ impl Reach {
                         })?);
                     }
                 }
+                _ if value.chars().any(char::is_control) => {
+                    // It would be sent as a header. It may be a secret, and is not repeated.
+                    let key: &str = key.as_ref();
+                    let why = format!(
+                        "{} has a line break or control character in it",
+                        key.to_ascii_uppercase()
+                    );
+                    return Err(Unfit::Credentials(format!("the environment: {why}")));
+                }
                 key => builder = builder.with_config(key, value),
             }
         }

@@ -148,6 +148,7 @@ impl Core {
             clock: clock.clone(),
             stopping: stopping.clone(),
             uploads: Arc::default(),
+            seats: Arc::default(),
             counting: Arc::default(),
         };
         let archive = Archive {

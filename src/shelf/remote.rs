@@ -3,7 +3,10 @@
 //!
 //! It may be away. Whoever asks then is told so; what was last seen of it is kept for those who watch.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -104,10 +107,19 @@ impl Remote {
         if from >= upto {
             return Ok(Bytes::new());
         }
-        let range = from..upto.min(from + PIECE);
-        let found = self.bucket.get_range(&name(id), range).await;
+        let upto = upto.min(from + PIECE);
+        let found = self.bucket.get_range(&name(id), from..upto).await;
         let found = self.done("read from", found)?;
-        found.ok_or(Error::Missing(id))
+        let found = found.ok_or(Error::Missing(id))?;
+        if found.len() as u64 > upto - from {
+            return Err(Error::Io {
+                what: format!(
+                    "cannot read file {id}: the object store gives more than was asked for"
+                ),
+                source: io::ErrorKind::InvalidData.into(),
+            });
+        }
+        Ok(found)
     }
 
     pub(super) async fn size(&self, id: FileId) -> Result<Option<u64>, Error> {

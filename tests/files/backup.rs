@@ -78,7 +78,7 @@ async fn a_backup_has_the_files_and_brings_them_back() {
         "other bytes"
     );
     ana.get(&path(&gone)).await.refused(404, "not_found");
-    ana.get(&path(&lost)).await.refused(500, "internal");
+    ana.get(&path(&lost)).await.refused(404, "not_found");
 }
 
 async fn bytes_that_are_not_what_they_were_are_told_and_brought_back() {

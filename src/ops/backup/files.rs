@@ -48,9 +48,23 @@ impl Ops {
                 if says.is_closed() {
                     return Err(Stop::Gone);
                 }
-                let Some(fault) = self.copy_file(file, to.clone()).await? else {
-                    files += 1;
-                    continue;
+                let fault = match self.copy_file(file, to.clone()).await {
+                    Ok(Some(fault)) => fault,
+                    Ok(None) => {
+                        files += 1;
+                        continue;
+                    }
+                    // They lie where they lay, and the rest of the backup is as good without them. One problem stands for
+                    // all: the next would be waited for as long.
+                    Err(shelf::Error::Remote { what, .. }) => {
+                        let place = "files".to_owned();
+                        let what = format!("{what}: whether they are all there is not known");
+                        let _gone = says.send(BackupStep::Problem { place, what }).await;
+                        return Ok((files, missing + 1));
+                    }
+                    Err(e) => {
+                        return Err(Stop::Broken(format!("a file cannot be copied: {e}")));
+                    }
                 };
                 let known = self.store.file(file.id).await?;
                 if known.is_none_or(|f| f.gone_at.is_some()) {
@@ -64,16 +78,14 @@ impl Ops {
     }
 
     /// Copies the bytes of a file; answers what is wrong with them where they are not worth it.
-    async fn copy_file(&self, file: &File, to: PathBuf) -> Result<Option<Fault>, Stop> {
-        let broken = |e: shelf::Error| Stop::Broken(format!("a file cannot be copied: {e}"));
-        let fault = self.shelf.examine(file.id, file.size, None).await;
-        if let Some(fault) = fault.map_err(broken)? {
+    async fn copy_file(&self, file: &File, to: PathBuf) -> Result<Option<Fault>, shelf::Error> {
+        if let Some(fault) = self.shelf.examine(file.id, file.size, None).await? {
             return Ok(Some(fault));
         }
         match self.shelf.copy_out(file.id, to).await {
             Ok(()) => Ok(None),
             Err(shelf::Error::Missing(_)) => Ok(Some(Fault::Missing)),
-            Err(e) => Err(broken(e)),
+            Err(e) => Err(e),
         }
     }
 }

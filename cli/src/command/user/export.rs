@@ -19,7 +19,7 @@ use self::files::Files;
 use super::{path, who};
 use crate::{
     asking::{Asking, quote},
-    failure::{Explain as _, Failure},
+    failure::{Exit, Explain as _, Failure},
     output::{Facts, bytes, count, count_entries, escape, number},
 };
 
@@ -169,8 +169,12 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         .with_context(what)?;
     let mut entries = std::fs::read_dir(dir).with_context(what)?;
     if entries.next().is_some() {
-        let what = format!("{} is not empty; name another directory", dir.display());
-        return Err(Failure::Problems(what));
+        return Err(Failure::Listed {
+            what: format!("{} is not empty — nothing was written", dir.display()),
+            lines: Vec::new(),
+            exit: Exit::Unconfirmed,
+            hint: "name a directory that is empty, or not there yet".into(),
+        });
     }
     Ok(())
 }
