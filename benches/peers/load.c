@@ -32,7 +32,8 @@
 enum { BODY = 128, DIGITS = 16, ID = 12 };
 // A number of JSON does not begin with a zero.
 static const uint64_t ID_FIRST = 100000000000;
-enum { BUFFER = 1 << 18, EVENTS = 512, AT_ONCE = 32 };
+// Few events a turn of the poll, so that the server need not wait long for what is said at the end of it.
+enum { BUFFER = 1 << 18, EVENTS = 64, AT_ONCE = 32 };
 // Messages under way in a room: who offers more than a server takes has to stop somewhere.
 enum { RING = 1 << 13, MOST = RING / 2 };
 // Messages to each before memory is looked at, and how long a server has to give back what those took.
