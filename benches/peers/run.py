@@ -210,6 +210,9 @@ def measure(load, server, workload, quick):
             raise Failed(f"the load ended with {ran.returncode}: {ran.stderr[-300:]}")
         if "error" in figures:
             raise Failed(figures["error"])
+        if "cpu_us" in figures:
+            # Far below 100 for both, and something else had the processors.
+            figures["server_percent"] = figures["cpu_us"] * figures["deliveries_per_second"] / 1e4
         return figures
 
 
@@ -291,7 +294,7 @@ def table(workload, servers, results):
     head = [title]
     for figure in shown:
         head += [FIGURES[figure][0]] + ["to chatd's"] * (figure in RATIOS)
-    head += [f"designed: {SHORT[counts]} to chatd's"] + ["load busy"] * busy
+    head += [f"designed: {SHORT[counts]} to chatd's"] + ["server busy", "load busy"] * busy
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for key, server in servers:
         row, figures = [server.name], middle[key]
@@ -301,7 +304,7 @@ def table(workload, servers, results):
                 row.append(f"{figures[figure] / ours[figure]:.2f}" if figures and ours and ours[figure] else "–")
         row.append(f"{designed[key] / designed['chatd']:.2f}" if key in designed else "–")
         if busy:
-            row.append(f"{figures['load_percent']:.0f} %" if figures else "–")
+            row += [f"{figures[f'{who}_percent']:.0f} %" if figures else "–" for who in ("server", "load")]
         lines.append(row)
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     fill = lambda text, width, column: text.ljust(width) if column == 0 else text.rjust(width)
