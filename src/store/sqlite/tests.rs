@@ -330,6 +330,46 @@ async fn a_txn_is_found_in_every_block() {
     store.close().await;
 }
 
+/// A database from before txns were written in blocks has all of them in an index, and keeps them.
+#[tokio::test]
+async fn txns_of_an_older_database_are_found() {
+    let dir = Dir::new();
+    let (room, ana) = (RoomId::new(NOW), UserId::new(NOW));
+    let txn = |seq: u64| Txn::parse(&format!("t{seq}")).unwrap();
+    let said = |seq: u64, name: u64| {
+        let mut change = message(room, seq, "hi");
+        change.entries[0].from = Some(ana);
+        change.entries[0].txn = Some(txn(name));
+        change
+    };
+    let store = Sqlite::open(dir.options()).unwrap();
+    let all = (1..=100).map(|seq| said(seq, seq)).collect::<Vec<_>>();
+    store.commit(all.into()).await.unwrap();
+    store.close().await;
+    let db = Connection::open(dir.db()).unwrap();
+    let before = schema::version() - 1;
+    db.execute_batch(&format!(
+        "DROP TABLE txn;
+         CREATE UNIQUE INDEX entry_txn ON entry (log, sender, txn) WHERE txn IS NOT NULL;
+         PRAGMA user_version = {before};"
+    ))
+    .unwrap();
+    drop(db);
+    let store = Sqlite::open(dir.options()).unwrap();
+    for seq in [1, 64, 65, 100] {
+        let found = store.entry_by_txn(room.into(), ana, &txn(seq)).await;
+        assert_eq!(found.unwrap().map(|e| e.seq), Some(seq));
+    }
+    // The block that was unfinished is finished, though its txns are there already.
+    let more = (101..=130).map(|seq| said(seq, seq)).collect::<Vec<_>>();
+    let done = store.commit(more.into()).await.unwrap();
+    assert!(done.iter().all(|one| *one == Outcome::Committed));
+    let again = store.commit(vec![said(131, 100)].into()).await.unwrap();
+    assert!(matches!(&again[..], [Outcome::Duplicate(e)] if e.seq == 100));
+    assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_row_that_we_did_not_write_is_damage() {
     let dir = Dir::new();
