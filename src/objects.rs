@@ -12,6 +12,8 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use object_store::{
@@ -19,6 +21,8 @@ use object_store::{
     aws::AmazonS3,
     path::{Path, PathPart},
 };
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 pub use self::{
     fault::{Fault, Kind},
@@ -31,6 +35,9 @@ pub use self::{
 /// of an object at most.
 pub const PART: usize = 8 << 20;
 
+/// How long [`Bucket::settle`] waits.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// What begins with a prefix in a bucket. Names are what comes after that, in parts between slashes.
 #[derive(Clone, Debug)]
 pub struct Bucket {
@@ -38,6 +45,8 @@ pub struct Bucket {
     place: Place,
     /// Where the store is, for people.
     at: String,
+    /// What is still to be said to the store of objects that did not come to their end.
+    aborts: TaskTracker,
 }
 
 /// An object.
@@ -53,8 +62,13 @@ impl Bucket {
     /// The one that is named. Nothing is asked yet.
     pub fn open(place: &Place, reach: &Reach) -> Result<Self, Unfit> {
         let (store, at) = reach.open(place.bucket())?;
-        let place = place.clone();
-        Ok(Self { store, place, at })
+        let (place, aborts) = (place.clone(), TaskTracker::new());
+        Ok(Self {
+            store,
+            place,
+            at,
+            aborts,
+        })
     }
 
     /// Which one it is.
@@ -111,7 +125,15 @@ impl Bucket {
 
     /// Begins an object that comes piece by piece, of which no more than [`PART`] bytes are held here.
     pub fn begin(&self, name: &str) -> Upload {
-        Upload::new(self.store.clone(), self.path(name))
+        Upload::new(self.store.clone(), self.path(name), self.aborts.clone())
+    }
+
+    /// Waits until the store was told of the objects that did not come to their end, or for ten seconds: for who ends after
+    /// that.
+    pub async fn settle(&self) {
+        self.aborts.close();
+        let _or_a_rule_of_the_bucket = timeout(FAREWELL, self.aborts.wait()).await;
+        self.aborts.reopen();
     }
 
     /// Takes an object out; fine when there is none.

@@ -77,6 +77,11 @@ async fn a_url_posts_into_its_room() {
             r#"{"text":"the one that is there","body":null}"#,
             "the one that is there",
         ),
+        (
+            "application/json",
+            r#"{"text":{"blocks":[]},"body":"what else there is"}"#,
+            "what else there is",
+        ),
         ("application/json", r#"{"body":"@ana look"}"#, "@ana look"),
     ] {
         assert_eq!(post_as(&rest, &url, kind, text).await.status, 201, "{text}");
@@ -94,6 +99,7 @@ async fn a_url_posts_into_its_room() {
         ("text/plain", "\n", 400, "body"),
         ("application/json", "{}", 400, "body"),
         ("application/json", "[]", 400, "body"),
+        ("application/json", r#"{"text":7}"#, 400, "text"),
     ] {
         let refused = post_as(&rest, &url, kind, text).await;
         assert_eq!(

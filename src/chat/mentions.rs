@@ -50,7 +50,12 @@ impl Chat {
                 .await;
             let mut found = found.map_err(|e| refuse(&e))?;
             let more = found.len() == asked;
-            found.truncate(asked - 1);
+            if let Some(cut) = found.pop_if(|_| more)
+                && found.last().is_some_and(|last| last.message == cut.message)
+            {
+                // A message that names somebody and everyone is found twice, and the next piece begins behind it.
+                found.push(cut);
+            }
             read += found.len();
             items.extend(self.mentioned(caller, &found).await?);
             if items.len() > limit || (items.len() == limit && more) {

@@ -35,7 +35,7 @@ impl Files {
         file: File,
         (from, upto): (u64, u64),
     ) -> Result<Open, Refusal> {
-        let seat = self.seats.take(caller.user)?;
+        let seat = self.seats.take(caller.user).await?;
         let reading = self.shelf.read(file.id, from, upto).await;
         Ok(Open {
             files: self.clone(),
@@ -46,9 +46,7 @@ impl Files {
             _seat: seat,
         })
     }
-}
 
-impl Files {
     /// Refuses a file that [`Files::file`] gave and of which there are no bytes, as [`Files::open`] would.
     pub async fn check_bytes(&self, file: &File) -> Result<(), Refusal> {
         let found = self.shelf.size(file.id).await;
@@ -63,6 +61,9 @@ impl Files {
         let file = self.find(id).await?;
         if file.gone_at.is_some() {
             return Err(Refusal::NotFound("file"));
+        }
+        if from >= file.size {
+            return Ok(Vec::new());
         }
         let upto = file.size.min(from.saturating_add(PIECE));
         let reading = self.shelf.read(id, from, upto).await;

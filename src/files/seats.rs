@@ -1,21 +1,30 @@
 //! How many read files at once: each holds a piece of a file in memory, and as long as they like.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 use crate::{id::UserId, model::Refusal};
 
-/// How many files one person may read at once: more than any page shows.
+/// How many files one person may read at once.
 const EACH: usize = 32;
-/// How many may be read at once in all. Of a file in an object store about 1.5 MiB are held for each.
-const ALL: usize = 256;
-/// When one may try again who reads too many.
+/// How many may be read at once in all. Of a file in an object store up to a mebibyte is held for each.
+const ALL: usize = 512;
+/// How long one waits for a place: a page with more images than that has all of them after a while.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// When one may try again who waited in vain.
 const LATER: Duration = Duration::from_secs(1);
 
 /// Who reads files at the moment.
 #[derive(Debug, Default)]
-pub struct Seats(Mutex<HashMap<UserId, usize>>);
+pub struct Seats {
+    taken: Mutex<HashMap<UserId, usize>>,
+    freed: Notify,
+}
 
 /// The place of one who reads; given back when it is dropped.
 #[derive(Debug)]
@@ -25,9 +34,23 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    /// A place for one file more, if there is one.
-    pub(super) fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, Refusal> {
-        let mut all = self.0.lock();
+    /// A place for one file more, as soon as there is one.
+    pub(super) async fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, Refusal> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            // Before it is looked: what is given back in between wakes this.
+            freed.as_mut().enable();
+            match self.try_take(user) {
+                Ok(seat) => return Ok(seat),
+                Err(refusal) if timeout_at(until, freed).await.is_err() => return Err(refusal),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn try_take(self: &Arc<Self>, user: UserId) -> Result<Seat, Refusal> {
+        let mut all = self.taken.lock();
         if all.get(&user).is_some_and(|mine| *mine >= EACH) {
             return Err(Refusal::RateLimited { retry_after: LATER });
         }
@@ -45,13 +68,15 @@ impl Seats {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut all = self.seats.0.lock();
+        let mut all = self.seats.taken.lock();
         if let Some(mine) = all.get_mut(&self.user) {
             *mine -= 1;
             if *mine == 0 {
                 all.remove(&self.user);
             }
         }
+        drop(all);
+        self.seats.freed.notify_waiters();
     }
 }
 
@@ -60,21 +85,27 @@ mod tests {
     use super::*;
     use crate::clock::Millis;
 
-    #[test]
-    fn nobody_takes_all_of_them_and_all_are_given_back() {
+    #[tokio::test(start_paused = true)]
+    async fn nobody_takes_all_of_them_and_who_waits_gets_one() {
         let seats = Arc::new(Seats::default());
         let user = |_| UserId::new(Millis(0));
         let one = user(0);
-        let mine: Vec<_> = (0..EACH)
-            .map(|_| seats.take(one).expect("a seat"))
-            .collect();
-        assert!(matches!(seats.take(one), Err(Refusal::RateLimited { .. })));
-        let others: Vec<_> = (EACH..ALL)
-            .map(|n| seats.take(user(n)).expect("a seat"))
-            .collect();
-        assert!(matches!(seats.take(user(0)), Err(Refusal::Busy)));
+        let mut mine: Vec<_> = (0..EACH).map(|_| seats.try_take(one)).collect();
+        assert!(mine.iter().all(Result::is_ok));
+        let refused = seats.take(one).await;
+        assert!(matches!(refused, Err(Refusal::RateLimited { .. })));
+        let others: Vec<_> = (EACH..ALL).map(|n| seats.try_take(user(n))).collect();
+        assert!(others.iter().all(Result::is_ok));
+        let refused = seats.take(user(0)).await;
+        assert!(matches!(refused, Err(Refusal::Busy)));
+        let waiting = tokio::spawn({
+            let seats = Arc::clone(&seats);
+            async move { seats.take(one).await }
+        });
+        tokio::task::yield_now().await;
+        mine.pop();
+        waiting.await.expect("no panic").expect("a seat");
         drop((mine, others));
-        assert!(seats.0.lock().is_empty());
-        seats.take(one).expect("a seat");
+        assert!(seats.taken.lock().is_empty());
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct HookBody {
     body: Option<Body>,
     /// Means the same, as other servers call it, where there is no `body`.
     #[schema(value_type = Option<String>)]
-    text: Option<Body>,
+    text: Option<serde_json::Value>,
     /// Makes repeating the request safe; best a UUID.
     #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
@@ -55,11 +55,15 @@ impl<S: Send + Sync> FromRequest<S> for HookBody {
                 let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
                 return Err(Problem::with_status(status, why).into_response());
             }
-            let JsonBody(body) = JsonBody::<Self>::from_request(request, state).await?;
-            if body.body.is_none() && body.text.is_none() {
-                return Err(refuse(Refusal::field("body", "is missing")));
+            let JsonBody(mut said) = JsonBody::<Self>::from_request(request, state).await?;
+            if said.body.is_none() {
+                let text = said.text.take();
+                let text = text.ok_or_else(|| refuse(Refusal::field("body", "is missing")))?;
+                let text = text.as_str().unwrap_or_default();
+                let body = Body::parse(text).map_err(|e| refuse(Refusal::field("text", e)))?;
+                said.body = Some(body);
             }
-            return Ok(body);
+            return Ok(said);
         }
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             let why = Refusal::field("content-encoding", "compressed bodies are not accepted");
@@ -121,7 +125,7 @@ pub(super) async fn post(
         request: Some(context.request_id),
     };
     let new = NewMessage {
-        body: body.body.or(body.text),
+        body: body.body,
         txn: body.txn,
         reply_to: None,
         files: Vec::new(),

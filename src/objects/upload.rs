@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload, aws::AmazonS3, path::Path};
 
 use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
 
 use super::{Fault, PART};
 
@@ -18,15 +19,17 @@ pub struct Upload {
     /// What was sent, where that was more than one part. Nobody waits for the lock: it only says that this may be passed
     /// between threads.
     parts: Mutex<Option<Box<dyn MultipartUpload>>>,
+    aborts: TaskTracker,
 }
 
 impl Upload {
-    pub(super) fn new(store: AmazonS3, path: Path) -> Self {
+    pub(super) fn new(store: AmazonS3, path: Path, aborts: TaskTracker) -> Self {
         Self {
             store,
             path,
             waiting: BytesMut::new(),
             parts: Mutex::new(None),
+            aborts,
         }
     }
 
@@ -83,7 +86,8 @@ impl Drop for Upload {
         if let Some(mut parts) = self.parts.get_mut().take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(async move { parts.abort().await });
+            self.aborts
+                .spawn_on(async move { parts.abort().await }, &runtime);
         }
     }
 }

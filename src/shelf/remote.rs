@@ -24,7 +24,7 @@ const MARK: &str = "store";
 /// How many requests are under way at once, where there are many.
 const AT_ONCE: usize = 16;
 /// How much is read with one request.
-pub(super) const PIECE: u64 = 1 << 20;
+pub(super) const PIECE: u64 = 1 << 19;
 
 #[derive(Debug)]
 pub(super) struct Remote {

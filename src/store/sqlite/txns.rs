@@ -35,7 +35,8 @@ pub(super) const UNFINISHED: &str = concat!(
 );
 
 /// The txns of the unfinished block.
-pub(super) const TAIL: &str = "SELECT sender, txn FROM entry WHERE log = ?1 AND seq > ?2 AND txn IS NOT NULL AND sender IS NOT NULL";
+pub(super) const TAIL: &str = "SELECT sender, txn FROM entry
+    WHERE log = ?1 AND seq > ?2 AND txn IS NOT NULL AND sender IS NOT NULL";
 
 /// Writes the txns of entries after `?2`, up to `?3`.
 pub(super) const FINISH: &str = "INSERT OR IGNORE INTO txn (log, sender, txn, seq)

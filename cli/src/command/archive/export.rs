@@ -95,7 +95,9 @@ impl Export {
                 store: &store,
                 there: &there,
             };
-            self.export(&sending, asking.console, &plan).await
+            let done = self.export(&sending, asking.console, &plan).await;
+            store.leave().await;
+            done
         });
         let report = done.explain(|| "export the archive".into(), which())?;
         asking.console.answer(&report, |_| report.words())?;
@@ -156,11 +158,14 @@ impl Export {
             return Err(altered(&[MANIFEST]));
         }
         let kept = manifest.parts().count() - written.len();
+        let mut left = sending.there.left_over(manifest.parts());
+        // What came in the place of those was taken away again.
+        left.retain(|file| !lost.iter().any(|lost| lost.file == *file));
         Ok(Report {
             damaged,
             lost,
             kept: kept as u64,
-            left: sending.there.left_over(manifest.parts()),
+            left,
             ..Report::of(&self.to, &manifest)
         })
     }

@@ -7,7 +7,7 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 -- The logs. `log` is 'c' (control), or 'u' or 'r' and the id of the user or room. Rows lie in the order
--- of their log, so reading history is reading on, and a message writes two trees: this and its txn.
+-- of their log, so reading history is reading on, and a message writes this tree and no other.
 CREATE TABLE entry (
     log    BLOB NOT NULL,
     seq    INTEGER NOT NULL,

@@ -49,6 +49,7 @@ pub(super) struct Damaged {
 /// A file of which there are no bytes, or not those that came.
 #[derive(Serialize)]
 pub(super) struct Lost {
+    pub(super) file: String,
     pub(super) id: String,
     pub(super) room: String,
     pub(super) message: u64,
@@ -58,6 +59,7 @@ pub(super) struct Lost {
 impl Lost {
     pub(super) fn of(file: &Attached, why: String) -> Self {
         Self {
+            file: file.file.clone(),
             id: file.id.clone(),
             room: file.room.clone(),
             message: file.message,
@@ -187,7 +189,7 @@ impl Report {
             facts = facts.with(
                 "not of it",
                 format!(
-                    "{left} from before, no longer in the archive; delete what is not needed: {}",
+                    "{left} from before, which this export does not name; delete what is not needed: {}",
                     all.join(", ")
                 ),
             );
@@ -246,6 +248,7 @@ mod tests {
             "{why}"
         );
         report.lost.push(Lost {
+            file: "1/files/2".into(),
             id: "2".into(),
             room: "1".into(),
             message: 7,

@@ -77,6 +77,13 @@ impl Store {
         }
     }
 
+    /// Nothing more comes. Waits until what did not come to its end is taken back.
+    pub(super) async fn leave(&self) {
+        if let Kind::S3(s3) = &self.0 {
+            s3.leave().await;
+        }
+    }
+
     /// Reads what was put there.
     pub(super) async fn get(&self, name: &str) -> Result<Bytes, Failure> {
         match &self.0 {

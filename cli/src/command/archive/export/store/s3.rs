@@ -56,6 +56,11 @@ impl S3 {
         self.0.begin(name)
     }
 
+    /// Waits until the store was told of what did not come to its end.
+    pub(super) async fn leave(&self) {
+        self.0.settle().await;
+    }
+
     /// What came of writing.
     pub(super) fn written(&self, done: Result<(), Fault>) -> Result<(), Failure> {
         done.map_err(|e| self.failure("write to", &e))
