@@ -160,6 +160,7 @@ async fn what_people_sent_along_is_written_out_too() {
     ];
     let all: Vec<_> = ids.iter().map(String::as_str).collect();
     files::send(&ana, &room, "look", &all).await.ok();
+    ana.send(&room, "the last one stays live").await;
     server.admin().archive().await;
     // Neither what lies in no message, nor what is not archived.
     let unused = files::uploaded(&ana, "c.txt", b"unused").await;

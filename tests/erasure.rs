@@ -96,7 +96,7 @@ async fn everything_about_a_person_is_written_out() {
     assert!(read(&files[0]).is_ok_and(|bytes| bytes == photo));
     assert!(read(&files[1]).is_ok_and(|bytes| bytes == b"a draft"));
     let again = server.cli(&["user", "export", "ana", path]).await;
-    again.failed(10);
+    again.failed(8);
     let other = dir.path().join("bob");
     let path = other.to_str().expect("text");
     server.cli(&["user", "export", "bob", path]).await.ok();

@@ -116,6 +116,7 @@ async fn files_go_into_a_bucket_piece_by_piece() {
     let bytes = files::noise(9 << 20);
     let id = files::uploaded(&ana, "a.bin", &bytes).await;
     files::send(&ana, &room, "look", &[&id]).await.ok();
+    ana.send(&room, "the last one stays live").await;
     server.admin().archive().await;
     s3.make_bucket("backups").await;
     let done = export(&server, &s3.url(), &[TO, "--json"]).await.json();
