@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::support::{Kind, Room, Server, User, files, on_both, told};
 
-const OTHER: i32 = 1;
 const USAGE: i32 = 2;
 const NOT_FOUND: i32 = 3;
 const CONFLICT: i32 = 4;
@@ -215,7 +214,7 @@ async fn what_people_sent_along_is_written_out_too() {
         .join(&ids[0]);
     fs::write(&on_shelf, &large[1..]).expect("a file");
     let lost = export("lost", &["--json"]).await;
-    assert_eq!(lost.code, Some(OTHER), "{lost}");
+    assert_eq!(lost.code, Some(PROBLEMS), "{lost}");
     assert!(lost.stderr.contains(&ids[0]), "{lost}");
     assert!(
         out("lost")
