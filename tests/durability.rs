@@ -134,9 +134,9 @@ async fn who_repeats_after_a_crash_says_it_once() {
     let mut server = Server::start().await;
     let ana = server.user("ana").await;
     let room = ana.room("general", Kind::Public).await;
+    let send = |txn: &String| json!({"op": "send", "room": room.id, "body": txn, "txn": txn});
     for round in 0..5 {
         let txns: Vec<String> = (0..40).map(|i| format!("{round}-{i}")).collect();
-        let send = |txn: &String| json!({"op": "send", "room": room.id, "body": txn, "txn": txn});
         let mut ws = ana.connect().await;
         let mut last = None;
         for txn in &txns {
@@ -159,6 +159,13 @@ async fn who_repeats_after_a_crash_says_it_once() {
             (40 * (round + 1), 40 * (round + 1))
         );
     }
+    // However long ago it was said.
+    let mut ws = ana.connect().await;
+    for txn in (0..5).flat_map(|round| (0..40).map(move |i| format!("{round}-{i}"))) {
+        let again = ws.request(send(&txn)).await.expect("allowed");
+        assert_eq!(again["dup"], true, "{txn}: {again}");
+    }
+    assert_eq!(history(&ana, &room).await.len(), 200);
 }
 
 async fn a_sender_that_leaves_at_once_leaves_no_gap() {

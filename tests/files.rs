@@ -19,6 +19,7 @@ on_both!(
     a_file_is_what_its_bytes_are,
     a_part_of_a_file_can_be_had,
     what_is_not_there_any_more_is_told,
+    who_reads_slowly_takes_no_place_from_others,
     a_file_is_part_of_one_message_of_its_owner,
     a_file_is_for_those_who_may_read_its_message,
     a_ticket_is_for_one_file_and_session,
@@ -149,6 +150,40 @@ async fn what_is_not_there_any_more_is_told() {
     fs::remove_file(&on_shelf).expect("it is there");
     fs::rename(&elsewhere, &on_shelf).expect("it is there");
     assert_eq!(ana.get(&path(&id)).await.status, 200);
+}
+
+/// Readers that take nothing have a number each, and give their places back; a file that is deleted while it is read is
+/// not read to its end.
+async fn who_reads_slowly_takes_no_place_from_others() {
+    const EACH: usize = 32;
+    let server = Server::start().await;
+    let (ana, bob) = (server.user("ana").await, server.user("bob").await);
+    let room = ana.room("general", Kind::Public).await;
+    bob.join(&room).await;
+    // More than the sockets hold.
+    let bytes = noise(24 << 20);
+    let id = uploaded(&ana, "large", &bytes).await;
+    send(&ana, &room, "", &[&id]).await.ok();
+    let mut slow = Vec::new();
+    for _ in 0..EACH {
+        let mut raw = Raw::connect(server.address()).await;
+        let ask = format!(
+            "GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+            path(&id),
+            ana.token
+        );
+        assert!(raw.write(ask.as_bytes()).await);
+        assert!(raw.answer().await.starts_with("HTTP/1.1 200 "));
+        slow.push(raw);
+    }
+    ana.get(&path(&id)).await.refused(429, "rate_limited");
+    assert!(bob.get(&path(&id)).await.bytes == bytes, "others read on");
+    let mut last = slow.pop().expect("a reader");
+    drop(slow);
+    assert!(ana.get(&path(&id)).await.bytes == bytes, "and so does she");
+    let delete = ["file", "delete", &id, "--yes"];
+    server.cli(&delete).await.ok();
+    assert!(last.rest().await.len() < bytes.len(), "it is deleted");
 }
 
 async fn what_is_no_good_upload_is_refused_and_leaves_nothing() {

@@ -5,7 +5,7 @@
 
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use rusqlite::{Connection, params};
 
@@ -80,14 +80,12 @@ fn statements(conn: &Connection, tails: &mut Tails, change: &Change) -> Result<(
 }
 
 fn append(conn: &Connection, tails: &mut Tails, entry: &Entry) -> Result<(), Halt> {
-    if !tails.contains_key(&entry.log) {
-        if tails.len() >= TAILS {
-            tails.clear();
-        }
-        tails.insert(entry.log, Tail::read(conn, entry.log)?);
+    if tails.len() >= TAILS {
+        tails.clear();
     }
-    let Some(tail) = tails.get_mut(&entry.log) else {
-        return Err(Halt::Not(Outcome::Conflict));
+    let tail = match tails.entry(entry.log) {
+        hash_map::Entry::Occupied(known) => known.into_mut(),
+        hash_map::Entry::Vacant(new) => new.insert(Tail::read(conn, entry.log)?),
     };
     if entry.seq != tail.seq + 1 || tail.has(conn, entry)? {
         return Err(repeated(conn, entry)?);

@@ -6,8 +6,6 @@ mod report;
 mod sending;
 mod store;
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use chatd::{admin::api::Status, clock::Clock};
 use clap::{Args, ValueHint};
@@ -16,8 +14,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use self::{
     manifest::{MANIFEST, Manifest, Part},
     plan::Plan,
-    report::Report,
-    sending::Sending,
+    report::{Damaged, Lost, Report},
+    sending::{Got, Sending},
     store::{Dest, Reach, Store},
 };
 use super::{Which, bar::Bar, which};
@@ -119,35 +117,41 @@ impl Export {
             status.store.epoch,
             plan.files.is_some(),
         );
-        let (mut damaged, mut fresh) = (Vec::new(), Vec::new());
+        let (mut damaged, mut lost, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let (mut done, all) = (0, plan.segments.iter().map(|s| s.size).sum());
         let one = async |segment| Ok::<_, Failure>((segment, sending.segment(segment).await?));
         let mut sent = stream::iter(&plan.segments).map(one).buffered(AT_ONCE);
         while let Some((segment, got)) = sent.try_next().await? {
             done += segment.size;
-            fresh.extend(got.is_new().map(|one| one.file.clone()));
-            got.sort(&mut manifest.segments, &mut damaged, |why| {
-                report::Damaged::of(segment, why)
-            });
+            match got {
+                Got::Whole(one) => {
+                    written.push(one.part.clone());
+                    manifest.segments.push(one);
+                }
+                Got::Kept(one) => manifest.segments.push(one),
+                Got::Damaged(why) => damaged.push(Damaged::of(segment, why)),
+                Got::Gone => {}
+            }
             bar.count("writing", done, all, bytes);
         }
-        let mut lost = Vec::new();
         if let (Some(planned), Some(files)) = (&plan.files, &mut manifest.files) {
-            let (mut done, all) = (0, planned.iter().map(|file| file.size).sum());
+            let (mut done, all) = (0, planned.iter().map(|file| file.part.size).sum());
             let one = async |file| Ok::<_, Failure>((file, sending.file(file).await?));
             let mut sent = stream::iter(planned).map(one).buffered(AT_ONCE);
             while let Some((file, got)) = sent.try_next().await? {
-                done += file.size;
-                fresh.extend(got.is_new().map(|one| one.file.clone()));
-                got.sort(files, &mut lost, |why| report::Lost::of(file, why));
+                done += file.part.size;
+                match got {
+                    Got::Whole(one) => {
+                        written.push(one.part.clone());
+                        files.push(one);
+                    }
+                    Got::Kept(one) => files.push(one),
+                    Got::Damaged(why) => lost.push(Lost::of(file, why)),
+                    Got::Gone => {}
+                }
                 bar.count("files", done, all, bytes);
             }
         }
-        let fresh: HashSet<_> = fresh.iter().map(String::as_str).collect();
-        let written: Vec<_> = manifest
-            .parts()
-            .filter(|part| fresh.contains(part.file))
-            .collect();
         read_back(store, &written, &bar).await?;
         let document: Bytes = serde_json::to_vec_pretty(&manifest)
             .map_err(anyhow::Error::from)?
@@ -172,16 +176,14 @@ impl Export {
 }
 
 /// Reads back what was written, and compares.
-async fn read_back(store: &Store, written: &[Part<'_>], bar: &Bar) -> Result<(), Failure> {
+async fn read_back(store: &Store, written: &[Part], bar: &Bar) -> Result<(), Failure> {
     let all = written.iter().map(|part| part.size).sum();
     let (mut done, mut wrong) = (0, Vec::new());
     let one = async |part| Ok::<_, Failure>((part, store.is_as_written(part).await?));
-    let mut read = stream::iter(written.iter().copied())
-        .map(one)
-        .buffered(AT_ONCE);
+    let mut read = stream::iter(written).map(one).buffered(AT_ONCE);
     while let Some((part, same)) = read.try_next().await? {
         if !same {
-            wrong.push(part.file);
+            wrong.push(part.file.as_str());
         }
         done += part.size;
         bar.count("comparing", done, all, bytes);

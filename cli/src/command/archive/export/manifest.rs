@@ -23,24 +23,32 @@ pub(super) struct Manifest {
     pub(super) files: Option<Vec<Attached>>,
 }
 
-/// A segment as a file.
-#[derive(Serialize)]
-pub(super) struct Exported {
+/// What lies under a name, and is told by its size and checksum.
+#[derive(Clone, Serialize)]
+pub(super) struct Part {
     pub(super) file: String,
-    pub(super) room: String,
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) entries: u64,
-    pub(super) messages: u64,
     pub(super) size: u64,
     /// Of the file, in hexadecimal.
     pub(super) sha256: String,
 }
 
+/// A segment as a file.
+#[derive(Serialize)]
+pub(super) struct Exported {
+    #[serde(flatten)]
+    pub(super) part: Part,
+    pub(super) room: String,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) entries: u64,
+    pub(super) messages: u64,
+}
+
 /// A file of a message.
 #[derive(Clone, Serialize)]
 pub(super) struct Attached {
-    pub(super) file: String,
+    #[serde(flatten)]
+    pub(super) part: Part,
     pub(super) id: String,
     pub(super) room: String,
     /// The `seq` of its message.
@@ -49,9 +57,6 @@ pub(super) struct Attached {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) media: String,
-    pub(super) size: u64,
-    /// Of the file, in hexadecimal.
-    pub(super) sha256: String,
 }
 
 impl Manifest {
@@ -68,28 +73,10 @@ impl Manifest {
     }
 
     /// All that lies beside it.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let segments = self.segments.iter().map(Exported::part);
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+        let segments = self.segments.iter().map(|one| &one.part);
         let files = self.files.iter().flatten();
-        segments.chain(files.map(Attached::part))
-    }
-}
-
-/// A part of an export: something that lies under a name, and is told by its size and checksum.
-#[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) file: &'a str,
-    pub(super) size: u64,
-    pub(super) sha256: &'a str,
-}
-
-impl Exported {
-    pub(super) fn part(&self) -> Part<'_> {
-        Part {
-            file: &self.file,
-            size: self.size,
-            sha256: &self.sha256,
-        }
+        segments.chain(files.map(|one| &one.part))
     }
 }
 
@@ -98,23 +85,17 @@ impl Attached {
     pub(super) fn of(file: &api::File) -> Option<Self> {
         let (room, message) = (file.room.clone()?, file.message?);
         Some(Self {
-            file: format!("{room}/{FILES}/{}", file.id),
+            part: Part {
+                file: format!("{room}/{FILES}/{}", file.id),
+                size: file.size,
+                sha256: file.sha256.clone(),
+            },
             id: file.id.clone(),
             room,
             message,
             name: file.name.clone(),
             media: file.media.clone(),
-            size: file.size,
-            sha256: file.sha256.clone(),
         })
-    }
-
-    pub(super) fn part(&self) -> Part<'_> {
-        Part {
-            file: &self.file,
-            size: self.size,
-            sha256: &self.sha256,
-        }
     }
 }
 

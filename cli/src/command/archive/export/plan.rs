@@ -15,7 +15,7 @@ use chatd::{
 
 use super::{
     super::{Which, look},
-    manifest::{Attached, Exported, Manifest},
+    manifest::{Attached, Exported, Manifest, Part},
 };
 use crate::{asking::quote, command::room, failure::Failure};
 
@@ -57,14 +57,16 @@ impl Plan {
     /// What would come of it.
     pub(super) fn manifest(self) -> Manifest {
         let segments = self.segments.into_iter().map(|s| Exported {
-            file: String::new(),
+            part: Part {
+                file: String::new(),
+                size: s.size,
+                sha256: String::new(),
+            },
             room: s.room,
             first: s.first,
             last: s.last,
             entries: s.entries,
             messages: s.messages,
-            size: s.size,
-            sha256: String::new(),
         });
         Manifest {
             segments: segments.collect(),

@@ -59,7 +59,7 @@ pub(super) struct Lost {
 impl Lost {
     pub(super) fn of(file: &Attached, why: String) -> Self {
         Self {
-            file: file.file.clone(),
+            file: file.part.file.clone(),
             id: file.id.clone(),
             room: file.room.clone(),
             message: file.message,
@@ -93,9 +93,9 @@ impl Report {
             segments: segments.len() as u64,
             entries: sum(|s| s.entries),
             messages: sum(|s| s.messages),
-            size: sum(|s| s.size),
+            size: sum(|s| s.part.size),
             files: files.map(|files| files.len() as u64),
-            files_size: files.into_iter().flatten().map(|file| file.size).sum(),
+            files_size: files.into_iter().flatten().map(|file| file.part.size).sum(),
             kept: 0,
             left: Vec::new(),
             damaged: Vec::new(),

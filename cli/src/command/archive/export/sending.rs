@@ -34,30 +34,6 @@ pub(super) struct Sending<'a> {
     pub(super) there: &'a There,
 }
 
-impl<T> Got<T> {
-    /// What was written anew.
-    pub(super) fn is_new(&self) -> Option<&T> {
-        match self {
-            Self::Whole(one) => Some(one),
-            _ => None,
-        }
-    }
-
-    /// Puts it where it belongs.
-    pub(super) fn sort<D>(
-        self,
-        whole: &mut Vec<T>,
-        damaged: &mut Vec<D>,
-        name: impl FnOnce(String) -> D,
-    ) {
-        match self {
-            Self::Whole(one) | Self::Kept(one) => whole.push(one),
-            Self::Damaged(why) => damaged.push(name(why)),
-            Self::Gone => {}
-        }
-    }
-}
-
 impl Sending<'_> {
     /// Fetches one segment, and sees to it that it lies there.
     pub(super) async fn segment(&self, segment: &Segment) -> Result<Got<Exported>, Failure> {
@@ -73,36 +49,40 @@ impl Sending<'_> {
             Err(e) => return Ok(Got::Damaged(e.to_string())),
         };
         let exported = Exported {
-            file: format!("{}/{}-{}.chatdseg", header.room, header.first, header.last),
+            part: Part {
+                file: format!("{}/{}-{}.chatdseg", header.room, header.first, header.last),
+                size: bytes.len() as u64,
+                sha256: sha256(&bytes),
+            },
             room: header.room.to_string(),
             first: header.first,
             last: header.last,
             entries: header.entries,
             messages: header.messages,
-            size: bytes.len() as u64,
-            sha256: sha256(&bytes),
         };
         let is = (&exported.room, exported.first, exported.last);
         if is != (&segment.room, segment.first, segment.last) {
             return Ok(Got::Damaged("it is that of another room or range".into()));
         }
-        if self.has(exported.part()).await? {
+        if self.has(&exported.part).await? {
             return Ok(Got::Kept(exported));
         }
-        let replace = self.there.files.contains_key(&exported.file);
-        self.store.put(&exported.file, bytes, replace).await?;
+        let name = &exported.part.file;
+        let replace = self.there.files.contains_key(name);
+        self.store.put(name, bytes, replace).await?;
         Ok(Got::Whole(exported))
     }
 
     /// Fetches one file piece by piece, and sees to it that it lies there.
     pub(super) async fn file(&self, file: &Attached) -> Result<Got<Attached>, Failure> {
-        if self.has(file.part()).await? {
+        let part = &file.part;
+        if self.has(part).await? {
             return Ok(Got::Kept(file.clone()));
         }
-        let replace = self.there.files.contains_key(&file.file);
-        let mut incoming = self.store.take(&file.file, replace)?;
+        let replace = self.there.files.contains_key(&part.file);
+        let mut incoming = self.store.take(&part.file, replace)?;
         let write = async |piece: bytes::Bytes| incoming.write(&piece).await;
-        let (size, sum) = match file::fetch(self.client, &file.id, file.size, write).await {
+        let (size, sum) = match file::fetch(self.client, &file.id, part.size, write).await {
             Ok(fetched) => fetched,
             Err(Failure::Admin(admin::Error::Refused(why))) if why.code == "not_found" => {
                 return if self.is_gone(&file.id).await? {
@@ -113,7 +93,7 @@ impl Sending<'_> {
             }
             Err(e) => return Err(e),
         };
-        if (size, &sum) != (file.size, &file.sha256) {
+        if (size, &sum) != (part.size, &part.sha256) {
             return Ok(Got::Damaged("its bytes are not those that came".into()));
         }
         incoming.finish().await?;
@@ -121,8 +101,8 @@ impl Sending<'_> {
     }
 
     /// Whether it lay there whole before.
-    async fn has(&self, part: Part<'_>) -> Result<bool, Failure> {
-        let is_there = self.there.files.get(part.file) == Some(&part.size);
+    async fn has(&self, part: &Part) -> Result<bool, Failure> {
+        let is_there = self.there.files.get(&part.file) == Some(&part.size);
         Ok(is_there && self.store.is_as_written(part).await?)
     }
 

@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Reads what was put there, and tells whether it is as it was written.
-    pub(super) async fn is_as_written(&self, part: Part<'_>) -> Result<bool, Failure> {
+    pub(super) async fn is_as_written(&self, part: &Part) -> Result<bool, Failure> {
         match &self.0 {
             Kind::Directory(directory) => directory.is_as_written(part),
             Kind::S3(s3) => s3.is_as_written(part).await,

@@ -72,8 +72,8 @@ impl S3 {
     }
 
     /// Reads an object back piece by piece, and tells whether it is as it was written.
-    pub(super) async fn is_as_written(&self, part: Part<'_>) -> Result<bool, Failure> {
-        let name = part.file;
+    pub(super) async fn is_as_written(&self, part: &Part) -> Result<bool, Failure> {
+        let name = &part.file;
         if self.there(name, self.0.size(name).await)? != part.size {
             return Ok(false);
         }

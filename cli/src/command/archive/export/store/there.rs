@@ -44,9 +44,9 @@ impl There {
     /// What is there, and not of this export.
     pub(in super::super) fn left_over<'a>(
         &self,
-        exported: impl Iterator<Item = Part<'a>>,
+        exported: impl Iterator<Item = &'a Part>,
     ) -> Vec<String> {
-        let named: HashSet<_> = exported.map(|one| one.file).collect();
+        let named: HashSet<_> = exported.map(|one| one.file.as_str()).collect();
         let left = self.files.keys();
         left.filter(|file| !named.contains(file.as_str()))
             .cloned()
