@@ -35,7 +35,9 @@ use crate::{
     lifecycle::{self, Supervisor, Watchdog},
     logging,
     metrics::{self, Pulse},
+    model::Refusal,
     ops::Reloads,
+    shelf,
     store::{self, erasures::Erasures},
     tls, webhook, ws,
 };
@@ -63,6 +65,12 @@ pub enum Error {
     /// Copying a store.
     #[error(transparent)]
     Copy(#[from] store::copy::Error),
+    /// The bytes of files, when they were to be brought back.
+    #[error("the files cannot be brought back: {0}")]
+    Files(#[source] shelf::Error),
+    /// What an operation under way came to.
+    #[error("{0}")]
+    Refused(Refusal),
     /// The address.
     #[error("cannot listen on {address}: {source}; choose another with {how}")]
     Listen {

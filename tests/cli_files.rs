@@ -71,13 +71,23 @@ async fn files_are_listed_by_what_they_are() {
         let whole = list(&server, order).await;
         let mut found = Vec::new();
         let mut from: Vec<String> = Vec::new();
+        let other = if order.is_empty() {
+            &["--largest"][..]
+        } else {
+            &[]
+        };
         loop {
             let from_where: Vec<&str> = from.iter().map(String::as_str).collect();
             let args = [order, &["--limit", "1"], &from_where].concat();
             let page = list(&server, &args).await;
             found.extend(names(&page).into_iter().map(str::to_owned));
             match page["next"].as_str() {
-                Some(next) => from = vec!["--cursor".into(), next.into()],
+                Some(next) => {
+                    from = vec!["--cursor".into(), next.into()];
+                    let mixed = [other, &["--limit", "1", "--cursor", next]].concat();
+                    let mixed = [&["file", "list"][..], &mixed].concat();
+                    server.cli_set(&mixed).await.failed(USAGE);
+                }
                 None => break,
             }
         }

@@ -10,6 +10,7 @@ use crate::support::{
 };
 
 const BAD_CONFIG: i32 = 78;
+const UNREACHABLE: i32 = 6;
 const PROBLEMS: i32 = 10;
 
 on_both!(
@@ -237,8 +238,13 @@ async fn a_backup_says_what_is_in_the_bucket_and_a_restore_looks() {
     other.set_env("AWS_ACCESS_KEY_ID", Some("key"));
     other.set_env("AWS_SECRET_ACCESS_KEY", Some("s3cr3t"));
     other.set("files.url", "s3://uploads/other");
-    other.set("files.endpoint", &s3.url());
+    // While that is away it does not go, and the store is as it was.
     let done = ["store", "restore", &shown, "--yes"];
+    other.set("files.endpoint", "http://127.0.0.1:1");
+    let away = other.cli_as_told(&done).await;
+    let why = away.failed(UNREACHABLE);
+    assert!(why.contains("the files cannot be brought back"), "{away}");
+    other.set("files.endpoint", &s3.url());
     other.cli_as_told(&done).await.ok();
     other.boot().await;
     let bob = bob.again().await;

@@ -18,6 +18,8 @@ on_both!(
     who_comes_again_begins_anew,
     where_the_past_is_hidden_nobody_is_told_of_it,
     archived_and_purged_messages_count_as_what_they_are,
+    all_who_had_not_read_what_is_purged_are_told,
+    hiding_the_past_takes_it_out_of_what_is_unread,
     an_export_has_it,
 );
 
@@ -332,22 +334,87 @@ async fn where_the_past_is_hidden_nobody_is_told_of_it() {
 async fn archived_and_purged_messages_count_as_what_they_are() {
     let mut server = Server::archiving().await;
     let (ana, bob, room, said) = talked(&server, 10).await;
-    let head = ana.send(&room, "the last stays live").await["seq"].clone();
+    let (cat, dan) = (server.user("cat").await, server.user("dan").await);
+    cat.join(&room).await;
+    let kept = ana.send(&room, "the last stays live").await["seq"].clone();
     let run = server.admin().archive().await;
     assert_eq!(run["state"], "done", "{run:#}");
-    read(&bob, &room, &head).await;
+    dan.join(&room).await;
+    read(&bob, &room, &kept).await;
     assert_eq!(read_back(&bob, &room, said[3].clone()).await["unread"], 7);
+    assert_eq!(unread(&cat, &room).await, 1);
+    assert_eq!(read_back(&dan, &room, 0).await["unread"], 12);
 
     server.purge().await;
-    // What is gone is not to be read, and so not unread.
-    let kept = place(&bob, &room).await;
-    assert_eq!((&kept["read"], &kept["unread"]), (&said[3], &json!(7)));
-    read(&bob, &room, &head).await;
+    // What is gone is not to be read, and so not unread; nor can one go back to it.
+    let gone = gone_upto(&server, &room).await;
+    for who in [&bob, &dan] {
+        for place in [place(who, &room).await, read_back(who, &room, 0).await] {
+            assert_eq!((&place["read"], &place["unread"]), (&gone, &json!(1)));
+        }
+    }
+    assert_eq!(unread(&cat, &room).await, 1);
+    read(&bob, &room, &kept).await;
     let back = read_back(&bob, &room, said[3].clone()).await;
-    assert_eq!(back["read"], said[3]);
+    assert_eq!((&back["read"], &back["unread"]), (&gone, &json!(1)));
     let left = ana.get(&room.path("/messages?after=0")).await.ok();
     let left = left["items"].as_array().expect("items").len();
     assert_eq!(back["unread"], left);
+}
+
+/// Many have read nothing when it is purged, and a device of one of them listens; then the room is purged once more.
+async fn all_who_had_not_read_what_is_purged_are_told() {
+    let mut server = Server::archiving().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut people = Vec::new();
+    for i in 0..3 {
+        let user = server.user(&format!("user{i}")).await;
+        user.join(&room).await;
+        people.push(user);
+    }
+    for round in 0..2 {
+        let said: Vec<_> = (0..20).map(|i| format!("{round}: message {i}")).collect();
+        ana.connect().await.say_all(&room, said, 8).await;
+        server.admin().archive().await;
+        server.purge().await;
+        let gone = gone_upto(&server, &room).await;
+        for user in &people {
+            let at = place(user, &room).await;
+            assert_eq!((&at["read"], &at["unread"]), (&gone, &json!(1)), "{round}");
+        }
+    }
+}
+
+/// Up to where a room was purged.
+async fn gone_upto(server: &Server, room: &Room) -> Value {
+    let segments = server.admin().segments().await;
+    let mut of = segments.iter().filter(|s| s["room"]["id"] == *room.id);
+    let last = of.rfind(|s| s["purged_at"].is_number());
+    last.expect("a segment that was purged")["last"].clone()
+}
+
+/// Who had gone back to before their time begins at it again when that is hidden.
+async fn hiding_the_past_takes_it_out_of_what_is_unread() {
+    let server = Server::start().await;
+    let (ana, bob, room, said) = talked(&server, 3).await;
+    let cat = server.user("cat").await;
+    cat.join(&room).await;
+    let came = place(&cat, &room).await["head"].clone();
+    ana.send(&room, "four").await;
+    assert_eq!(read_back(&cat, &room, 0).await["unread"], 5);
+    assert_eq!(read_back(&bob, &room, said[0].clone()).await["unread"], 3);
+    let mut ears = cat.connect().await;
+    let me = json!({"op": "subscribe", "room": "@me"});
+    ears.request(me).await.expect("one's own");
+    let hide = json!({"history": "since_join"});
+    ana.request("PATCH", &room.path(""), hide).await.ok();
+    let told = ears.next_of("read").await;
+    assert_eq!((&told["read"], &told["unread"]), (&came, &json!(1)));
+    let at = place(&cat, &room).await;
+    assert_eq!((&at["read"], &at["unread"]), (&came, &json!(1)));
+    // Who is behind for another reason stays where they are.
+    assert_eq!(unread(&bob, &room).await, 3);
 }
 
 async fn an_export_has_it() {

@@ -160,12 +160,16 @@ async fn take_over(chat: Handle, request: Request, next: Next) -> Response {
     if request.method() == Method::GET && route.is_none_or(|it| APART.contains(&it.as_str())) {
         return next.run(request).await;
     }
+    let late = Refusal::Late {
+        after: PATIENCE,
+        acts: !request.method().is_safe(),
+    };
     let span = tracing::Span::current();
     let working = chat.spawn(async move { next.run(request).await }.instrument(span));
     match tokio::time::timeout(PATIENCE, working).await {
         Ok(Ok(response)) => response,
         Ok(Err(_panicked)) => Problem::from(Refusal::Internal).into_response(),
-        Err(_) => Problem::from(Refusal::Late { after: PATIENCE }).into_response(),
+        Err(_) => Problem::from(late).into_response(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Pruning: old segments are to be purged, and are when their time of grace is over. Until then they are read
 //! as ever, and restoring the run takes it back. A hold keeps a segment from both.
 
+mod over;
+
 use serde_json::json;
 
 use super::{
@@ -196,19 +198,30 @@ impl Job {
     }
 
     async fn purge(&mut self, segments: Vec<Segment>, seen: Vec<HoldId>) -> Result<Ended, Refusal> {
-        for segment in segments {
-            if self.is_stopped() {
-                return Ok(Ended::Stopped);
+        let follows = |a: &Segment, b: &Segment| a.room == b.room && a.last + 1 == b.first;
+        for stretch in segments.chunk_by(follows) {
+            let room = stretch[0].room;
+            if let Err(e) = self.pass_over(stretch).await {
+                self.give_up_room(room, e)?;
+                continue;
             }
-            let (room, was) = (segment.room, segment.clone());
-            match self.purge_segment(segment, seen.clone()).await {
-                Ok(()) => self.run.detail.room(room).add(&was),
-                // Restored or taken back meanwhile.
-                Err(Error::Stale) => {}
-                Err(e) => self.give_up_room(room, e)?,
+            for segment in stretch {
+                if self.is_stopped() {
+                    return Ok(Ended::Stopped);
+                }
+                match self.purge_segment(segment.clone(), seen.clone()).await {
+                    Ok(()) => self.run.detail.room(room).add(segment),
+                    // Restored or taken back meanwhile.
+                    Err(Error::Stale) => {}
+                    Err(e) => self.give_up_room(room, e)?,
+                }
+                reached("purged");
+                self.note().await?;
             }
-            reached("purged");
-            self.note().await?;
+            // Who went back there meanwhile.
+            if let Err(e) = self.pass_over(stretch).await {
+                self.give_up_room(room, e)?;
+            }
         }
         Ok(Ended::Done)
     }

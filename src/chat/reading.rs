@@ -4,6 +4,7 @@
 //! after it was written down is kept until that second is over, and the last of it is written down then, for
 //! everyone together; all of it is answered with what came of it. What was answered is durable.
 
+mod place;
 mod want;
 
 use std::{
@@ -24,11 +25,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::want::Want;
 use super::Chat;
 use crate::{
-    id::{LogId, RoomId, UserId},
-    log::{Draft, LiveRoom, refuse},
+    id::{RoomId, UserId},
+    log::{Draft, LiveRoom},
     model::{Caller, Head, Marker, Pass, Read, Refusal},
     rights::{self, InRoom},
-    store::{self, Write},
+    store::Write,
 };
 
 /// How long what somebody says about a room waits after it was written down, at most once in so long.
@@ -367,29 +368,7 @@ impl Chat {
         if !want.moves(from.seq) {
             return Ok(from);
         }
-        let n = if seq >= head.seq {
-            head.n
-        } else if seq == 0 {
-            0
-        } else {
-            self.n_at(id.into(), seq, head).await?
-        };
-        let seq = seq.min(head.seq);
-        Ok(Marker { seq, n })
-    }
-
-    /// The number of messages of a log up to a place in it. Where that cannot be read any more, what lies from
-    /// there to the next that can counts as well: nobody is to be told of what they cannot read.
-    async fn n_at(&self, log: LogId, seq: u64, head: Head) -> Result<u64, Refusal> {
-        match self.store.entry(log, seq).await {
-            Ok(Some(entry)) => return Ok(entry.n),
-            Ok(None) | Err(store::Error::Damaged(_)) => {}
-            Err(e) => return Err(refuse(&e)),
-        }
-        let next = self.store.entries(log, seq, head.seq, 1, usize::MAX).await;
-        let next = next.map_err(|e| refuse(&e))?;
-        let next = next.first();
-        Ok(next.map_or(head.n, |e| e.n - u64::from(e.payload.is_message())))
+        self.place(id.into(), seq, head).await
     }
 }
 

@@ -63,12 +63,13 @@ pub(super) async fn list(
     let filter = desk.file_filter(&by, &which).await?;
     let order = optional(which.order.as_deref(), "order", str::parse)?;
     let order = order.unwrap_or(FileOrder::Newest);
-    let after = which.cursor.as_deref().map(parse_place).transpose()?;
+    let after = which.cursor.as_deref();
+    let after = after.map(|text| parse_place(text, order)).transpose()?;
     let mut found = desk.files.list(&filter, order, after, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more);
-    let next = next.map(|file| format!("{}:{}", file.size, file.id));
+    let next = next.map(|file| format!("{order}:{}:{}", file.size, file.id));
     // Counting looks at all of them: once is enough.
     let total = match after {
         None => Some(desk.files.sum(&filter).await?),
@@ -210,8 +211,11 @@ fn parse_id(id: &str) -> Result<FileId, Refusal> {
     id.parse().map_err(|_| Refusal::NotFound("file"))
 }
 
-fn parse_place(text: &str) -> Result<FilePlace, Refusal> {
-    let parsed = text.split_once(':').and_then(|(size, id)| {
+/// Reads a cursor, which is one of a page in this order.
+fn parse_place(text: &str, order: FileOrder) -> Result<FilePlace, Refusal> {
+    let place = text.strip_prefix(order.as_str());
+    let place = place.and_then(|text| text.strip_prefix(':')?.split_once(':'));
+    let parsed = place.and_then(|(size, id)| {
         Some(FilePlace {
             size: size.parse().ok()?,
             id: id.parse().ok()?,

@@ -75,14 +75,16 @@ pub enum Refusal {
     /// same `txn`.
     #[error("the store does not answer; it may have happened: repeat with the same txn")]
     Unavailable,
-    /// Nobody waits for it any longer. It may still happen.
+    /// Nobody waits for it any longer.
     #[error(
-        "no answer within {} s: the server or its store is stuck, or has much to do; it may still happen, so look \
-         before you repeat it", after.as_secs()
+        "no answer within {} s: the server or its store is stuck, or has much to do{}", after.as_secs(),
+        if *acts { "; it may still happen, so look before you repeat it" } else { "" }
     )]
     Late {
         /// How long it was waited for.
         after: Duration,
+        /// Whether it changes something, and may still do so.
+        acts: bool,
     },
     /// Too much is going on; nothing was done.
     #[error("the server is busy; try again shortly")]

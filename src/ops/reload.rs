@@ -138,7 +138,11 @@ impl Ops {
         let source = Arc::clone(&reloads.source);
         let reading = tokio::task::spawn_blocking(move || source.reread());
         let read = timeout(PATIENCE, reading).await;
-        let read = read.map_err(|_| Refusal::Late { after: PATIENCE })?;
+        let late = |_| Refusal::Late {
+            after: PATIENCE,
+            acts: false,
+        };
+        let read = read.map_err(late)?;
         read.map_err(|_| Refusal::Internal)
     }
 

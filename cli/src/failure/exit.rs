@@ -5,7 +5,7 @@ use std::io;
 use chatd::{
     admin::{self, SocketError},
     auth::keys,
-    server,
+    server, shelf,
     store::{self, backup, copy},
 };
 
@@ -109,6 +109,8 @@ impl Exit {
                 | SocketError::Exposed { .. },
             ) => Self::BadConfig,
             server::Error::Argument(_) => Self::Usage,
+            server::Error::Files(e) => Self::of_shelf(e),
+            server::Error::Refused(e) => Self::of_refusal(e.code()),
             server::Error::Store(e) => Self::of_store(e),
             server::Error::Copy(e) => Self::of_copy(e),
             server::Error::Backup(e) => Self::of_backup(e),
@@ -121,6 +123,15 @@ impl Exit {
                 Self::Unreachable
             }
             server::Error::Keys(_) | server::Error::Passwords(_) => Self::Other,
+        }
+    }
+
+    fn of_shelf(e: &shelf::Error) -> Self {
+        match e {
+            shelf::Error::Remote { lasting: true, .. } => Self::BadConfig,
+            shelf::Error::Remote { .. } => Self::Unreachable,
+            shelf::Error::Io { source, .. } => Self::of_io(source),
+            shelf::Error::Full | shelf::Error::Missing(_) => Self::Other,
         }
     }
 

@@ -42,6 +42,7 @@ fn refusals() -> Vec<(Refusal, Exit)> {
         (
             Refusal::Late {
                 after: Duration::ZERO,
+                acts: true,
             },
             Exit::Unreachable,
         ),

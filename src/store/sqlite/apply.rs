@@ -22,7 +22,7 @@ use crate::{
     store::{Change, Outcome, payload},
 };
 
-/// Of how many logs the end is kept in memory (100 bytes each, and up to 512 of txns); beyond it they are all forgotten,
+/// Of how many logs the end is kept in memory (100 bytes each, and up to 2 KiB of txns); beyond it they are all forgotten,
 /// and looked up again by primary key.
 const TAILS: usize = 32_768;
 

@@ -2,8 +2,7 @@
 //!
 //! Entries lie by room, so that a message changes the page at the end of its room. An index of txns changes another, at
 //! the place of who sent it, and with hundreds of rooms that was half of what a message cost. So the txns of a log are
-//! written to their table a block of [`BLOCK`] entries at a time, with the last entry of the
-//! block, in its transaction. Those of the block that is not finished are in `entry` alone, and the writer keeps in mind
+//! written to their table a block of entries at a time, with the last entry of the block, in its transaction. Those of the block that is not finished are in `entry` alone, and the writer keeps in mind
 //! which they are. A txn is in the table or in the unfinished block, or in both; there is nothing to catch up with after a
 //! crash.
 
@@ -21,8 +20,15 @@ use crate::{
     store::raw::{Row, Table},
 };
 
-/// How many entries a block has: a few pages of txns are changed for all of them.
+/// How many entries a block has, in a log of fewer than [`LONG`]. A page has 60 txns, and those of a block are spread
+/// over all that their senders have: in a short log a few pages are changed for all of them.
 const BLOCK: u64 = 64;
+
+/// The same from there on, where they are spread over more. It is what is read when a log is written to for the first time.
+const LONG_BLOCK: u64 = 512;
+
+/// From how many entries on a log is long: where a block of either ends.
+const LONG: u64 = 1_024;
 
 /// Which entry of a finished block.
 pub(super) const FINISHED: &str = "SELECT seq FROM txn WHERE log = ?1 AND sender = ?2 AND txn = ?3";
@@ -49,15 +55,16 @@ pub(super) const FORGET: &str = "DELETE FROM txn WHERE (log, sender, txn) IN
 
 /// Where the unfinished block of a log begins whose last entry is this: after which entry.
 const fn after(head: u64) -> u64 {
-    head / BLOCK * BLOCK
+    let block = if head < LONG { BLOCK } else { LONG_BLOCK };
+    head / block * block
 }
 
 /// The end of a log, as the writer keeps it in mind.
 pub(super) struct Tail {
     /// The last `seq`.
     pub(super) seq: u64,
-    /// The txns of the unfinished block, as hashes: fewer than [`BLOCK`].
-    recent: Vec<u64>,
+    /// The txns of the unfinished block, as hashes.
+    recent: Vec<u32>,
 }
 
 impl Tail {
@@ -96,7 +103,7 @@ impl Tail {
         if after(self.seq) == self.seq {
             if !self.recent.is_empty() {
                 let key = log_key(entry.log);
-                let block = params![key.as_bytes(), int(self.seq - BLOCK), int(self.seq)];
+                let block = params![key.as_bytes(), int(after(self.seq - 1)), int(self.seq)];
                 conn.prepare_cached(FINISH)?.execute(block)?;
             }
             self.recent = Vec::new();
@@ -105,10 +112,12 @@ impl Tail {
     }
 }
 
-fn hash(from: &[u8], txn: &str) -> u64 {
+/// What is the same of two is looked up, so it may be short.
+#[expect(clippy::cast_possible_truncation, reason = "a part of it will do")]
+fn hash(from: &[u8], txn: &str) -> u32 {
     let mut hasher = DefaultHasher::new();
     (from, txn).hash(&mut hasher);
-    hasher.finish()
+    hasher.finish() as u32
 }
 
 /// The entry that somebody made under this `txn`.
@@ -177,7 +186,9 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let missing = format!(
         "SELECT COUNT(*) FROM entry e
          WHERE e.txn IS NOT NULL AND e.sender IS NOT NULL
-         AND e.seq <= (SELECT MAX(h.seq) / {BLOCK} * {BLOCK} FROM entry h WHERE h.log = e.log)
+         AND e.seq <= (SELECT CASE WHEN MAX(h.seq) < {LONG} THEN MAX(h.seq) / {BLOCK} * {BLOCK}
+                 ELSE MAX(h.seq) / {LONG_BLOCK} * {LONG_BLOCK} END
+             FROM entry h WHERE h.log = e.log)
          AND NOT EXISTS (SELECT 1 FROM txn t
              WHERE t.log = e.log AND t.sender = e.sender AND t.txn = e.txn AND t.seq = e.seq)"
     );

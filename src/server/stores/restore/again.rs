@@ -49,7 +49,7 @@ pub(super) async fn finish(
                 why: refusal.to_string(),
             });
         }
-        Err(refusal) => return Err(Error::Argument(refusal.to_string())),
+        Err(refusal) => return Err(Error::Refused(refusal)),
     }
     delete_files(core, &by, listed, made).await?;
     record(core, &by, made).await
@@ -80,7 +80,7 @@ async fn delete_files(
                     why: refusal.to_string(),
                 });
             }
-            Err(refusal) => return Err(Error::Argument(refusal.to_string())),
+            Err(refusal) => return Err(Error::Refused(refusal)),
         }
     }
     Ok(())
@@ -138,5 +138,5 @@ async fn record(core: &Core, by: &Authority, made: &Restored) -> Result<(), Erro
         "files_again": made.files_again,
     });
     let noted = core.desk(None).ops.note_restore(by, detail).await;
-    noted.map_err(|refusal| Error::Argument(refusal.to_string()))
+    noted.map_err(Error::Refused)
 }

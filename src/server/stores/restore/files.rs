@@ -2,11 +2,7 @@
 //! only adds some; what the store before had stays under second names, as that store does.
 
 use super::{Error, Restored, Wanted, aside};
-use crate::{
-    server::core::Core,
-    shelf::{self, Shelf},
-    store::backup::FILES,
-};
+use crate::{server::core::Core, shelf::Shelf, store::backup::FILES};
 
 /// How many files are looked at at a time.
 const PAGE: usize = 256;
@@ -18,7 +14,7 @@ pub(super) async fn bring(core: &Core, wanted: &Wanted, made: &mut Restored) -> 
     if !wanted.dry_run {
         // For the store that is replaced, and before anything is there that it never had.
         let kept = shelf.set_aside(aside(core.app.clock.now())).await;
-        kept.map_err(|e| failed(&e))?;
+        kept.map_err(Error::Files)?;
     }
     let mut after = None;
     loop {
@@ -30,7 +26,7 @@ pub(super) async fn bring(core: &Core, wanted: &Wanted, made: &mut Restored) -> 
         for file in page.iter().filter(|f| f.gone_at.is_none()) {
             let there = shelf.copy_in(file, from.clone(), wanted.dry_run).await;
             made.files += 1;
-            if !there.map_err(|e| failed(&e))? {
+            if !there.map_err(Error::Files)? {
                 made.files_lost += 1;
                 made.lost.push(file.id.to_string());
             }
@@ -40,9 +36,5 @@ pub(super) async fn bring(core: &Core, wanted: &Wanted, made: &mut Restored) -> 
 
 /// Says that the files are those of the store that took the place of the other.
 pub(super) async fn claim(shelf: &Shelf, mark: String) -> Result<(), Error> {
-    shelf.claim(mark).await.map_err(|e| failed(&e))
-}
-
-fn failed(error: &shelf::Error) -> Error {
-    Error::Argument(format!("the files cannot be brought back: {error}"))
+    shelf.claim(mark).await.map_err(Error::Files)
 }
