@@ -203,8 +203,19 @@ async fn a_search_is_narrowed_by_room_person_time_and_kind() {
     );
     // Taken down again.
     ana.delete(&pin).await.ok();
+    // Who came after it was not one of everyone.
+    ana.send(&hall, "tea, @room").await;
+    let cat = server.user("cat").await;
+    cat.join(&hall).await;
+    ana.send(&hall, "cake, @room").await;
     indexed(&server.admin()).await;
     assert!(all(&ana, "", "&kind=pinned").await.is_empty());
+    assert_eq!(all(&cat, "", "&kind=mention").await, ["cake, @room"]);
+    assert_eq!(
+        all(&cat, "tea", "").await.len(),
+        4,
+        "and reads it all the same"
+    );
 }
 
 async fn what_is_archived_is_found() {

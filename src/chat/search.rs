@@ -74,6 +74,16 @@ pub struct FoundView {
     pub snippet: Vec<Part>,
 }
 
+/// What somebody may read in a room.
+struct Place {
+    /// From which `seq` on.
+    floor: u64,
+    /// By which entry they came in; none of those who are not in it.
+    since: Option<u64>,
+    /// What it is called.
+    name: RoomName,
+}
+
 /// A page of what was found.
 #[derive(Clone, Debug)]
 pub struct FoundPage {
@@ -151,10 +161,10 @@ impl Chat {
         }
         let mut read = HashMap::new();
         for (room, mut seqs) in by_room {
-            let Some((floor, _)) = self.may_read_found(caller, room).await? else {
+            let Some(place) = self.may_read_found(caller, room).await? else {
                 continue;
             };
-            seqs.retain(|seq| *seq >= floor);
+            seqs.retain(|seq| *seq >= place.floor);
             seqs.sort_unstable();
             let entries = self.store.messages_at(room, &seqs).await;
             let entries = entries.map_err(|e| refuse(&e))?.entries;
@@ -167,19 +177,16 @@ impl Chat {
             let Some(message) = read.remove(&(hit.room, hit.seq)) else {
                 continue;
             };
-            let words = words(&message.body);
-            if !asked.fits(caller.user, &message, &words) {
-                continue;
-            }
             // Whoever was taken out meanwhile does not get to see it.
-            let Some((floor, room_name)) = self.may_read_found(caller, hit.room).await? else {
+            let Some(place) = self.may_read_found(caller, hit.room).await? else {
                 continue;
             };
-            if hit.seq >= floor {
+            let words = words(&message.body);
+            if hit.seq >= place.floor && asked.fits(caller.user, &place, &message, &words) {
                 let snippet = snippet(&message.body, &words, asked.query.as_ref());
                 items.push(FoundView {
                     room: hit.room,
-                    room_name,
+                    room_name: place.name,
                     message,
                     snippet,
                 });
@@ -188,19 +195,27 @@ impl Chat {
         Ok(items)
     }
 
-    /// From which `seq` on the caller may read in a room, and its name; none if they may not.
+    /// What the caller may read in a room; none if they may not.
     async fn may_read_found(
         &self,
         caller: &Caller,
         room: RoomId,
-    ) -> Result<Option<(u64, RoomName)>, Refusal> {
+    ) -> Result<Option<Place>, Refusal> {
         let floor = match self.may_read(caller, room).await {
             Ok(floor) => floor,
             Err(e @ (Refusal::Unavailable | Refusal::Busy | Refusal::Internal)) => return Err(e),
             Err(_) => return Ok(None),
         };
         let live = self.log.room(room).await?;
-        Ok(live.map(|live| (floor, live.facts().room.name.clone())))
+        Ok(live.map(|live| {
+            let facts = live.facts();
+            let member = facts.members.get(&caller.user);
+            Place {
+                floor,
+                since: member.map(|member| member.since),
+                name: facts.room.name.clone(),
+            }
+        }))
     }
 
     fn refuse_search(&self, error: &search::Error) -> Refusal {
@@ -235,11 +250,13 @@ impl FoundKind {
         }
     }
 
-    fn holds(self, me: UserId, message: &MessageView) -> bool {
+    fn holds(self, me: UserId, place: &Place, message: &MessageView) -> bool {
         match self {
             Self::Mention => {
                 let named = message.mentions.iter().any(|(user, _)| *user == me);
-                (named || message.everyone) && message.from != Some(me)
+                // Who came later was not one of everyone.
+                let there = place.since.is_some_and(|since| message.seq >= since);
+                (named || (message.everyone && there)) && message.from != Some(me)
             }
             Self::Reply => message.reply_to.is_some(),
             Self::Pinned => message.pinned.is_some(),
@@ -286,11 +303,17 @@ impl NewSearch {
     }
 
     /// Whether a message as it is now is what was asked for.
-    fn fits(&self, me: UserId, message: &MessageView, words: &[search::Word]) -> bool {
+    fn fits(
+        &self,
+        me: UserId,
+        place: &Place,
+        message: &MessageView,
+        words: &[search::Word],
+    ) -> bool {
         !message.deleted
             && self.query.as_ref().is_none_or(|q| q.fits(words))
             && self.from.is_none_or(|from| message.from == Some(from))
-            && self.kind.is_none_or(|kind| kind.holds(me, message))
+            && self.kind.is_none_or(|kind| kind.holds(me, place, message))
             && self.since.is_none_or(|since| message.at >= since)
             && self.until.is_none_or(|until| message.at <= until)
     }
