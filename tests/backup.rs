@@ -93,8 +93,7 @@ impl Yard {
 /// The bodies of all messages in a backup, in their order.
 fn bodies(backup: &Path) -> Vec<String> {
     let conn = Connection::open(backup.join("chatd.db")).expect("a database");
-    let sql =
-        "SELECT json_extract(data, '$.body') FROM entry WHERE kind = 'message' ORDER BY log, seq";
+    let sql = "SELECT json_extract(data, '$.body') FROM entry WHERE kind = 'message' ORDER BY pos";
     let mut statement = conn.prepare(sql).expect("SQL");
     let rows = statement.query_map([], |row| row.get(0)).expect("rows");
     rows.map(|row| row.expect("a row")).collect()

@@ -136,7 +136,7 @@ async fn a_new_epoch_is_an_act() {
     server.stop().await;
     store(&server, &["new-epoch", "--yes"]).await.ok();
     let conn = Connection::open(server.data_dir().join("chatd.db")).expect("a database");
-    let last = "SELECT data FROM entry WHERE log = x'63' AND data LIKE '%store.new_epoch%'";
+    let last = "SELECT data FROM entry WHERE kind = 'act' AND data LIKE '%store.new_epoch%'";
     let data: String = conn.query_row(last, [], |row| row.get(0)).expect("an act");
     let act: Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!(act["actor"]["origin"]["door"], "admin", "{act:#}");
@@ -148,19 +148,23 @@ async fn what_is_broken_is_named() {
     let (mut server, ana, room) = chat().await;
     server.stop().await;
     let conn = Connection::open(server.data_dir().join("chatd.db")).expect("a database");
-    let log = format!("x'72{}'", room.id.replace('-', ""));
+    let log = format!(
+        "(SELECT no << 38 FROM log WHERE key = x'72{}')",
+        room.id.replace('-', "")
+    );
     let me = format!("x'{}'", ana.id.replace('-', ""));
     let nobody = "x'00112233445566778899aabbccddeeff'";
     let breaks = [
-        format!("DELETE FROM entry WHERE log = {log} AND seq = 4"),
-        format!("UPDATE entry SET at = 5 WHERE log = {log} AND seq = 6"),
-        format!("UPDATE entry SET data = '{{' WHERE log = {log} AND seq = 7"),
+        format!("DELETE FROM entry WHERE pos = {log} + 4"),
+        format!("UPDATE entry SET at = 5 WHERE pos = {log} + 6"),
+        format!("UPDATE entry SET data = '{{' WHERE pos = {log} + 7"),
         format!(
-            "UPDATE entry SET id = (SELECT id FROM entry WHERE log = {log} AND seq = 1), sender = {nobody}
-             WHERE log = {log} AND seq = 2"
+            "UPDATE entry SET id = (SELECT id FROM entry WHERE pos = {log} + 1), sender = {nobody}
+             WHERE pos = {log} + 2"
         ),
         format!("UPDATE member SET role = 'member' WHERE user = {me}"),
-        "UPDATE entry SET data = replace(data, 'room.create', 'room.delete') WHERE log = x'63'".into(),
+        "UPDATE entry SET data = replace(data, 'room.create', 'room.delete') WHERE kind = 'act'"
+            .into(),
         "UPDATE session SET device = char(7)".into(),
         "DROP INDEX user_name".into(),
     ];
@@ -172,7 +176,7 @@ async fn what_is_broken_is_named() {
     }
     // The same time as the first, so that one id stands twice under it.
     let same = format!(
-        "UPDATE entry SET at = (SELECT at FROM entry WHERE log = {log} AND seq = 1) WHERE log = {log} AND seq = 2"
+        "UPDATE entry SET at = (SELECT at FROM entry WHERE pos = {log} + 1) WHERE pos = {log} + 2"
     );
     conn.execute(&same, []).expect("SQL");
     drop(conn);

@@ -189,6 +189,9 @@ async fn what_lies_before_ones_time_does_not_count() {
     assert_eq!(subscribed(&bob, &room).await.1, json!([now]));
     let shown_again = json!({"history": "all"});
     ana.request("PATCH", &room.path(""), shown_again).await.ok();
+    // Hiding it moved him on to his beginning, and there he stays until he goes back again.
+    assert_eq!(shown(&bob, &room).await, 1);
+    read(&bob, &room, &json!(1)).await;
     assert_eq!(shown(&bob, &room).await, 2);
 }
 

@@ -12,6 +12,7 @@ mod files;
 mod logs;
 mod moderation;
 mod overlay;
+mod place;
 mod plain;
 mod raw;
 mod readers;

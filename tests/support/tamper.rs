@@ -5,6 +5,11 @@ use rusqlite::{Connection, params, types::Value};
 
 use super::Server;
 
+/// Where the entries of the control log lie in SQLite, as an expression; the `seq` comes on top of it.
+const CONTROL: &str = "(SELECT no << 38 FROM log WHERE key = x'63')";
+/// Which entries those are.
+const IN_CONTROL: &str = "pos >> 38 = (SELECT no FROM log WHERE key = x'63')";
+
 /// A way into the store beside chatd.
 pub(crate) enum Shell {
     Sqlite(Connection),
@@ -36,8 +41,8 @@ impl Shell {
     pub(crate) async fn data(&self, seq: i64) -> String {
         match self {
             Self::Sqlite(db) => {
-                let sql = "SELECT data FROM entry WHERE log = x'63' AND seq = ?1";
-                db.query_row(sql, [seq], |row| row.get(0)).expect("a row")
+                let sql = format!("SELECT data FROM entry WHERE pos = {CONTROL} + ?1");
+                db.query_row(&sql, [seq], |row| row.get(0)).expect("a row")
             }
             Self::Mongo(_, entries) => {
                 let found = entries.find_one(of(seq)).await.expect("an answer");
@@ -58,7 +63,7 @@ impl Shell {
                     Field::At(at) => ("at", Value::from(at)),
                     Field::Kind(kind) => ("kind", Value::from(kind.to_owned())),
                 };
-                let sql = format!("UPDATE entry SET {column} = ?2 WHERE log = x'63' AND seq = ?1");
+                let sql = format!("UPDATE entry SET {column} = ?2 WHERE pos = {CONTROL} + ?1");
                 assert_eq!(db.execute(&sql, params![seq, value]).expect("SQL"), 1);
             }
             Self::Mongo(_, entries) => {
@@ -129,8 +134,10 @@ impl Shell {
     pub(crate) async fn delete(&self, first: i64, last: i64) {
         match self {
             Self::Sqlite(db) => {
-                let sql = "DELETE FROM entry WHERE log = x'63' AND seq BETWEEN ?1 AND ?2";
-                db.execute(sql, [first, last]).expect("SQL");
+                let sql = format!(
+                    "DELETE FROM entry WHERE pos BETWEEN {CONTROL} + ?1 AND {CONTROL} + ?2"
+                );
+                db.execute(&sql, [first, last]).expect("SQL");
             }
             Self::Mongo(_, entries) => {
                 let of = doc! { "log": "control", "seq": { "$gte": first, "$lte": last } };
@@ -143,8 +150,9 @@ impl Shell {
     pub(crate) async fn renumber(&self, from: i64, to: i64) {
         match self {
             Self::Sqlite(db) => {
-                let sql = "UPDATE entry SET seq = ?2 WHERE log = x'63' AND seq = ?1";
-                assert_eq!(db.execute(sql, [from, to]).expect("SQL"), 1);
+                let sql =
+                    format!("UPDATE entry SET pos = {CONTROL} + ?2 WHERE pos = {CONTROL} + ?1");
+                assert_eq!(db.execute(&sql, [from, to]).expect("SQL"), 1);
             }
             Self::Mongo(_, entries) => {
                 let change = doc! { "$set": { "seq": to } };
@@ -160,8 +168,9 @@ impl Shell {
     pub(crate) async fn keep(&self) -> Kept {
         match self {
             Self::Sqlite(db) => {
-                let copy = "CREATE TEMP TABLE kept AS SELECT * FROM entry WHERE log = x'63'";
-                db.execute_batch(copy).expect("SQL");
+                let copy =
+                    format!("CREATE TEMP TABLE kept AS SELECT * FROM entry WHERE {IN_CONTROL}");
+                db.execute_batch(&copy).expect("SQL");
                 Kept::Here
             }
             Self::Mongo(_, entries) => {
@@ -182,10 +191,10 @@ impl Shell {
     pub(crate) async fn restore(&self, kept: &Kept) {
         match (self, kept) {
             (Self::Sqlite(db), _) => db
-                .execute_batch(
-                    "BEGIN; DELETE FROM entry WHERE log = x'63';
-                     INSERT INTO entry SELECT * FROM kept; COMMIT;",
-                )
+                .execute_batch(&format!(
+                    "BEGIN; DELETE FROM entry WHERE {IN_CONTROL};
+                     INSERT INTO entry SELECT * FROM kept; COMMIT;"
+                ))
                 .expect("SQL"),
             (Self::Mongo(_, entries), Kept::Rows(rows)) => {
                 let all = doc! { "log": "control" };

@@ -13,7 +13,8 @@ use rusqlite::{Connection, params};
 pub(super) use self::write::END_SESSIONS;
 use self::write::{is_constraint, make};
 use super::{
-    rows::{int, log_key},
+    place,
+    rows::int,
     txns::{self, Tail},
 };
 use crate::{
@@ -90,16 +91,18 @@ fn append(conn: &Connection, tails: &mut Tails, entry: &Entry) -> Result<(), Hal
     if entry.seq != tail.seq + 1 || tail.has(conn, entry)? {
         return Err(repeated(conn, entry)?);
     }
+    if entry.seq > place::LAST {
+        return Err(place::full("a log has as many entries as it can have").into());
+    }
     let data = payload::encode(&entry.payload)
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
     let inserted = conn
         .prepare_cached(
-            "INSERT INTO entry (log, seq, n, at, id, sender, txn, digest, v, kind, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO entry (pos, n, at, id, sender, txn, digest, v, kind, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
-            log_key(entry.log).as_bytes(),
-            int(entry.seq),
+            tail.place.at(entry.seq),
             int(entry.n),
             entry.at.0,
             entry.id.as_bytes(),

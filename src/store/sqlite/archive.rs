@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params, types::Type};
 
 use super::{
     overlay,
+    place::{Place, seq},
     records::{all, one},
     rows::{self, int, log_key, named, number},
     txns,
@@ -50,8 +51,11 @@ pub(super) const SEGMENTS: &str = concat!(
     " FROM segment WHERE (room, last) > (?1, ?2) ORDER BY room, last LIMIT ?3"
 );
 
-pub(super) const LINES: &str = "SELECT seq, n, at, id, sender, v, kind, data FROM entry
-     WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+pub(super) const LINES: &str = concat!(
+    "SELECT ",
+    seq!(),
+    ", n, at, id, sender, v, kind, data FROM entry WHERE pos > ?1 AND pos <= ?2 ORDER BY pos LIMIT ?3"
+);
 
 pub(super) const RUN: &str =
     "SELECT id, kind, state, at, finished_at, detail FROM run WHERE id = ?1";
@@ -111,9 +115,11 @@ pub(super) fn lines(
     limit: usize,
     bytes: usize,
 ) -> rusqlite::Result<Vec<Line>> {
-    let key = log_key(LogId::Room(room));
+    let Some(place) = Place::of(conn, LogId::Room(room))? else {
+        return Ok(Vec::new());
+    };
     let mut statement = conn.prepare_cached(LINES)?;
-    let of = params![key.as_bytes(), int(after), int(upto), rows::limit(limit)];
+    let of = params![place.at(after), place.at(upto), rows::limit(limit)];
     let mut found = statement.query(of)?;
     let mut lines = Vec::new();
     let mut size = 0;
@@ -272,9 +278,11 @@ fn delete_live(conn: &Connection, room: RoomId, upto: u64) -> rusqlite::Result<b
     if !sealed || super::logs::head(conn, log)?.seq <= upto {
         return Ok(false);
     }
-    txns::forget(conn, log, upto)?;
-    conn.prepare_cached("DELETE FROM entry WHERE log = ?1 AND seq <= ?2")?
-        .execute(params![log_key(log).as_bytes(), int(upto)])?;
+    if let Some(place) = Place::of(conn, log)? {
+        txns::forget(conn, place, upto)?;
+        conn.prepare_cached("DELETE FROM entry WHERE pos >= ?1 AND pos <= ?2")?
+            .execute([place.at(0), place.at(upto)])?;
+    }
     Ok(true)
 }
 
@@ -289,15 +297,14 @@ fn insert_live(
             return Ok(false);
         }
     }
-    let key = log_key(LogId::Room(room));
+    let place = Place::made(conn, log_key(LogId::Room(room)).as_bytes())?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO entry (log, seq, n, at, id, sender, v, kind, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (log, seq) DO NOTHING",
+        "INSERT INTO entry (pos, n, at, id, sender, v, kind, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (pos) DO NOTHING",
     )?;
     for line in lines {
         insert.execute(params![
-            key.as_bytes(),
-            int(line.seq),
+            place.at(line.seq),
             int(line.n),
             line.at.0,
             line.id.as_bytes(),

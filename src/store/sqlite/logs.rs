@@ -3,8 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
-    moderation, overlay, records,
-    rows::{self, entry_columns, int, log_key},
+    moderation, overlay,
+    place::{Place, seq},
+    records,
+    rows::{self, entry_columns},
 };
 use crate::{
     id::{LogId, RoomId, UserId},
@@ -12,46 +14,51 @@ use crate::{
     store::{ControlState, Page, RoomState, UserState, plain},
 };
 
-pub(super) const HEAD: &str =
-    "SELECT seq, n, at FROM entry WHERE log = ?1 ORDER BY seq DESC LIMIT 1";
+pub(super) const HEAD: &str = concat!(
+    "SELECT ",
+    seq!(),
+    ", n, at FROM entry WHERE pos >= ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT 1"
+);
 
 pub(super) const ENTRIES: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entry WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
+    " FROM entry WHERE pos > ?1 AND pos <= ?2 ORDER BY pos LIMIT ?3"
 );
 
-pub(super) const ENTRY: &str = concat!(
-    "SELECT ",
-    entry_columns!(),
-    " FROM entry WHERE log = ?1 AND seq = ?2"
-);
+pub(super) const ENTRY: &str = concat!("SELECT ", entry_columns!(), " FROM entry WHERE pos = ?1");
 
-/// Messages with `?2 <= seq < ?3`, the last first.
+/// Messages with `?1 <= pos < ?2`, the last first.
 pub(super) const MESSAGES_BEFORE: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entry WHERE log = ?1 AND seq >= ?2 AND seq < ?3 AND kind = 'message'
-      ORDER BY seq DESC LIMIT ?4"
+    " FROM entry WHERE pos >= ?1 AND pos < ?2 AND kind = 'message' ORDER BY pos DESC LIMIT ?3"
 );
 
-/// Messages with `seq >= ?2`, the first first.
+/// Messages with `?1 <= pos <= ?2`, the first first.
 pub(super) const MESSAGES_FROM: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entry WHERE log = ?1 AND seq >= ?2 AND kind = 'message' ORDER BY seq LIMIT ?3"
+    " FROM entry WHERE pos >= ?1 AND pos <= ?2 AND kind = 'message' ORDER BY pos LIMIT ?3"
 );
 
 pub(super) const LAST_ACT: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entry WHERE log = ?1 AND kind = 'act' ORDER BY seq DESC LIMIT 1"
+    " FROM entry WHERE pos >= ?1 AND pos <= ?2 AND kind = 'act' ORDER BY pos DESC LIMIT 1"
 );
 
 pub(super) fn head(conn: &Connection, log: LogId) -> rusqlite::Result<Head> {
+    let place = Place::of(conn, log)?;
+    let head = place.map(|place| head_at(conn, place)).transpose()?;
+    Ok(head.unwrap_or_default())
+}
+
+/// The head of the log that lies there.
+pub(super) fn head_at(conn: &Connection, place: Place) -> rusqlite::Result<Head> {
     let head = conn
         .prepare_cached(HEAD)?
-        .query_row([log_key(log).as_bytes()], rows::head)
+        .query_row(place.ends(), rows::head)
         .optional()?;
     Ok(head.unwrap_or_default())
 }
@@ -63,14 +70,12 @@ pub(super) fn entries(
     limit: usize,
     bytes: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
-    let key = log_key(log);
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(Vec::new());
+    };
     let mut statement = conn.prepare_cached(ENTRIES)?;
-    let mut found = statement.query(params![
-        key.as_bytes(),
-        int(after),
-        int(upto),
-        rows::limit(limit)
-    ])?;
+    let span = params![place.at(after), place.at(upto), rows::limit(limit)];
+    let mut found = statement.query(span)?;
     let mut entries = Vec::new();
     let mut size = 0;
     while let Some(row) = found.next()? {
@@ -85,7 +90,10 @@ pub(super) fn entries(
 }
 
 pub(super) fn entry(conn: &Connection, log: LogId, seq: u64) -> rusqlite::Result<Option<Entry>> {
-    one(conn, ENTRY, log, params![log_key(log).as_bytes(), int(seq)])
+    match Place::of(conn, log)? {
+        Some(place) => one(conn, ENTRY, log, [place.at(seq)]),
+        None => Ok(None),
+    }
 }
 
 /// Those of these entries that are there, as they lie there.
@@ -94,12 +102,13 @@ pub(super) fn entries_at(
     log: LogId,
     seqs: &[u64],
 ) -> rusqlite::Result<Vec<Entry>> {
-    let key = log_key(log);
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(Vec::new());
+    };
     let mut statement = conn.prepare_cached(ENTRY)?;
     let mut found = Vec::new();
     for seq in seqs {
-        let of = params![key.as_bytes(), int(*seq)];
-        let entry = statement.query_row(of, |row| rows::entry(log, row));
+        let entry = statement.query_row([place.at(*seq)], |row| rows::entry(log, row));
         found.extend(entry.optional()?);
     }
     Ok(found)
@@ -133,9 +142,11 @@ fn messages_before(
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     let log = LogId::Room(room);
-    let key = log_key(log);
-    let found = params![key.as_bytes(), int(floor), int(before), rows::limit(limit)];
-    let mut page = all(conn, MESSAGES_BEFORE, log, found)?;
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(Vec::new());
+    };
+    let span = params![place.at(floor), place.at(before), rows::limit(limit)];
+    let mut page = all(conn, MESSAGES_BEFORE, log, span)?;
     page.reverse();
     Ok(page)
 }
@@ -147,13 +158,11 @@ fn messages_from(
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     let log = LogId::Room(room);
-    let key = log_key(log);
-    all(
-        conn,
-        MESSAGES_FROM,
-        log,
-        params![key.as_bytes(), int(from), rows::limit(limit)],
-    )
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(Vec::new());
+    };
+    let span = params![place.at(from), place.ends().1, rows::limit(limit)];
+    all(conn, MESSAGES_FROM, log, span)
 }
 
 pub(super) fn load_room(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<RoomState>> {
@@ -190,7 +199,11 @@ pub(super) fn load_control(conn: &Connection) -> rusqlite::Result<ControlState> 
     let log = LogId::Control;
     let snapshot = conn.unchecked_transaction()?;
     let head = head(&snapshot, log)?;
-    let hash = match one(&snapshot, LAST_ACT, log, [log_key(log).as_bytes()]) {
+    let last = match Place::of(&snapshot, log)? {
+        Some(place) => one(&snapshot, LAST_ACT, log, place.ends()),
+        None => Ok(None),
+    };
+    let hash = match last {
         Ok(last) => plain::hash_of(last),
         Err(e @ rusqlite::Error::FromSqlConversionFailure(..)) => plain::hash_of_damaged(&e),
         Err(e) => return Err(e),

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, Row, params, types::ValueRef};
 
 use super::{
+    place::{Place, seq},
     records,
-    rows::{self, int, log_key, number},
+    rows::{self, number},
 };
 use crate::{
     id::{LogId, RoomId, UserId},
@@ -12,11 +13,17 @@ use crate::{
     store::{RawEntry, Span, plain::hex},
 };
 
-pub(super) const OLDEST: &str = "SELECT seq, n, at, sender, v, kind, data FROM entry
-     WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4";
+pub(super) const OLDEST: &str = concat!(
+    "SELECT ",
+    seq!(),
+    ", n, at, sender, v, kind, data FROM entry WHERE pos > ?1 AND pos <= ?2 ORDER BY pos LIMIT ?3"
+);
 
-pub(super) const NEWEST: &str = "SELECT seq, n, at, sender, v, kind, data FROM entry
-     WHERE log = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq DESC LIMIT ?4";
+pub(super) const NEWEST: &str = concat!(
+    "SELECT ",
+    seq!(),
+    ", n, at, sender, v, kind, data FROM entry WHERE pos > ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT ?3"
+);
 
 pub(super) fn entries(
     conn: &Connection,
@@ -25,11 +32,13 @@ pub(super) fn entries(
     limit: usize,
     bytes: usize,
 ) -> rusqlite::Result<Vec<RawEntry>> {
-    let key = log_key(log);
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(Vec::new());
+    };
     let sql = if span.newest_first { NEWEST } else { OLDEST };
     let mut statement = conn.prepare_cached(sql)?;
-    let (after, upto) = (int(span.after), int(span.upto));
-    let mut found = statement.query(params![key.as_bytes(), after, upto, rows::limit(limit)])?;
+    let (after, upto) = (place.at(span.after), place.at(span.upto));
+    let mut found = statement.query(params![after, upto, rows::limit(limit)])?;
     let mut entries = Vec::new();
     let mut size = 0;
     while let Some(row) = found.next()? {

@@ -1,5 +1,7 @@
 //! Reading and loading all of it: one statement for every table, made from its description.
 
+mod entries;
+
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -53,7 +55,10 @@ impl Scan for Sqlite {
     ) -> Result<Vec<Row>, Error> {
         let after = after.map(<[Value]>::to_vec);
         self.readers
-            .read(move |conn| scan(conn, table, after.as_deref(), limit))
+            .read(move |conn| match table {
+                Table::Entries => entries::scan(conn, after.as_deref(), limit),
+                _ => scan(conn, table, after.as_deref(), limit),
+            })
             .await
     }
 
@@ -87,13 +92,13 @@ impl Load for Sqlite {
     async fn load(&self, table: Table, rows: Vec<Row>) -> Result<(), Error> {
         self.alone(move |conn| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut put = tx.prepare(&upsert(table))?;
-            for row in &rows {
-                put.execute(params_from_iter(&row.0))?;
-            }
-            drop(put);
             if table == Table::Entries {
-                txns::note(&tx, &rows)?;
+                entries::load(&tx, &rows)?;
+            } else {
+                let mut put = tx.prepare(&upsert(table))?;
+                for row in &rows {
+                    put.execute(params_from_iter(&row.0))?;
+                }
             }
             tx.commit()
         })
@@ -103,6 +108,9 @@ impl Load for Sqlite {
     async fn last(&self, table: Table) -> Result<Option<Row>, Error> {
         self.readers
             .read(move |conn| {
+                if table == Table::Entries {
+                    return entries::last(conn);
+                }
                 let sql = format!(
                     "SELECT {} FROM {} ORDER BY {} DESC LIMIT 1",
                     columns(table),
@@ -119,7 +127,7 @@ impl Load for Sqlite {
     async fn clear(&self, table: Table) -> Result<(), Error> {
         self.alone(move |conn| {
             if table == Table::Entries {
-                conn.execute("DELETE FROM txn", [])?;
+                conn.execute_batch("DELETE FROM txn; DELETE FROM log")?;
             }
             conn.execute(&format!("DELETE FROM {}", table.spec().sqlite), [])
                 .map(drop)
@@ -266,17 +274,18 @@ fn count(conn: &Connection, table: Table) -> rusqlite::Result<u64> {
 }
 
 fn read(table: Table, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    let value = |i| {
-        Ok(match row.get_ref(i)? {
-            ValueRef::Integer(n) => Value::Int(n),
-            // The tables are strict, and no column is for such numbers.
-            ValueRef::Null | ValueRef::Real(_) => Value::Null,
-            text @ ValueRef::Text(_) => Value::Text(text.as_str()?.to_owned()),
-            ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
-        })
-    };
-    let values = (0..table.spec().fields.len()).map(value);
+    let values = (0..table.spec().fields.len()).map(|i| value(row.get_ref(i)?));
     values.collect::<rusqlite::Result<_>>().map(Row)
+}
+
+fn value(value: ValueRef<'_>) -> rusqlite::Result<Value> {
+    Ok(match value {
+        ValueRef::Integer(n) => Value::Int(n),
+        // The tables are strict, and no column is for such numbers.
+        ValueRef::Null | ValueRef::Real(_) => Value::Null,
+        text @ ValueRef::Text(_) => Value::Text(text.as_str()?.to_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+    })
 }
 
 fn columns(table: Table) -> String {

@@ -15,7 +15,10 @@ use crate::{
 /// The columns [`entry`] reads, in its order.
 macro_rules! entry_columns {
     () => {
-        "seq, n, at, id, sender, txn, digest, v, kind, data"
+        concat!(
+            $crate::store::sqlite::place::seq!(),
+            ", n, at, id, sender, txn, digest, v, kind, data"
+        )
     };
 }
 pub(super) use entry_columns;
@@ -55,7 +58,7 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, n))
 }
 
-/// How a log is named in the `log` column.
+/// How a log is named in the table `log`.
 pub(super) struct LogKey {
     bytes: [u8; 17],
     len: usize,
@@ -67,7 +70,7 @@ impl LogKey {
     }
 }
 
-/// How this log is named in the `log` column.
+/// How this log is named in the table `log`.
 pub(super) fn log_key(log: LogId) -> LogKey {
     let (tag, id) = match log {
         LogId::Control => (b'c', None),

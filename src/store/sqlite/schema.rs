@@ -42,7 +42,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/unread_mentions.sql"),
     include_str!("schema/file_sizes.sql"),
     include_str!("schema/txns.sql"),
-    include_str!("schema/txn_blocks.sql"),
+    include_str!("schema/places.sql"),
 ];
 
 /// What a connection is for.

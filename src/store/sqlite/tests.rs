@@ -317,12 +317,13 @@ async fn a_txn_is_found_in_every_block() {
         db.query_row(count, [], |row| row.get(0)).unwrap()
     };
     assert_eq!(rows(), 1_536, "16 blocks of 64, and one of 512");
-    txns::forget(&db, room.into(), 100).unwrap();
+    let place = place::Place::of(&db, room.into()).unwrap().unwrap();
+    txns::forget(&db, place, 100).unwrap();
     assert_eq!(rows(), 1_436);
     let store = Sqlite::open(dir.options()).unwrap();
     let faults = store.faults().await.unwrap();
     assert_eq!(faults, ["100 entries whose txn is not in the table txn"]);
-    db.execute("DELETE FROM entry WHERE seq <= 110", [])
+    db.execute("DELETE FROM entry WHERE pos <= ?1", [place.at(110)])
         .unwrap();
     let faults = store.faults().await.unwrap();
     assert_eq!(
@@ -332,11 +333,25 @@ async fn a_txn_is_found_in_every_block() {
     store.close().await;
 }
 
-/// A database from before txns were written in blocks has all of them in an index, and keeps them.
+/// Makes of a database one of schema 15, in which entries lay by log and `seq`, and all txns were in an index.
+const SCHEMA_15: &str = "CREATE TABLE before (
+    log BLOB NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, id BLOB NOT NULL, sender BLOB,
+    txn TEXT, digest BLOB, v INTEGER NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (log, seq)
+) STRICT, WITHOUT ROWID;
+INSERT INTO before
+    SELECT l.key, e.pos & 0x3fffffffff, n, at, id, sender, txn, digest, v, kind, data
+    FROM entry e JOIN log l ON l.no = e.pos >> 38;
+DROP TABLE entry; DROP TABLE log; DROP TABLE txn;
+ALTER TABLE before RENAME TO entry;
+CREATE UNIQUE INDEX entry_txn ON entry (log, sender, txn) WHERE txn IS NOT NULL;
+PRAGMA user_version = 15;";
+
+/// A database from before entries lay by number, and txns were written in blocks, keeps all of them.
 #[tokio::test]
-async fn txns_of_an_older_database_are_found() {
+async fn entries_and_txns_of_an_older_database_are_found() {
     let dir = Dir::new();
     let (room, ana) = (RoomId::new(NOW), UserId::new(NOW));
+    let other = RoomId::new(NOW);
     let txn = |seq: u64| Txn::parse(&format!("t{seq}")).unwrap();
     let said = |seq: u64, name: u64| {
         let mut change = message(room, seq, "hi");
@@ -345,18 +360,27 @@ async fn txns_of_an_older_database_are_found() {
         change
     };
     let store = Sqlite::open(dir.options()).unwrap();
-    let all = (1..=100).map(|seq| said(seq, seq)).collect::<Vec<_>>();
-    store.commit(all.into()).await.unwrap();
+    // By turns, so that neither room lies behind the other as it was written.
+    let all = (1..=100).flat_map(|seq| [said(seq, seq), message(other, seq, "ho")]);
+    store.commit(all.collect::<Vec<_>>().into()).await.unwrap();
+    let whole = async |store: &Sqlite| {
+        let of = async |room: RoomId| {
+            let all = usize::MAX;
+            store.entries(room.into(), 0, 100, all, all).await.unwrap()
+        };
+        (of(room).await, of(other).await)
+    };
+    let before = whole(&store).await;
+    assert_eq!((before.0.len(), before.1.len()), (100, 100));
+    let rows = store.scan(Table::Entries, None, 1_000).await.unwrap();
     store.close().await;
     let db = Connection::open(dir.db()).unwrap();
-    db.execute_batch(
-        "DROP TABLE txn;
-         CREATE UNIQUE INDEX entry_txn ON entry (log, sender, txn) WHERE txn IS NOT NULL;
-         PRAGMA user_version = 15;",
-    )
-    .unwrap();
+    db.execute_batch(SCHEMA_15).unwrap();
     drop(db);
     let store = Sqlite::open(dir.options()).unwrap();
+    assert_eq!(whole(&store).await, before);
+    let now = store.scan(Table::Entries, None, 1_000).await.unwrap();
+    assert_eq!((now.len(), now == rows), (200, true));
     for seq in [1, 64, 65, 100] {
         let found = store.entry_by_txn(room.into(), ana, &txn(seq)).await;
         assert_eq!(found.unwrap().map(|e| e.seq), Some(seq));
@@ -371,6 +395,33 @@ async fn txns_of_an_older_database_are_found() {
     store.close().await;
 }
 
+/// Of rooms whose numbers follow each other none has what is in the next, whatever is asked for.
+#[tokio::test]
+async fn no_log_reaches_into_the_next() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let rooms = [RoomId::new(NOW), RoomId::new(NOW), RoomId::new(NOW)];
+    let all = rooms.iter().map(|room| message(*room, 1, "hi"));
+    store.commit(all.collect::<Vec<_>>().into()).await.unwrap();
+    let most = usize::MAX;
+    for room in rooms {
+        let log = LogId::Room(room);
+        let of = |entries: Vec<Entry>| entries.iter().map(|e| (e.log, e.seq)).collect::<Vec<_>>();
+        let found = store.entries(log, 0, u64::MAX, most, most).await.unwrap();
+        assert_eq!(of(found), [(log, 1)]);
+        for page in [Page::Before(u64::MAX), Page::After(0), Page::Around(1)] {
+            let found = store.messages(room, page, 0, 10).await.unwrap();
+            assert_eq!(of(found.entries), [(log, 1)], "{page:?}");
+        }
+        for after in [1, u64::MAX - 1, u64::MAX] {
+            let found = store.entries(log, after, u64::MAX, most, most).await;
+            assert_eq!(of(found.unwrap()), [], "{after}");
+        }
+        assert_eq!(store.head(log).await.unwrap().seq, 1);
+    }
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_row_that_we_did_not_write_is_damage() {
     let dir = Dir::new();
@@ -381,7 +432,7 @@ async fn a_row_that_we_did_not_write_is_damage() {
         .await
         .unwrap();
     let db = Connection::open(dir.db()).unwrap();
-    db.execute("UPDATE entry SET data = '{' WHERE seq = 1", [])
+    db.execute("UPDATE entry SET data = '{' WHERE pos & 0xff = 1", [])
         .unwrap();
     let found = store.entry(room.into(), 1).await;
     assert!(
@@ -390,7 +441,7 @@ async fn a_row_that_we_did_not_write_is_damage() {
     );
     assert_eq!(store.entry(room.into(), 2).await.unwrap().unwrap().seq, 2);
     // A format from the future is no damage.
-    db.execute("UPDATE entry SET v = 200 WHERE seq = 1", [])
+    db.execute("UPDATE entry SET v = 200 WHERE pos & 0xff = 1", [])
         .unwrap();
     let found = store.entry(room.into(), 1).await.unwrap().unwrap();
     assert!(matches!(found.payload, Payload::Unknown { .. }));
@@ -531,6 +582,7 @@ fn hot_queries_scan_no_table() {
     let db = Connection::open(dir.db()).unwrap();
     let listed = files::kinds();
     let hot = [
+        place::NUMBER,
         logs::HEAD,
         logs::ENTRIES,
         logs::ENTRY,
@@ -538,6 +590,7 @@ fn hot_queries_scan_no_table() {
         txns::UNFINISHED,
         txns::TAIL,
         txns::FINISH,
+        txns::FORGET,
         logs::MESSAGES_BEFORE,
         logs::MESSAGES_FROM,
         logs::LAST_ACT,
@@ -619,8 +672,10 @@ fn the_description_of_the_tables_is_whole() {
     let dir = Dir::new();
     drop(Sqlite::open(dir.options()).unwrap());
     let conn = schema::connect(&dir.db(), schema::Purpose::Read).unwrap();
+    // Of an entry's log and `seq` there is `pos`.
     let columns = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
-         WHERE t.type = 'table' AND t.name NOT IN ('meta', 'txn') ORDER BY 1, 2";
+         WHERE t.type = 'table' AND t.name NOT IN ('meta', 'txn', 'log') AND c.name <> 'pos'
+         UNION SELECT 'entry', 'log' UNION SELECT 'entry', 'seq' ORDER BY 1, 2";
     let mut columns = conn.prepare(columns).unwrap();
     let columns = columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     let there: Vec<(String, String)> = columns.unwrap().map(Result::unwrap).collect();

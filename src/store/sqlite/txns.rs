@@ -12,12 +12,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     logs,
-    rows::{entry_columns, int, log_key, number},
+    place::{LAST, Place, log_no, seq},
+    rows::{entry_columns, log_key, number},
 };
 use crate::{
     id::{LogId, UserId},
     model::{Entry, Txn},
-    store::raw::{Row, Table},
+    store::raw::Value,
 };
 
 /// How many entries a block has, in a log of fewer than [`LONG`]. A page has 60 txns, and those of a block are spread
@@ -30,28 +31,36 @@ const LONG_BLOCK: u64 = 512;
 /// From how many entries on a log is long: where a block of either ends.
 const LONG: u64 = 1_024;
 
-/// Which entry of a finished block.
+/// Which entry of a finished block; `?1` is the log's number.
 pub(super) const FINISHED: &str = "SELECT seq FROM txn WHERE log = ?1 AND sender = ?2 AND txn = ?3";
 
-/// The entry, where it is one of the unfinished block, which begins after `?4`.
+/// The entry, where it is one of the unfinished block, which lies from `?1`, not with it, to `?2`.
 pub(super) const UNFINISHED: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entry WHERE log = ?1 AND seq > ?4 AND sender = ?2 AND txn = ?3"
+    " FROM entry WHERE pos > ?1 AND pos <= ?2 AND sender = ?3 AND txn = ?4"
 );
 
 /// The txns of the unfinished block.
 pub(super) const TAIL: &str = "SELECT sender, txn FROM entry
-    WHERE log = ?1 AND seq > ?2 AND txn IS NOT NULL AND sender IS NOT NULL";
+    WHERE pos > ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL";
 
-/// Writes the txns of entries after `?2`, up to `?3`.
-pub(super) const FINISH: &str = "INSERT OR IGNORE INTO txn (log, sender, txn, seq)
-    SELECT log, sender, txn, seq FROM entry
-    WHERE log = ?1 AND seq > ?2 AND seq <= ?3 AND txn IS NOT NULL AND sender IS NOT NULL";
+/// Writes the txns of the entries that lie behind `?1`, up to `?2`.
+pub(super) const FINISH: &str = concat!(
+    "INSERT OR IGNORE INTO txn (log, sender, txn, seq) SELECT ",
+    log_no!(),
+    ", sender, txn, ",
+    seq!(),
+    " FROM entry WHERE pos > ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL"
+);
 
-/// Takes out the txns of entries up to `?2`.
-pub(super) const FORGET: &str = "DELETE FROM txn WHERE (log, sender, txn) IN
-    (SELECT log, sender, txn FROM entry WHERE log = ?1 AND seq <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL)";
+/// Takes out the txns of the entries that lie from `?1` to `?2`.
+pub(super) const FORGET: &str = concat!(
+    "DELETE FROM txn WHERE (log, sender, txn) IN (SELECT ",
+    log_no!(),
+    ", sender, txn FROM entry
+     WHERE pos >= ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL)"
+);
 
 /// Where the unfinished block of a log begins whose last entry is this: after which entry.
 const fn after(head: u64) -> u64 {
@@ -61,6 +70,8 @@ const fn after(head: u64) -> u64 {
 
 /// The end of a log, as the writer keeps it in mind.
 pub(super) struct Tail {
+    /// Where it lies.
+    pub(super) place: Place,
     /// The last `seq`.
     pub(super) seq: u64,
     /// The txns of the unfinished block, as hashes.
@@ -68,16 +79,17 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// That of a log as it is in the database.
+    /// That of a log as it is in the database; a log without entries gets its place.
     pub(super) fn read(conn: &Connection, log: LogId) -> rusqlite::Result<Self> {
-        let seq = logs::head(conn, log)?.seq;
+        let place = Place::made(conn, log_key(log).as_bytes())?;
+        let seq = logs::head_at(conn, place)?.seq;
         let mut recent = Vec::new();
         let mut statement = conn.prepare_cached(TAIL)?;
-        let mut found = statement.query(params![log_key(log).as_bytes(), int(after(seq))])?;
+        let mut found = statement.query([place.at(after(seq)), place.at(LAST)])?;
         while let Some(row) = found.next()? {
             recent.push(hash(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_str()?));
         }
-        Ok(Self { seq, recent })
+        Ok(Self { place, seq, recent })
     }
 
     /// Whether an entry of the log was made under the `txn` of this one already.
@@ -85,13 +97,12 @@ impl Tail {
         let (Some(from), Some(txn)) = (entry.from, &entry.txn) else {
             return Ok(false);
         };
-        let key = log_key(entry.log);
-        let of = params![key.as_bytes(), from.as_bytes(), txn.as_str()];
+        let of = params![self.place.log, from.as_bytes(), txn.as_str()];
         if conn.prepare_cached(FINISHED)?.exists(of)? {
             return Ok(true);
         }
         let maybe = self.recent.contains(&hash(from.as_bytes(), txn.as_str()));
-        Ok(maybe && unfinished(conn, entry.log, from, txn)?.is_some())
+        Ok(maybe && unfinished(conn, self.place, entry.log, from, txn)?.is_some())
     }
 
     /// The log has one entry more.
@@ -102,8 +113,7 @@ impl Tail {
         }
         if after(self.seq) == self.seq {
             if !self.recent.is_empty() {
-                let key = log_key(entry.log);
-                let block = params![key.as_bytes(), int(after(self.seq - 1)), int(self.seq)];
+                let block = [self.place.at(after(self.seq - 1)), self.place.at(self.seq)];
                 conn.prepare_cached(FINISH)?.execute(block)?;
             }
             self.recent = Vec::new();
@@ -127,12 +137,14 @@ pub(super) fn find(
     from: UserId,
     txn: &Txn,
 ) -> rusqlite::Result<Option<Entry>> {
+    let Some(place) = Place::of(conn, log)? else {
+        return Ok(None);
+    };
     // In this order: while this is read, a block may be finished, and none is ever unfinished again.
-    if let Some(entry) = unfinished(conn, log, from, txn)? {
+    if let Some(entry) = unfinished(conn, place, log, from, txn)? {
         return Ok(Some(entry));
     }
-    let key = log_key(log);
-    let of = params![key.as_bytes(), from.as_bytes(), txn.as_str()];
+    let of = params![place.log, from.as_bytes(), txn.as_str()];
     let seq = conn
         .prepare_cached(FINISHED)?
         .query_row(of, |row| number(row, 0))
@@ -145,40 +157,39 @@ pub(super) fn find(
 
 fn unfinished(
     conn: &Connection,
+    place: Place,
     log: LogId,
     from: UserId,
     txn: &Txn,
 ) -> rusqlite::Result<Option<Entry>> {
-    let after = int(after(logs::head(conn, log)?.seq));
-    let key = log_key(log);
-    let of = params![key.as_bytes(), from.as_bytes(), txn.as_str(), after];
+    let after = after(logs::head_at(conn, place)?.seq);
+    let of = params![
+        place.at(after),
+        place.at(LAST),
+        from.as_bytes(),
+        txn.as_str()
+    ];
     logs::one(conn, UNFINISHED, log, of)
 }
 
 /// Takes out the txns of the entries up to one that are about to be taken out.
-pub(super) fn forget(conn: &Connection, log: LogId, upto: u64) -> rusqlite::Result<()> {
-    let key = log_key(log);
-    let of = params![key.as_bytes(), int(upto)];
+pub(super) fn forget(conn: &Connection, place: Place, upto: u64) -> rusqlite::Result<()> {
+    let of = [place.at(0), place.at(upto)];
     conn.prepare_cached(FORGET)?.execute(of).map(drop)
 }
 
-/// Writes the txns of entries that were loaded as rows.
-pub(super) fn note(conn: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
-    let spec = Table::Entries.spec();
-    let at = |name| spec.fields.iter().position(|field| field.sqlite == name);
-    let (Some(log), Some(sender), Some(txn), Some(seq)) =
-        (at("log"), at("sender"), at("txn"), at("seq"))
-    else {
-        return Ok(());
-    };
-    let mut put = conn.prepare_cached(
+/// Writes the txn of an entry that was loaded as a row.
+pub(super) fn note(
+    conn: &Connection,
+    log: i64,
+    (sender, txn, seq): (&Value, &Value, &Value),
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
         "INSERT OR REPLACE INTO txn (log, sender, txn, seq)
          SELECT ?1, ?2, ?3, ?4 WHERE ?2 IS NOT NULL AND ?3 IS NOT NULL",
-    )?;
-    for Row(row) in rows {
-        put.execute(params![row[log], row[sender], row[txn], row[seq]])?;
-    }
-    Ok(())
+    )?
+    .execute(params![log, sender, txn, seq])
+    .map(drop)
 }
 
 /// What is wrong with the table: what it should have and has not, and what it has that is not there.
@@ -186,14 +197,21 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let missing = format!(
         "SELECT COUNT(*) FROM entry e
          WHERE e.txn IS NOT NULL AND e.sender IS NOT NULL
-         AND e.seq <= (SELECT CASE WHEN MAX(h.seq) < {LONG} THEN MAX(h.seq) / {BLOCK} * {BLOCK}
-                 ELSE MAX(h.seq) / {LONG_BLOCK} * {LONG_BLOCK} END
-             FROM entry h WHERE h.log = e.log)
-         AND NOT EXISTS (SELECT 1 FROM txn t
-             WHERE t.log = e.log AND t.sender = e.sender AND t.txn = e.txn AND t.seq = e.seq)"
+         AND (e.pos & {LAST}) <= (SELECT CASE WHEN last < {LONG} THEN last / {BLOCK} * {BLOCK}
+                 ELSE last / {LONG_BLOCK} * {LONG_BLOCK} END
+             FROM (SELECT MAX(h.pos) & {LAST} AS last FROM entry h
+                 WHERE h.pos >= e.pos AND h.pos <= (e.pos | {LAST})))
+         AND NOT EXISTS (SELECT 1 FROM txn t WHERE t.log = e.{log}
+             AND t.sender = e.sender AND t.txn = e.txn AND t.seq = (e.pos & {LAST}))",
+        log = log_no!(),
     );
     let left = "SELECT COUNT(*) FROM txn t WHERE NOT EXISTS
-        (SELECT 1 FROM entry e WHERE e.log = t.log AND e.seq = t.seq AND e.sender = t.sender AND e.txn = t.txn)";
+        (SELECT 1 FROM entry e WHERE e.pos = (t.log << 38 | t.seq) AND e.sender = t.sender AND e.txn = t.txn)";
+    let lost = concat!(
+        "SELECT COUNT(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM log WHERE no = ",
+        log_no!(),
+        ")"
+    );
     let mut faults = Vec::new();
     for (sql, what) in [
         (
@@ -201,6 +219,7 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<String>> {
             "entries whose txn is not in the table txn",
         ),
         (left, "rows of the table txn whose entry is not there"),
+        (lost, "entries of a log that is not in the table log"),
     ] {
         let count = conn.query_row(sql, [], |row| number(row, 0))?;
         if count > 0 {

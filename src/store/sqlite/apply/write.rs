@@ -5,7 +5,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, params};
 use super::{
     super::{
         archive, files, moderation, overlay,
-        rows::{self, int, log_key},
+        place::Place,
+        rows::{self, int},
     },
     Halt,
 };
@@ -156,16 +157,17 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
 }
 
 fn erase_personal(conn: &Connection, seq: u64) -> Result<(), Halt> {
-    let log = log_key(LogId::Control);
-    let place = params![log.as_bytes(), int(seq)];
+    let Some(place) = Place::of(conn, LogId::Control)? else {
+        return Ok(());
+    };
     let data: Option<String> = conn
-        .prepare_cached("SELECT data FROM entry WHERE log = ?1 AND seq = ?2 AND kind = 'act'")?
-        .query_row(place, |row| row.get(0))
+        .prepare_cached("SELECT data FROM entry WHERE pos = ?1 AND kind = 'act'")?
+        .query_row([place.at(seq)], |row| row.get(0))
         .optional()?;
     let bare = data.as_deref().and_then(payload::without_personal);
     if let Some(bare) = bare {
-        conn.prepare_cached("UPDATE entry SET data = ?3 WHERE log = ?1 AND seq = ?2")?
-            .execute(params![log.as_bytes(), int(seq), bare])?;
+        conn.prepare_cached("UPDATE entry SET data = ?2 WHERE pos = ?1")?
+            .execute(params![place.at(seq), bare])?;
     }
     Ok(())
 }

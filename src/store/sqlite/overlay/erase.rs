@@ -3,10 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    super::{
-        archive, files,
-        rows::{int, log_key},
-    },
+    super::{archive, files, place::Place, rows::int},
     bare, deletion, laid_over, pin, react, reply,
 };
 use crate::{
@@ -98,11 +95,12 @@ fn empty(
     kind: &str,
     data: &str,
 ) -> rusqlite::Result<()> {
-    let key = log_key(LogId::Room(room));
-    conn.prepare_cached(
-        "UPDATE entry SET data = ?4, digest = NULL WHERE log = ?1 AND seq = ?2 AND kind = ?3",
-    )?
-    .execute(params![key.as_bytes(), int(seq), kind, data])?;
+    if let Some(place) = Place::of(conn, LogId::Room(room))? {
+        conn.prepare_cached(
+            "UPDATE entry SET data = ?3, digest = NULL WHERE pos = ?1 AND kind = ?2",
+        )?
+        .execute(params![place.at(seq), kind, data])?;
+    }
     Ok(())
 }
 

@@ -1,2 +1,0 @@
--- Nothing changes but who may use the file: the blocks of long logs are larger from here on (`store/sqlite/txns.rs`), and a
--- chatd that does not know it would look for the txns of an unfinished one where they are not yet.
