@@ -40,8 +40,8 @@ pub use person::{Person, Policy, Who};
 pub use pin::{Pin, Pinned};
 pub use reaction::{Reaction, Tally};
 pub use record::{
-    Code, CodeHash, CodeKind, Facts, History, Key, Marker, Member, Read, Registration, Room,
-    RoomKind, RoomRole, RoomRules, Session, Status, User,
+    Code, CodeHash, CodeKind, Facts, History, Key, Marker, Member, MoveOn, Read, Registration,
+    Room, RoomKind, RoomRole, RoomRules, Session, Status, User,
 };
 pub use refusal::Refusal;
 pub use report::{Report, ReportState};

@@ -128,7 +128,7 @@ fn contents(path: &Path) -> (Vec<(String, Rows)>, Vec<Vec<u8>>) {
     let tables = names.into_iter().map(|name| {
         // Which number a log has does not matter.
         let from = match &name[..] {
-            "entry" => "(SELECT l.key, e.pos & 0x3fffffff, e.n, e.at, e.id, e.sender, e.txn, e.digest, e.v, e.kind, e.data
+            "entry" => "(SELECT l.key, e.pos & 0x3fffffffff, e.n, e.at, e.id, e.sender, e.txn, e.digest, e.v, e.kind, e.data
                  FROM entry e JOIN log l ON l.no = e.pos >> 38)",
             "txn" => "(SELECT l.key, t.sender, t.txn, t.seq FROM txn t JOIN log l ON l.no = t.log)",
             other => other,

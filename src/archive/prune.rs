@@ -1,9 +1,11 @@
 //! Pruning: old segments are to be purged, and are when their time of grace is over. Until then they are read
 //! as ever, and restoring the run takes it back. A hold keeps a segment from both.
 
-mod over;
+mod gap;
 
 use serde_json::json;
+
+use self::gap::Gap;
 
 use super::{
     Archive,
@@ -198,37 +200,38 @@ impl Job {
     }
 
     async fn purge(&mut self, segments: Vec<Segment>, seen: Vec<HoldId>) -> Result<Ended, Refusal> {
-        let follows = |a: &Segment, b: &Segment| a.room == b.room && a.last + 1 == b.first;
-        for stretch in segments.chunk_by(follows) {
-            let room = stretch[0].room;
-            if let Err(e) = self.pass_over(stretch).await {
-                self.give_up_room(room, e)?;
-                continue;
+        let mut gap: Option<Gap> = None;
+        for segment in segments {
+            if self.is_stopped() {
+                return Ok(Ended::Stopped);
             }
-            for segment in stretch {
-                if self.is_stopped() {
-                    return Ok(Ended::Stopped);
+            let room = segment.room;
+            let around = self.archive.gap_around(&segment, gap).await?;
+            gap = None;
+            match self.purge_segment(&segment, seen.clone(), around).await {
+                Ok(()) => {
+                    self.run.detail.room(room).add(&segment);
+                    gap = Some(around);
                 }
-                match self.purge_segment(segment.clone(), seen.clone()).await {
-                    Ok(()) => self.run.detail.room(room).add(segment),
-                    // Restored or taken back meanwhile.
-                    Err(Error::Stale) => {}
-                    Err(e) => self.give_up_room(room, e)?,
-                }
-                reached("purged");
-                self.note().await?;
+                // Restored or taken back meanwhile.
+                Err(Error::Stale) => {}
+                Err(e) => self.give_up_room(room, e)?,
             }
-            // Who went back there meanwhile.
-            if let Err(e) = self.pass_over(stretch).await {
-                self.give_up_room(room, e)?;
-            }
+            reached("purged");
+            self.note().await?;
         }
         Ok(Ended::Done)
     }
 
-    /// The entries go, and the room is told, in one change; unless there is a hold that was not there when it
-    /// was looked whether they are held.
-    async fn purge_segment(&self, mut segment: Segment, seen: Vec<HoldId>) -> Result<(), Error> {
+    /// The entries go, whoever has read up to the gap that they leave has read on to its end, and the room is told, in one
+    /// change; unless there is a hold that was not there when it was looked whether they are held.
+    async fn purge_segment(
+        &self,
+        segment: &Segment,
+        seen: Vec<HoldId>,
+        gap: Gap,
+    ) -> Result<(), Error> {
+        let mut segment = segment.clone();
         let (room, run) = (segment.room, self.run.id);
         let (first, last) = (segment.first, segment.last);
         segment.generation += 1;
@@ -249,6 +252,7 @@ impl Job {
             let target = Some(room.to_string());
             draft.act("archive.purged", &Actor::server(), target, detail, &[]);
             draft.write(Write::UpdateSegment(segment.clone()));
+            draft.write(Write::MoveOn(gap.passed()));
             Ok(())
         });
         done.await.map(drop)

@@ -251,6 +251,28 @@ pub struct Read {
     pub upto: Marker,
 }
 
+/// That those have read on who had come to a stretch of a room in which there is nothing to read for them any more.
+/// Nobody goes back by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveOn {
+    /// Where.
+    pub room: RoomId,
+    /// Those who have read up to here, or further, …
+    pub from: u64,
+    /// … and not up to here, which is where they are from now on.
+    pub upto: Marker,
+    /// Only those who came in by this entry.
+    pub since: Option<u64>,
+}
+
+impl MoveOn {
+    /// Whether it moves this member of the room.
+    pub fn moves(&self, member: &Member) -> bool {
+        (self.from..self.upto.seq).contains(&member.read.seq)
+            && self.since.is_none_or(|since| member.since == since)
+    }
+}
+
 /// A room's record and its members: what rights in it are decided by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

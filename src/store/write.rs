@@ -8,8 +8,8 @@ use crate::{
     id::{Epoch, FileId, HoldId, RedactionId, RoomId, SessionId, UserId},
     model::{
         AddressBan, Code, CodeHash, Deletion, Edit, Emoji, Entry, File, Hold, Key, Member, Mention,
-        Pin, Reaction, Read, Redaction, Report, Role, RoleName, Room, Run, Sanction, SanctionKind,
-        Segment, Session, User,
+        MoveOn, Pin, Reaction, Read, Redaction, Report, Role, RoleName, Room, Run, Sanction,
+        SanctionKind, Segment, Session, User,
     },
     segment::Line,
 };
@@ -39,6 +39,8 @@ pub enum Write {
     PutMember(Member),
     /// Up to where members have read. Fine for those who are not in the room any more.
     Read(Vec<Read>),
+    /// Members have read on.
+    MoveOn(MoveOn),
     /// Somebody is out.
     DeleteMember(RoomId, UserId),
     /// A new session.

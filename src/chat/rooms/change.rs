@@ -6,8 +6,8 @@ use super::super::Chat;
 use crate::{
     id::RoomId,
     model::{
-        Authority, History, Payload, Read, Reason, Refusal, Room, RoomName, RoomRole, RoomRules,
-        Title, Topic, entry::Cleared,
+        Authority, History, Payload, Reason, Refusal, Room, RoomName, RoomRole, RoomRules, Title,
+        Topic, entry::Cleared,
     },
     rights::{self, InRoom},
     store::Write,
@@ -113,7 +113,7 @@ impl Chat {
             let why = format!("seconds, 0 (off) to {slowest} (six hours)");
             return Err(Refusal::field("slow_mode", why));
         }
-        let hidden = self.hidden_from(id, changes.history).await?;
+        let hides = changes.history == Some(History::SinceJoin);
         let touches = by.touching(&[id.into()]);
         let by = by.clone();
         let log = &self.log;
@@ -163,19 +163,14 @@ impl Chat {
                 detail,
                 &texts,
             );
-            let behind = |read: &Read| {
-                let facts = room.facts();
-                let member = facts.members.get(&read.user);
-                member.is_some_and(|m| m.read.seq < m.since && m.since <= read.upto.seq)
-            };
-            let hidden: Vec<Read> = hidden.iter().copied().filter(behind).collect();
-            if after.history != before.history && !hidden.is_empty() {
-                draft.write(Write::Read(hidden));
-            }
             draft.write(Write::UpdateRoom(after));
             Ok(())
         });
-        done.await.map(drop).map_err(Into::into)
+        done.await?;
+        if hides && !dry_run {
+            self.leave_what_is_hidden(id).await?;
+        }
+        Ok(())
     }
 }
 

@@ -79,8 +79,10 @@ impl Appender {
             }
         }
         for write in writes {
-            if let Write::Read(reads) = &write {
-                self.tell_reads(reads);
+            match &write {
+                Write::Read(reads) => self.tell_reads(reads),
+                Write::MoveOn(on) => self.tell_moved(on),
+                _ => {}
             }
             self.cut_off(&write);
         }

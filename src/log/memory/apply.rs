@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{super::policy, Memory};
 use crate::{
     id::{LogId, RoomId, UserId},
-    model::{Head, Member, Read, Sanction, SanctionKind},
+    model::{Head, Member, MoveOn, Read, Sanction, SanctionKind},
     store::{RoomState, UserState, Write},
 };
 
@@ -48,6 +48,7 @@ impl Memory {
                 }
             }
             Write::Read(reads) => self.read(reads),
+            Write::MoveOn(on) => self.move_on(on),
             Write::InsertSession(session) => {
                 if let Some(live) = self.user(session.user) {
                     live.facts.write().1.push((&session).into());
@@ -125,6 +126,15 @@ impl Memory {
             // How far they have read may have moved since this was decided.
             let read = members.get(&member.user).map_or(member.read, |m| m.read);
             members.insert(member.user, Member { read, ..member });
+        }
+    }
+
+    fn move_on(&self, on: MoveOn) {
+        if let Some(live) = self.room(on.room) {
+            let mut facts = live.facts.write();
+            for member in facts.members.values_mut().filter(|m| on.moves(m)) {
+                member.read = on.upto;
+            }
         }
     }
 
@@ -210,8 +220,9 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteAddressBan(_)
         | Write::PutHold(_)
         | Write::DeleteHold(_) => Some(LogId::Control),
-        // Nobody decides about others by it, and one's own is moved one at a time.
+        // Nobody decides about others by it; one's own is moved one at a time, and by the other only on.
         Write::Read(_)
+        | Write::MoveOn(_)
         | Write::InsertSession(_)
         | Write::UpdateSession(_)
         | Write::InsertCode(_)

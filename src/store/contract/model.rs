@@ -18,8 +18,8 @@ use super::{
 use crate::{
     id::{RedactionId, ReportId, SessionId},
     model::{
-        Code, CodeKind, Deletion, Edit, Emoji, Pin, Pinned, Reaction, Read, Report, Sanction,
-        SanctionKind, Session, Tally,
+        Code, CodeKind, Deletion, Edit, Emoji, MoveOn, Pin, Pinned, Reaction, Read, Report,
+        Sanction, SanctionKind, Session, Tally,
     },
 };
 
@@ -58,6 +58,12 @@ enum Step {
         room: u8,
         user: u8,
         seq: u8,
+    },
+    MoveOn {
+        room: u8,
+        from: u8,
+        upto: u8,
+        since: Option<u8>,
     },
     Session {
         new: bool,
@@ -137,6 +143,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), few(), few())
             .prop_map(|(out, room, user)| Step::Member { out, room, user }),
         1 => (few(), few(), few()).prop_map(|(room, user, seq)| Step::Read { room, user, seq }),
+        1 => (few(), few(), few(), maybe())
+            .prop_map(|(room, from, upto, since)| Step::MoveOn { room, from, upto, since }),
         2 => (any::<bool>(), few(), few(), 1..4u8)
             .prop_map(|(new, id, user, version)| Step::Session { new, id, user, version }),
         1 => (few(), maybe()).prop_map(|(user, except)| Step::EndSessions { user, except }),
@@ -245,6 +253,20 @@ fn write_of(step: &Step, number: u64) -> Option<Write> {
                 n: seq.into(),
             },
         }]),
+        Step::MoveOn {
+            room,
+            from,
+            upto,
+            since,
+        } => Write::MoveOn(MoveOn {
+            room: room_id(room),
+            from: from.into(),
+            upto: Marker {
+                seq: upto.into(),
+                n: upto.into(),
+            },
+            since: since.map(u64::from),
+        }),
         Step::Session {
             new,
             id,

@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::BTreeSet};
 
 use super::*;
 use crate::{
-    model::Read,
+    model::{MoveOn, Read},
     store::{RoomRow, Scope},
 };
 
@@ -270,6 +270,33 @@ pub(in crate::store) async fn keeps_how_far_members_have_read(place: &impl Place
     )
     .await;
     put(&*store, [Write::Read(Vec::new())]).await;
+    // Those are moved on who are in the stretch, and nobody back.
+    let on = |from, seq, since| {
+        Write::MoveOn(MoveOn {
+            room: room.id,
+            from,
+            upto: marker(seq),
+            since,
+        })
+    };
+    let came = new(ana).since;
+    for (change, anas, bens) in [
+        (on(6, 7, None), 5, 7),
+        (on(2, 5, None), 5, 7),
+        (on(0, 6, Some(came + 1)), 5, 7),
+        (on(5, 6, Some(came)), 6, 7),
+        (on(6, 8, None), 8, 8),
+        (on(0, 3, None), 8, 8),
+    ] {
+        put(&*store, [change]).await;
+        let found = store.load_room(room.id).await.unwrap().unwrap();
+        let at = |user| {
+            let of = found.members.iter().find(|m| m.user == user);
+            of.map(|m| m.read)
+        };
+        assert_eq!((at(ana), at(ben)), (Some(marker(anas)), Some(marker(bens))));
+    }
+    put(&*store, [Write::Read(vec![read(ben, 7), read(ana, 5)])]).await;
     // It can go back, and is none of a role's business.
     let promoted = Member {
         role: RoomRole::Owner,

@@ -9,14 +9,14 @@ use mongodb::{
 use super::{
     documents::{MemberDoc, int, room_uuid, user_uuid},
     fault::{store_error, within},
-    logs,
-    schema::Collections,
+    logs::{self, by},
+    schema::{Collections, index},
     transact::Halt,
     writes::again,
 };
 use crate::{
     id::{LogId, RoomId},
-    model::{Member, Read},
+    model::{Member, MoveOn, Read},
     store::Error,
 };
 
@@ -64,6 +64,23 @@ pub(super) async fn read(
         Ok(errors) if !errors.is_empty() => Err(Fault::custom(format!("{errors:?}")).into()),
         _ => Ok(()),
     }
+}
+
+/// Notes that members have read on.
+pub(super) async fn move_on(
+    db: &Collections,
+    session: &mut ClientSession,
+    on: &MoveOn,
+) -> Result<(), Halt> {
+    let (from, upto) = (int(on.from), int(on.upto.seq));
+    let mut of = doc! { "room": room_uuid(on.room), "read_seq": { "$gte": from, "$lt": upto } };
+    if let Some(since) = on.since {
+        of.insert("since", int(since));
+    }
+    let change = doc! { "$set": { "read_seq": upto, "read_n": int(on.upto.n) } };
+    let done = db.members.update_many(of, change);
+    let done = done.hint(by(index::MEMBER_ROOM)).session(session);
+    within(done).await.map(drop).map_err(Into::into)
 }
 
 /// Those who were in a room before it was kept how far they have read, have read all there is.

@@ -45,6 +45,7 @@ pub(super) async fn apply(
         Write::UpdateRoom(room) => put_room(db, session, &room.into(), false).await,
         Write::PutMember(member) => members::put(db, session, member).await,
         Write::Read(reads) => members::read(db, session, reads).await,
+        Write::MoveOn(on) => members::move_on(db, session, on).await,
         Write::DeleteMember(room, user) => {
             let of = doc! { "room": room_uuid(*room), "user": user_uuid(*user) };
             within(db.members.delete_one(of).session(session)).await?;

@@ -8,7 +8,7 @@ use super::rows::log_key;
 use crate::id::LogId;
 
 /// How many bits a `seq` has: 275 thousand million entries, which is 8 years of a thousand a second in one room.
-const SEQ_BITS: u32 = 38;
+pub(super) const SEQ_BITS: u32 = 38;
 
 /// The last `seq` there may be.
 pub(super) const LAST: u64 = (1 << SEQ_BITS) - 1;

@@ -127,7 +127,9 @@ impl Load for Sqlite {
     async fn clear(&self, table: Table) -> Result<(), Error> {
         self.alone(move |conn| {
             if table == Table::Entries {
-                conn.execute_batch("DELETE FROM txn; DELETE FROM log")?;
+                let all =
+                    "BEGIN IMMEDIATE; DELETE FROM entry; DELETE FROM txn; DELETE FROM log; COMMIT";
+                return conn.execute_batch(all);
             }
             conn.execute(&format!("DELETE FROM {}", table.spec().sqlite), [])
                 .map(drop)

@@ -4,7 +4,11 @@ use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::D
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
-use super::{raw, rows::store_error};
+use super::{
+    raw,
+    rows::store_error,
+    writer::{free_pages, give_back},
+};
 use crate::{
     clock::Millis,
     id::Epoch,
@@ -184,7 +188,13 @@ fn migrate(conn: &mut Connection) -> Result<(), Error> {
     for (step, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let run = |conn: &mut Connection| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let free = free_pages(&tx)?;
             tx.execute_batch(sql)?;
+            // Of what it took out nothing stays behind but what is needed again.
+            let more = free_pages(&tx)?.saturating_sub(free);
+            if more > 0 {
+                give_back(&tx, more)?;
+            }
             tx.pragma_update(None, "user_version", step)?;
             tx.commit()
         };

@@ -294,7 +294,7 @@ async fn a_txn_is_found_in_every_block() {
             assert!(done.iter().all(|one| *one == Outcome::Committed));
         }
         // At both ends of a block of either size, and in between.
-        let ends = (1..=last).filter(|seq| matches!(seq % 64, 0 | 1 | 31));
+        let ends = (1..=last).filter(|seq| matches!(seq % 64, 0 | 1 | 31 | 63));
         for seq in ends {
             let txn = Txn::parse(&format!("t{seq}")).unwrap();
             let found = store.entry_by_txn(room.into(), ana, &txn).await.unwrap();
@@ -376,8 +376,13 @@ async fn entries_and_txns_of_an_older_database_are_found() {
     store.close().await;
     let db = Connection::open(dir.db()).unwrap();
     db.execute_batch(SCHEMA_15).unwrap();
-    drop(db);
+    db.execute_batch("VACUUM").unwrap();
     let store = Sqlite::open(dir.options()).unwrap();
+    // What they lay in before is given back.
+    let free = "PRAGMA freelist_count";
+    let free: i64 = db.query_row(free, [], |row| row.get(0)).unwrap();
+    assert_eq!(free, 0);
+    drop(db);
     assert_eq!(whole(&store).await, before);
     let now = store.scan(Table::Entries, None, 1_000).await.unwrap();
     assert_eq!((now.len(), now == rows), (200, true));
@@ -391,6 +396,32 @@ async fn entries_and_txns_of_an_older_database_are_found() {
     assert!(done.iter().all(|one| *one == Outcome::Committed));
     let again = store.commit(vec![said(131, 100)].into()).await.unwrap();
     assert!(matches!(&again[..], [Outcome::Duplicate(e)] if e.seq == 100));
+    assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
+    store.close().await;
+}
+
+/// The number that a log gets in a change that does not happen is another's afterwards.
+#[tokio::test]
+async fn a_log_whose_first_change_is_refused_has_no_number() {
+    let dir = Dir::new();
+    let store = Sqlite::open(dir.options()).unwrap();
+    let (refused, other) = (RoomId::new(NOW), RoomId::new(NOW));
+    let mut gap = message(refused, 1, "hi");
+    gap.entries.extend(message(refused, 3, "ho").entries);
+    let done = store.commit(vec![gap.clone(), message(other, 1, "other")].into());
+    let done = done.await.unwrap();
+    assert_eq!(done, [Outcome::Conflict, Outcome::Committed]);
+    let done = store.commit(vec![gap].into()).await.unwrap();
+    assert_eq!(done, [Outcome::Conflict]);
+    let again = [message(refused, 1, "hi"), message(other, 2, "more")];
+    let done = store.commit(again.to_vec().into()).await.unwrap();
+    assert_eq!(done, [Outcome::Committed, Outcome::Committed]);
+    for (room, seqs) in [(refused, &[1][..]), (other, &[1, 2])] {
+        let most = usize::MAX;
+        let found = store.entries(room.into(), 0, 9, most, most).await.unwrap();
+        let found: Vec<_> = found.iter().map(|e| e.seq).collect();
+        assert_eq!(found, seqs);
+    }
     assert_eq!(store.faults().await.unwrap(), Vec::<String>::new());
     store.close().await;
 }

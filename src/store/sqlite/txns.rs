@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     logs,
-    place::{LAST, Place, log_no, seq},
+    place::{LAST, Place, SEQ_BITS, log_no, seq},
     rows::{entry_columns, log_key, number},
 };
 use crate::{
@@ -54,13 +54,9 @@ pub(super) const FINISH: &str = concat!(
     " FROM entry WHERE pos > ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL"
 );
 
-/// Takes out the txns of the entries that lie from `?1` to `?2`.
-pub(super) const FORGET: &str = concat!(
-    "DELETE FROM txn WHERE (log, sender, txn) IN (SELECT ",
-    log_no!(),
-    ", sender, txn FROM entry
-     WHERE pos >= ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL)"
-);
+/// Takes out the txns of the entries of the log `?3` that lie from `?1` to `?2`.
+pub(super) const FORGET: &str = "DELETE FROM txn WHERE log = ?3 AND (sender, txn) IN
+    (SELECT sender, txn FROM entry WHERE pos >= ?1 AND pos <= ?2 AND txn IS NOT NULL AND sender IS NOT NULL)";
 
 /// Where the unfinished block of a log begins whose last entry is this: after which entry.
 const fn after(head: u64) -> u64 {
@@ -174,7 +170,7 @@ fn unfinished(
 
 /// Takes out the txns of the entries up to one that are about to be taken out.
 pub(super) fn forget(conn: &Connection, place: Place, upto: u64) -> rusqlite::Result<()> {
-    let of = [place.at(0), place.at(upto)];
+    let of = [place.at(0), place.at(upto), place.log];
     conn.prepare_cached(FORGET)?.execute(of).map(drop)
 }
 
@@ -205,8 +201,10 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<String>> {
              AND t.sender = e.sender AND t.txn = e.txn AND t.seq = (e.pos & {LAST}))",
         log = log_no!(),
     );
-    let left = "SELECT COUNT(*) FROM txn t WHERE NOT EXISTS
-        (SELECT 1 FROM entry e WHERE e.pos = (t.log << 38 | t.seq) AND e.sender = t.sender AND e.txn = t.txn)";
+    let left = format!(
+        "SELECT COUNT(*) FROM txn t WHERE NOT EXISTS (SELECT 1 FROM entry e
+             WHERE e.pos = (t.log << {SEQ_BITS} | t.seq) AND e.sender = t.sender AND e.txn = t.txn)"
+    );
     let lost = concat!(
         "SELECT COUNT(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM log WHERE no = ",
         log_no!(),
@@ -218,7 +216,10 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<String>> {
             missing.as_str(),
             "entries whose txn is not in the table txn",
         ),
-        (left, "rows of the table txn whose entry is not there"),
+        (
+            left.as_str(),
+            "rows of the table txn whose entry is not there",
+        ),
         (lost, "entries of a log that is not in the table log"),
     ] {
         let count = conn.query_row(sql, [], |row| number(row, 0))?;

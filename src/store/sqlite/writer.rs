@@ -151,7 +151,8 @@ impl Writer {
                 schema::connect(&self.path, Purpose::Write(self.max_size)).map_err(store_error)?
             }
         };
-        let left = give_back(&conn).map_err(store_error);
+        let left = give_back(&conn, RECLAIMED).map_err(store_error);
+        let left = left.map(|pages| pages * PAGE_BYTES);
         if left.is_ok() {
             self.conn = Some(conn);
         }
@@ -190,14 +191,17 @@ fn erases(write: &Write) -> bool {
     }
 }
 
-fn give_back(conn: &Connection) -> rusqlite::Result<u64> {
-    let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({RECLAIMED})"))?;
+/// Gives so many free pages back at most; answers how many are left.
+pub(super) fn give_back(conn: &Connection, pages: u64) -> rusqlite::Result<u64> {
+    let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
-    let free = conn
-        .prepare_cached("PRAGMA freelist_count")?
-        .query_row([], |row| number(row, 0))?;
-    Ok(free * PAGE_BYTES)
+    free_pages(conn)
+}
+
+pub(super) fn free_pages(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.prepare_cached("PRAGMA freelist_count")?
+        .query_row([], |row| number(row, 0))
 }
 
 /// One batch, one transaction.

@@ -124,6 +124,12 @@ impl Model {
                     }
                 }
             }
+            Write::MoveOn(on) => {
+                let members = self.members.values_mut();
+                for member in members.filter(|m| m.room == on.room && on.moves(m)) {
+                    member.read = on.upto;
+                }
+            }
             Write::DeleteMember(room, user) => {
                 self.members.remove(&(room, user));
             }

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     id::{LogId, RoomId, SessionId, UserId},
     model::{
-        Code, DeviceName, DisplayName, Email, Key, Member, Read, Report, Room, RoomKind, Session,
-        Title, Topic, User,
+        Code, DeviceName, DisplayName, Email, Key, Member, MoveOn, Read, Report, Room, RoomKind,
+        Session, Title, Topic, User,
     },
     store::{Outcome, Write, payload},
 };
@@ -59,6 +59,7 @@ pub(super) fn make(conn: &Connection, write: &Write) -> Result<(), Halt> {
         Write::UpdateRoom(room) => put_room(conn, room, UPDATE_ROOM),
         Write::PutMember(member) => put_member(conn, member),
         Write::Read(reads) => read(conn, reads),
+        Write::MoveOn(on) => move_on(conn, on),
         Write::DeleteMember(room, user) => {
             conn.prepare_cached("DELETE FROM member WHERE room = ?1 AND user = ?2")?
                 .execute(params![room.as_bytes(), user.as_bytes()])?;
@@ -279,6 +280,21 @@ fn read(conn: &Connection, reads: &[Read]) -> Result<(), Halt> {
             int(upto.n)
         ])?;
     }
+    Ok(())
+}
+
+fn move_on(conn: &Connection, on: &MoveOn) -> Result<(), Halt> {
+    conn.prepare_cached(
+        "UPDATE member SET read_seq = ?3, read_n = ?4
+         WHERE room = ?1 AND read_seq >= ?2 AND read_seq < ?3 AND since = ifnull(?5, since)",
+    )?
+    .execute(params![
+        on.room.as_bytes(),
+        int(on.from),
+        int(on.upto.seq),
+        int(on.upto.n),
+        on.since.map(int),
+    ])?;
     Ok(())
 }
 
