@@ -18,7 +18,7 @@ on_both!(
     who_comes_again_begins_anew,
     where_the_past_is_hidden_nobody_is_told_of_it,
     archived_and_purged_messages_count_as_what_they_are,
-    all_who_had_not_read_what_is_purged_are_told,
+    who_had_not_read_what_is_purged_has_read_on,
     hiding_the_past_takes_it_out_of_what_is_unread,
     an_export_has_it,
 );
@@ -362,8 +362,8 @@ async fn archived_and_purged_messages_count_as_what_they_are() {
     assert_eq!(back["unread"], left);
 }
 
-/// Many have read nothing when it is purged, and a device of one of them listens; then the room is purged once more.
-async fn all_who_had_not_read_what_is_purged_are_told() {
+/// Some have read nothing when it is purged; then the room is purged once more, behind the gap that they have passed.
+async fn who_had_not_read_what_is_purged_has_read_on() {
     let mut server = Server::archiving().await;
     let ana = server.user("ana").await;
     let room = ana.room("general", Kind::Public).await;

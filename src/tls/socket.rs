@@ -83,11 +83,7 @@ impl Socket {
     /// some of it may be encrypted already.
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => match slices {
-                // One frame is most of them, and a shorter way through the kernel.
-                [one] => tcp.try_write(one),
-                many => tcp.try_write_vectored(many),
-            },
+            Self::Plain(tcp) => tcp.try_write_vectored(slices),
             Self::Tls(encrypted) => encrypted.state.lock().write(&encrypted.tcp, slices),
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Entries lie by room, so that a message changes the page at the end of its room. An index of txns changes another, at
 //! the place of who sent it, and with hundreds of rooms that was half of what a message cost. So the txns of a log are
-//! written to their table a block of entries at a time, with the last entry of the block, in its transaction. Those of the block that is not finished are in `entry` alone, and the writer keeps in mind
-//! which they are. A txn is in the table or in the unfinished block, or in both; there is nothing to catch up with after a
-//! crash.
+//! written to their table a block of entries at a time, with the last entry of the block, in its transaction. Those of the
+//! block that is not finished are in `entry` alone, and the writer keeps in mind which they are. A txn is in the table or in
+//! the unfinished block, or in both; there is nothing to catch up with after a crash.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -146,7 +146,7 @@ pub(super) fn find(
         .query_row(of, |row| number(row, 0))
         .optional()?;
     match seq {
-        Some(seq) => logs::entry(conn, log, seq),
+        Some(seq) => logs::one(conn, logs::ENTRY, log, [place.at(seq)]),
         None => Ok(None),
     }
 }

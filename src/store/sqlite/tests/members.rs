@@ -29,7 +29,7 @@ async fn who_was_there_before_has_read_all() {
     store.close().await;
     drop(store);
     let db = Connection::open(dir.db()).unwrap();
-    db.execute_batch(SCHEMA_15).unwrap();
+    db.execute_batch(entries::SCHEMA_15).unwrap();
     db.execute_batch(
         "ALTER TABLE member DROP COLUMN read_seq; ALTER TABLE member DROP COLUMN read_n;",
     )
