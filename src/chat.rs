@@ -58,7 +58,7 @@ use crate::{
     id::{RoomId, UserId},
     limit::Limits,
     log::{LiveRoom, LiveUser, Log, refuse, request_digest},
-    model::{Authority, Caller, Digest, Person, Refusal, RoomRef, UserRef},
+    model::{Authority, Caller, Digest, Facts, Person, Refusal, RoomRef, UserRef, Who},
     rights,
     store::Store,
 };
@@ -173,6 +173,22 @@ impl Chat {
                 Ok(room)
             }
         }
+    }
+
+    /// Refuses who may not do something in a room, as things stand: before work that is lost on whom its turn refuses.
+    async fn check_in(
+        &self,
+        by: &Authority,
+        id: RoomId,
+        check: fn(&Who<'_>, &Facts) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let room = self.seen_by(by, id).await?;
+        let Authority::Caller(caller) = by else {
+            return Ok(());
+        };
+        let who = self.user(caller.user).await?;
+        let now = self.clock.now();
+        who.with(|p| check(&p.who(caller.scopes, now), &room.facts()))
     }
 
     async fn user(&self, id: UserId) -> Result<Arc<LiveUser>, Refusal> {

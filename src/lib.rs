@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod feed;
+mod hold;
 pub mod id;
 pub mod logging;
 pub mod model;

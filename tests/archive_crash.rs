@@ -134,6 +134,15 @@ async fn pruning_and_purging_that_are_killed_are_finished_later() {
     let (ana, room) = talked(&server, 2_100).await;
     let all = told(&ana, &room).await;
     server.admin().archive().await;
+    let ends = server.admin().segments().await;
+    let ends: Vec<_> = ends.iter().map(|s| s["last"].clone()).collect();
+    let middle = serde_json::json!(1_500);
+    let readers = server.users("reader", 3).await;
+    for (user, seq) in readers.iter().zip([&ends[0], &middle, &Value::from(0)]) {
+        user.join(&room).await;
+        let body = serde_json::json!({"seq": seq, "back": true});
+        user.request("PUT", &room.path("/read"), body).await.ok();
+    }
     let body = serde_json::json!({"before": "1ms", "grace": 3_600});
     crash(&mut server, "pruned:1", "/v1/archive/prune", body).await;
     assert!(told(&ana, &room).await == all);
@@ -160,7 +169,13 @@ async fn pruning_and_purging_that_are_killed_are_finished_later() {
         }
     })
     .await;
+    admin.idle().await;
     assert!(!purged(&&segments[0]), "{:#}", segments[0]);
+    // Whoever had come to what is purged, or into it, has read on to its end, and nobody else.
+    let first = Value::from(0);
+    for (user, read) in readers.iter().zip([&ends[2], &ends[2], &first]) {
+        assert_eq!(user.get(&room.path("")).await.ok()["read"], *read);
+    }
     assert_eq!(admin.verify().await, [] as [Value; 0]);
     // One notice for each.
     let told_of = admin.entries(&room).await;

@@ -1,6 +1,6 @@
 //! The archive out of chatd: into a directory, or into the bucket of a store that speaks S3.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -210,6 +210,15 @@ async fn whom_the_store_does_not_know_it_refuses() {
     let file = server.data_dir().with_file_name("credentials");
     let text = format!("[backup]\naws_access_key_id={key}\naws_secret_access_key = {secret}\n");
     fs::write(&file, text).expect("a file");
+    let mode = |mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&file, mode).expect("its mode");
+    };
+    mode(0o644);
+    let open = [TO, "--credentials", file.to_str().expect("text")];
+    let open = export(&server, &s3.url(), &open).await;
+    assert!(open.failed(USAGE).contains("chmod o= "), "{open}");
+    mode(0o600);
     let file = file.to_str().expect("text");
     let none = export(&server, &s3.url(), &[TO, "--credentials", file]).await;
     assert!(

@@ -9,7 +9,7 @@ use std::{
 /// The floors, lowest first; modules on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
     &[
-        "clock", "config", "feed", "id", "logging", "model", "objects", "segment", "stats",
+        "clock", "config", "feed", "hold", "id", "logging", "model", "objects", "segment", "stats",
     ],
     &["auth", "hub", "limit", "search", "shelf", "store", "tls"],
     &["log", "rights"],
@@ -35,10 +35,11 @@ const GROUND: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("feed", &["clock", "id"]),
+    ("hold", &[]),
     ("id", &["clock"]),
     ("logging", &["clock", "config", "feed", "model"]),
     ("model", &["clock", "id"]),
-    ("objects", &[]),
+    ("objects", &["config"]),
     ("segment", &["clock", "id"]),
     ("stats", &[]),
 ];

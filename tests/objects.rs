@@ -17,6 +17,7 @@ on_both!(
     files_lie_in_a_bucket_and_nowhere_else,
     chat_goes_on_while_the_bucket_is_away,
     a_backup_says_what_is_in_the_bucket_and_a_restore_looks,
+    an_export_names_what_is_not_as_it_was,
 );
 
 const BUCKET: &str = "uploads";
@@ -166,6 +167,12 @@ async fn chat_goes_on_while_the_bucket_is_away() {
     assert!(doctor.stdout.contains("s3://uploads/chat"), "{doctor}");
     let checked = server.cli(&["store", "check", "--json"]).await;
     checked.failed(PROBLEMS);
+    // An export that breaks off leaves nothing in the way of the next.
+    let out = server.data_dir().with_file_name("out");
+    let export = ["user", "export", "ana", out.to_str().expect("text")];
+    let broken = server.cli(&export).await;
+    assert_ne!(broken.code, Some(0), "{broken}");
+    assert_eq!(std::fs::read_dir(&out).expect("it is made").count(), 0);
     // What goes meanwhile is taken out once it is back.
     let page = history(&ana, &room).await;
     ana.delete(&room.message(&page[0]["seq"])).await.ok();
@@ -174,6 +181,40 @@ async fn chat_goes_on_while_the_bucket_is_away() {
     server.boot().await;
     come_to(&s3, &[]).await;
     uploaded(&ana, "c.txt", b"again").await;
+    server.cli(&export).await.ok();
+}
+
+/// The others are there all the same.
+async fn an_export_names_what_is_not_as_it_was() {
+    let Some(s3) = S3::start().await else { return };
+    let server = server(&s3).await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let mut ids = Vec::new();
+    for name in ["short", "altered", "missing", "whole"] {
+        ids.push(uploaded(&ana, name, b"as it was").await);
+    }
+    let all: Vec<_> = ids.iter().map(String::as_str).collect();
+    send(&ana, &room, "", &all).await.ok();
+    let object = |id: &str| format!("/uploads/chat/{}/{id}", &id[34..]);
+    s3.put(&object(&ids[0]), b"as").await;
+    s3.put(&object(&ids[1]), b"as it is.").await;
+    s3.remove(&object(&ids[2])).await;
+    let out = server.data_dir().with_file_name("out");
+    let export = ["user", "export", "ana", out.to_str().expect("text")];
+    server.cli(&export).await.failed(PROBLEMS);
+    let lines = std::fs::read_to_string(out.join("files.jsonl")).expect("lines");
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    for (id, what) in ids.iter().zip(["damaged", "damaged", "lost", "file"]) {
+        let line = lines.iter().find(|line| line["id"] == **id);
+        let line = line.expect("a line for each");
+        assert!(!line[what].is_null(), "{what}: {line:#}");
+        let fault = line.get("damaged").or(line.get("lost"));
+        assert_eq!(fault.is_some(), what != "file", "{line:#}");
+    }
 }
 
 async fn a_backup_says_what_is_in_the_bucket_and_a_restore_looks() {

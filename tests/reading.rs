@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::{Kind, Room, Server, User, Ws, on_both};
+use crate::support::{Kind, Room, Server, User, Ws, on_both, within};
 
 on_both!(
     what_is_unread_is_what_came_since,
@@ -19,6 +19,8 @@ on_both!(
     where_the_past_is_hidden_nobody_is_told_of_it,
     archived_and_purged_messages_count_as_what_they_are,
     who_had_not_read_what_is_purged_has_read_on,
+    gaps_that_become_one_are_passed_as_one,
+    who_reads_beside_a_purge_ends_where_something_is_left,
     hiding_the_past_takes_it_out_of_what_is_unread,
     an_export_has_it,
 );
@@ -386,6 +388,109 @@ async fn who_had_not_read_what_is_purged_has_read_on() {
     }
 }
 
+/// What a hold kept is purged later, so that what lies on both sides of it is one gap.
+async fn gaps_that_become_one_are_passed_as_one() {
+    let mut server = Server::archiving().await;
+    let (ana, bob, room, _) = talked(&server, 2).await;
+    server.admin().archive().await;
+    let eve = server.user("eve").await;
+    eve.join(&room).await;
+    for who in [&ana, &eve, &ana, &ana] {
+        for body in ["one", "two"] {
+            who.send(&room, body).await;
+        }
+        server.admin().archive().await;
+    }
+    read_back(&bob, &room, 0).await;
+    let body = json!({"on": "user", "target": "eve", "reason": "a case"});
+    let hold = server.admin().post("/v1/holds", body).await;
+    server.purge().await;
+    let segments = server.admin().segments().await;
+    let purged: Vec<_> = segments
+        .iter()
+        .map(|s| s["purged_at"].is_number())
+        .collect();
+    let first = purged.iter().position(|p| !p).expect("one is held");
+    assert!(
+        first > 0 && purged[first + 1..].contains(&true),
+        "{purged:?}"
+    );
+    // He has come to what is held, and what is purged behind it counts until he comes to that.
+    let at = place(&bob, &room).await;
+    assert_eq!(at["read"], segments[first - 1]["last"]);
+
+    let path = format!("/v1/holds/{}", hold["id"].as_str().expect("an id"));
+    server.admin().delete(&path).await;
+    server.purge().await;
+    let at = place(&bob, &room).await;
+    let gone = gone_upto(&server, &room).await;
+    assert_eq!((&at["read"], &at["unread"]), (&gone, &json!(1)));
+}
+
+/// Where they are to go was looked up before it was purged.
+async fn who_reads_beside_a_purge_ends_where_something_is_left() {
+    let mut server = Server::archiving().await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    let readers = server.users("reader", 4).await;
+    for user in &readers {
+        user.join(&room).await;
+    }
+    for round in 0..4 {
+        let said: Vec<_> = (0..5).map(|i| format!("{round}: message {i}")).collect();
+        ana.connect().await.say_all(&room, said, 5).await;
+        server.admin().archive().await;
+    }
+    let end = place(&ana, &room).await["head"].clone();
+    // Half of them go back, the others on.
+    for user in &readers[..2] {
+        read(user, &room, &end).await;
+    }
+    server.admin().prune().await;
+    let hold = |name: &str| server.data_dir().with_file_name(name);
+    let (purge, reading) = (hold("purge"), hold("reading"));
+    for (name, hold) in [("TEST_HOLD_PURGE", &purge), ("TEST_HOLD_READING", &reading)] {
+        std::fs::write(hold, "").expect("a file");
+        server.set_env(name, Some(&hold.display().to_string()));
+    }
+    server.restart().await;
+    let mut devices = Vec::new();
+    for user in &readers {
+        let mut ws = user.connect().await;
+        follow(&mut ws, &room).await;
+        devices.push(ws);
+    }
+    // The first is looked up by itself, the others once that is written.
+    let mut asked = Vec::new();
+    for (i, ws) in devices.iter_mut().enumerate() {
+        let op = json!({"op": "read", "room": room.id, "seq": 8 + 4 * i, "back": true});
+        asked.push(ws.post(op).await.expect("open"));
+    }
+    let looked_up = reading.with_added_extension("held");
+    within("a reader's place to be looked up", async {
+        while !looked_up.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    std::fs::remove_file(&purge).expect("it was there");
+    server.purged().await;
+    let gone = gone_upto(&server, &room).await;
+    std::fs::remove_file(&reading).expect("it was there");
+    for (ws, id) in devices.iter_mut().zip(asked) {
+        let answer = ws.answer(id).await.expect("a place of one's own");
+        assert_eq!(answer["read"], gone);
+    }
+    for (user, ws) in readers.iter().zip(&mut devices) {
+        let at = place(user, &room).await;
+        assert_eq!((&at["read"], &at["unread"]), (&gone, &json!(1)));
+        let events = ws.events_so_far().await;
+        let told = events.iter().rfind(|e| e["ev"] == "read");
+        let told = told.expect("it has moved");
+        assert_eq!((&told["read"], &told["unread"]), (&gone, &json!(1)));
+    }
+}
+
 /// Up to where a room was purged.
 async fn gone_upto(server: &Server, room: &Room) -> Value {
     let segments = server.admin().segments().await;
@@ -396,7 +501,7 @@ async fn gone_upto(server: &Server, room: &Room) -> Value {
 
 /// Who had gone back to before their time begins at it again when that is hidden.
 async fn hiding_the_past_takes_it_out_of_what_is_unread() {
-    let server = Server::start().await;
+    let mut server = Server::start().await;
     let (ana, bob, room, said) = talked(&server, 3).await;
     let cat = server.user("cat").await;
     cat.join(&room).await;
@@ -404,15 +509,31 @@ async fn hiding_the_past_takes_it_out_of_what_is_unread() {
     ana.send(&room, "four").await;
     assert_eq!(read_back(&cat, &room, 0).await["unread"], 5);
     assert_eq!(read_back(&bob, &room, said[0].clone()).await["unread"], 3);
+    let dan = server.user("dan").await;
+    dan.join(&room).await;
+    let dan_came = place(&dan, &room).await["head"].clone();
+    assert_eq!(read_back(&dan, &room, said[1].clone()).await["unread"], 2);
     let mut ears = cat.connect().await;
     let me = json!({"op": "subscribe", "room": "@me"});
     ears.request(me).await.expect("one's own");
     let hide = json!({"history": "since_join"});
-    ana.request("PATCH", &room.path(""), hide).await.ok();
+    ana.request("PATCH", &room.path(""), hide.clone())
+        .await
+        .ok();
     let told = ears.next_of("read").await;
     assert_eq!((&told["read"], &told["unread"]), (&came, &json!(1)));
-    let at = place(&cat, &room).await;
-    assert_eq!((&at["read"], &at["unread"]), (&came, &json!(1)));
+    server.kill9().await;
+    server.restart().await;
+    for _ in 0..2 {
+        let at = place(&cat, &room).await;
+        assert_eq!((&at["read"], &at["unread"]), (&came, &json!(1)));
+        let at = place(&dan, &room).await;
+        assert_eq!((&at["read"], &at["unread"]), (&dan_came, &json!(0)));
+        // Said once more it changes nothing.
+        ana.request("PATCH", &room.path(""), hide.clone())
+            .await
+            .ok();
+    }
     // Who is behind for another reason stays where they are.
     assert_eq!(unread(&bob, &room).await, 3);
 }

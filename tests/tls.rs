@@ -315,4 +315,7 @@ async fn a_certificate_that_runs_out_is_told() {
     let checks = report["checks"].as_array().expect("checks");
     let found = checks.iter().find(|it| it["check"] == "certificate");
     assert_eq!(found.expect("told")["verdict"], "problem", "{report:#}");
+    // Where its certificate says that it is, it has to be told.
+    let bench = server.cli(&["bench", "idle", "--connections", "4"]).await;
+    assert!(bench.failed(2).contains("https://"), "{bench}");
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
+    hold::held,
     id::{HoldId, LogId, RoomId, UserId},
     log::{Error, refuse},
     model::{
@@ -199,19 +200,21 @@ impl Job {
         Ok(Ended::Done)
     }
 
+    /// From the last to the first: so whoever has read nothing for long is moved on once, and not by every segment. What is
+    /// left when it is stopped is read as ever; made live again it cannot be, with a gap behind it.
     async fn purge(&mut self, segments: Vec<Segment>, seen: Vec<HoldId>) -> Result<Ended, Refusal> {
+        held("TEST_HOLD_PURGE").await;
         let mut gap: Option<Gap> = None;
-        for segment in segments {
+        for segment in segments.into_iter().rev() {
             if self.is_stopped() {
                 return Ok(Ended::Stopped);
             }
             let room = segment.room;
-            let around = self.archive.gap_around(&segment, gap).await?;
-            gap = None;
-            match self.purge_segment(&segment, seen.clone(), around).await {
+            let from = self.archive.gap_from(&segment, gap.take()).await?;
+            match self.purge_segment(&segment, seen.clone(), from).await {
                 Ok(()) => {
                     self.run.detail.room(room).add(&segment);
-                    gap = Some(around);
+                    gap = Some(from);
                 }
                 // Restored or taken back meanwhile.
                 Err(Error::Stale) => {}

@@ -83,7 +83,7 @@ struct Bot {
 impl Chat {
     /// The hooks of a room, by name; for those who manage it.
     pub async fn hooks(&self, by: &Authority, id: RoomId) -> Result<Vec<Hook>, Refusal> {
-        self.check_hooks(by, id, manages).await?;
+        self.check_in(by, id, manages).await?;
         let kept = self.kept_hooks(id).await?;
         let kept: Vec<_> = kept.into_iter().filter(|it| it.on).collect();
         let mut names = self.log.names(kept.iter().map(|it| it.user)).await?;
@@ -108,7 +108,7 @@ impl Chat {
         name: Username,
         dry_run: bool,
     ) -> Result<HookSecret, Refusal> {
-        self.check_hooks(by, id, may_hand_on).await?;
+        self.check_in(by, id, may_hand_on).await?;
         let _one_at_a_time = self.hooking.lock().await;
         let mut kept = self.kept_hooks(id).await?;
         if kept.iter().filter(|it| it.on).count() >= MOST {
@@ -237,7 +237,7 @@ impl Chat {
         name: &str,
         dry_run: bool,
     ) -> Result<HookSecret, Refusal> {
-        self.check_hooks(by, id, may_hand_on).await?;
+        self.check_in(by, id, may_hand_on).await?;
         let _one_at_a_time = self.hooking.lock().await;
         let mut hook = self.hook_named(by, id, name).await?;
         let now = self.clock.now();
@@ -345,22 +345,6 @@ impl Chat {
         let named = |it: &Hook| it.name.as_str() == name || it.user.to_string() == name;
         let found = hooks.into_iter().find(named);
         found.ok_or(Refusal::NotFound("hook"))
-    }
-
-    /// Refuses who may not, as things stand.
-    async fn check_hooks(
-        &self,
-        by: &Authority,
-        id: RoomId,
-        check: fn(&Who<'_>, &Facts) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        let room = self.seen_by(by, id).await?;
-        let Authority::Caller(caller) = by else {
-            return Ok(());
-        };
-        let who = self.user(caller.user).await?;
-        let now = self.clock.now();
-        who.with(|p| check(&p.who(caller.scopes, now), &room.facts()))
     }
 
     async fn kept_hooks(&self, id: RoomId) -> Result<Vec<Kept>, Refusal> {

@@ -22,9 +22,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(super) use self::place::Past;
 use self::want::Want;
 use super::Chat;
 use crate::{
+    hold::held,
     id::{RoomId, UserId},
     log::{Draft, LiveRoom},
     model::{Caller, Head, Marker, Pass, Read, Refusal},
@@ -203,9 +205,16 @@ struct Step {
     key: Key,
     pass: Pass,
     want: Want,
-    /// Where that is; the same as they are, when they need not go.
-    to: Result<Marker, Refusal>,
+    to: Result<Place, Refusal>,
     answers: Vec<Answer>,
+}
+
+/// Where somebody wants to be; the same as they are, when they need not go.
+#[derive(Clone, Copy)]
+struct Place {
+    at: Marker,
+    /// The end of the log when that was looked up.
+    head: u64,
 }
 
 impl Chat {
@@ -291,10 +300,11 @@ impl Chat {
             .collect();
         let outcome = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&outcome);
+        held("TEST_HOLD_READING").await;
         let done = self.log.append(&[], None, move |draft| {
             let mut reads = Vec::new();
             let come_to = plan.iter().map(|(key, pass, want, to)| {
-                let to = to.clone()?;
+                let to = to.clone()?.at;
                 let (from, floor) = may_move(draft, *key, *pass)?;
                 // They may have come anew since it was looked up where that is.
                 if !want.at(to.seq).moves(from.seq) || to.seq < floor {
@@ -317,6 +327,12 @@ impl Chat {
         });
         let done = done.await;
         let outcome: Vec<Result<(Marker, Move), Refusal>> = std::mem::take(&mut *outcome.lock());
+        let passed = if done.is_ok() {
+            let came = self.purged_meanwhile(&steps, &outcome);
+            self.pass_purged(came).await
+        } else {
+            HashMap::new()
+        };
         let mut outcome = outcome.into_iter();
         let mut went_back = Vec::new();
         for step in steps.drain(..) {
@@ -325,7 +341,7 @@ impl Chat {
             let back = done.is_ok() && matches!(came, Ok((_, Move::Back)));
             let came = came.and_then(|(read, moved)| match &done {
                 Err(e) if moved != Move::Stays => Err(e.clone().into()),
-                _ => Ok(read),
+                _ => Ok(passed.get(&step.key).copied().unwrap_or(read)),
             });
             let (room, user) = step.key;
             if back {
@@ -351,11 +367,32 @@ impl Chat {
         }
     }
 
+    /// Those who have moved, in rooms of which something was purged since it was looked up where to.
+    fn purged_meanwhile(
+        &self,
+        steps: &[Step],
+        outcome: &[Result<(Marker, Move), Refusal>],
+    ) -> Vec<Read> {
+        let came = steps.iter().zip(outcome).filter_map(|(step, came)| {
+            let (Ok(to), Ok((upto, Move::On | Move::Back))) = (&step.to, came) else {
+                return None;
+            };
+            let (room, user) = step.key;
+            let live = self.log.room_in_memory(room);
+            let purged = live.is_none_or(|live| live.purged_after(to.head));
+            let upto = *upto;
+            purged.then_some(Read { room, user, upto })
+        });
+        came.collect()
+    }
+
     /// The place that somebody wants to be at.
-    async fn look_up(&self, (id, user): Key, want: Want) -> Result<Marker, Refusal> {
+    async fn look_up(&self, (id, user): Key, want: Want) -> Result<Place, Refusal> {
         // Who decides needs them in memory.
         self.user(user).await?;
         let room = self.log.room(id).await?.ok_or(Refusal::NotFound("room"))?;
+        // Before it is looked where they are: what is purged in between is known to be.
+        let head = room.head();
         let (from, floor) = {
             let facts = room.facts();
             let member = facts.members.get(&user).copied();
@@ -364,11 +401,13 @@ impl Chat {
         };
         // What lies before one's time is not there to be unread.
         let seq = want.seq().max(floor);
-        let head = room.head();
-        if !want.moves(from.seq) {
-            return Ok(from);
-        }
-        self.place(id.into(), seq, head).await
+        let at = if want.moves(from.seq) {
+            self.place(id.into(), seq, head).await?
+        } else {
+            from
+        };
+        let head = head.seq;
+        Ok(Place { at, head })
     }
 }
 

@@ -204,7 +204,8 @@ sections! {
         restart endpoint: String = "";
         /// In which region the bucket is. Empty for what `AWS_REGION` says, or us-east-1.
         restart region: String = "";
-        /// A file with credentials for it, as Amazon's tools keep them. Empty for none.
+        /// A file with credentials for it, as Amazon's tools keep them, which only its owner and its group may read. Empty for
+        /// none.
         restart credentials: PathBuf = "";
         /// Which of the credentials in that file.
         restart profile: String = "default";

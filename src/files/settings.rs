@@ -142,7 +142,7 @@ mod tests {
                     f.url = "s3://uploads".into();
                     f.credentials = "/nowhere".into();
                 }),
-                "cannot take credentials from /nowhere",
+                "credentials in /nowhere",
             ),
         ] {
             let wrong = check_settings(&config).expect_err(why);

@@ -34,13 +34,11 @@ fn visitor(context: Context) -> Visitor {
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RegisterBody {
-    #[schema(value_type = String, example = "ana")]
+    #[schema(example = "ana")]
     username: Username,
     #[schema(value_type = String, example = "correct horse battery")]
     password: Secret,
-    #[schema(value_type = Option<String>)]
     email: Option<Email>,
-    #[schema(value_type = Option<String>)]
     display_name: Option<DisplayName>,
     /// The code of an invitation, where one is needed.
     invite: Option<String>,
@@ -82,7 +80,6 @@ pub(super) struct LoginBody {
     #[schema(value_type = String)]
     password: Secret,
     /// What the device calls itself; shown among the sessions.
-    #[schema(value_type = Option<String>)]
     device: Option<DeviceName>,
 }
 
@@ -207,11 +204,9 @@ pub(super) async fn me(
 pub(super) struct EditMeBody {
     /// How I want to be called; null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
     display_name: Option<Option<DisplayName>>,
     /// My address; null takes it away. It is no way to log in until an operator says so.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
     email: Option<Option<Email>>,
     /// Whether others may be told that I am there.
     presence: Option<bool>,

@@ -28,9 +28,7 @@ pub(super) struct DeleteQuery {
 /// The same as the query, for those who rather send a body.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(super) struct DeleteBody {
-    #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
-    #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
 }
 

@@ -17,10 +17,9 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EditBody {
     /// The new text.
-    #[schema(value_type = String, example = "hi, all")]
+    #[schema(example = "hi, all")]
     body: Body,
     /// Makes repeating the request safe; best a UUID.
-    #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
 }
 

@@ -25,13 +25,12 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct HookBody {
     /// The text. Other members are passed over.
-    #[schema(value_type = Option<String>, example = "Build 7 is green.")]
+    #[schema(example = "Build 7 is green.")]
     body: Option<Body>,
     /// Means the same, as other servers call it, where there is no `body`.
     #[schema(value_type = Option<String>)]
     text: Option<serde_json::Value>,
     /// Makes repeating the request safe; best a UUID.
-    #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
 }
 

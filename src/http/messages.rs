@@ -31,6 +31,7 @@ pub(super) struct HistoryQuery {
     /// Messages on both sides of this `seq`.
     around: Option<u64>,
     /// How many, 1 to 200; 50 when not said.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 
@@ -118,16 +119,15 @@ pub(super) async fn history(
 pub(super) struct SendBody {
     /// May be left out where there are files.
     #[serde(default, deserialize_with = "maybe_body")]
-    #[schema(value_type = Option<String>, example = "hi")]
+    #[schema(example = "hi")]
     body: Option<Body>,
     /// Makes repeating the request safe; best a UUID.
-    #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
     /// The `seq` of the message this answers.
     reply_to: Option<u64>,
     /// The ids of files that I have uploaded and not used yet, at most ten.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, max_items = 10)]
     files: Vec<FileId>,
 }
 
@@ -239,7 +239,6 @@ pub(super) async fn replies(
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ReportBody {
     /// Why, in a few words.
-    #[schema(value_type = String)]
     reason: Reason,
 }
 

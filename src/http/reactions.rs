@@ -128,6 +128,7 @@ pub(super) struct ReactorsQuery {
     /// The `next` of the page before.
     cursor: Option<String>,
     /// How many items, 1 to 200; 50 when not said.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 

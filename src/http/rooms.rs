@@ -36,6 +36,7 @@ pub(super) struct ListQuery {
     /// The `next` of the page before.
     cursor: Option<String>,
     /// How many items, 1 to 200; 50 when not said.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 
@@ -64,17 +65,14 @@ pub(super) async fn list(
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct NewRoomBody {
-    #[schema(value_type = String, example = "general")]
+    #[schema(example = "general")]
     name: RoomName,
     kind: RoomKind,
-    #[schema(value_type = Option<String>)]
     title: Option<Title>,
-    #[schema(value_type = Option<String>)]
     topic: Option<Topic>,
     /// How much of the past members may read; `all` when not said.
     history: Option<History>,
     /// Makes repeating the request safe.
-    #[schema(value_type = Option<String>)]
     txn: Option<Txn>,
 }
 
@@ -117,15 +115,12 @@ pub(super) async fn show(
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EditRoomBody {
-    #[schema(value_type = Option<String>)]
     name: Option<RoomName>,
     /// Null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
     title: Option<Option<Title>>,
     /// Null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
     topic: Option<Option<Topic>>,
     history: Option<History>,
     /// The lowest role that may say something; `moderator` makes it a room for announcements.
@@ -137,11 +132,11 @@ pub(super) struct EditRoomBody {
     /// The lowest role that may pin messages.
     pin: Option<RoomRole>,
     /// How many seconds a member has to wait between two messages; 0 for none.
+    #[schema(maximum = 21_600)]
     slow_mode: Option<u32>,
     /// Whether only moderators may say something.
     locked: Option<bool>,
     /// Why; kept in the audit log.
-    #[schema(value_type = Option<String>)]
     reason: Option<Reason>,
 }
 

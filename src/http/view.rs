@@ -431,6 +431,7 @@ pub(super) struct PageQuery {
     /// The `next` of the page before.
     pub(super) cursor: Option<String>,
     /// How many items, 1 to 200; 50 when not said.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 

@@ -61,6 +61,11 @@ impl LiveRoom {
         self.mentions.lock().after(seq)
     }
 
+    /// Whether something was purged after an entry; also when that is not remembered.
+    pub fn purged_after(&self, seq: u64) -> bool {
+        self.mentions.lock().purged_after(seq)
+    }
+
     /// Takes note that somebody says something in a slow room, or answers since when they have to wait. The
     /// same request again, by its `txn`, need not.
     pub fn note_said(

@@ -261,15 +261,15 @@ pub struct MoveOn {
     pub from: u64,
     /// … and not up to here, which is where they are from now on.
     pub upto: Marker,
-    /// Only those who came in by this entry.
-    pub since: Option<u64>,
+    /// Only this one.
+    pub user: Option<UserId>,
 }
 
 impl MoveOn {
     /// Whether it moves this member of the room.
     pub fn moves(&self, member: &Member) -> bool {
         (self.from..self.upto.seq).contains(&member.read.seq)
-            && self.since.is_none_or(|since| member.since == since)
+            && self.user.is_none_or(|user| member.user == user)
     }
 }
 

@@ -7,15 +7,59 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 /// Why a text was refused: a sentence for the person who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
 
+/// What can be said of such a text in a schema. The rest the server says when it refuses one.
+struct Shape {
+    /// The fewest characters.
+    min: usize,
+    /// The most; none where that is a setting.
+    max: Option<usize>,
+    pattern: Option<&'static str>,
+}
+
+impl Shape {
+    const NAME: Self = Self {
+        min: 2,
+        max: Some(32),
+        pattern: Some("^[a-z0-9][a-z0-9._-]{1,31}$"),
+    };
+    const TXN: Self = Self {
+        min: 1,
+        max: Some(64),
+        pattern: Some("^[!-~]{1,64}$"),
+    };
+
+    const fn line(min: usize, max: usize) -> Self {
+        Self {
+            min,
+            max: Some(max),
+            pattern: None,
+        }
+    }
+
+    fn schema(&self, description: &str) -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(description.trim()))
+            .min_length(Some(self.min))
+            .max_length(self.max)
+            .pattern(self.pattern);
+        text.into()
+    }
+}
+
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $shape:expr, $parse:expr) => {
+        $(#[doc = $doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
@@ -66,79 +110,105 @@ macro_rules! text {
                 write!(f, "{:?}", &*self.0)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $shape.schema(concat!($($doc),*))
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
 text!(
     /// A user's unique name: `[a-z0-9][a-z0-9._-]{1,31}`.
     Username,
+    Shape::NAME,
     parse_name
 );
 text!(
     /// A room's name: `[a-z0-9][a-z0-9._-]{1,31}`; unique among public rooms.
     RoomName,
+    Shape::NAME,
     parse_name
 );
 text!(
     /// A role's unique name: `[a-z0-9][a-z0-9._-]{1,31}`.
     RoleName,
+    Shape::NAME,
     parse_name
 );
 text!(
     /// Why something was done to somebody: free text, 1–500 characters, one line.
     Reason,
+    Shape::line(1, 500),
     |s| parse_line(s, 1, 500)
 );
 text!(
     /// What everyone who is connected is told: free text, 1–1,000 characters, one line.
     NoticeText,
+    Shape::line(1, 1000),
     |s| parse_line(s, 1, 1000)
 );
 text!(
     /// How a person wants to be called: free text, 1–64 characters, one line.
     DisplayName,
+    Shape::line(1, 64),
     |s| parse_line(s, 1, 64)
 );
 text!(
     /// A room's title: free text, 1–128 characters, one line.
     Title,
+    Shape::line(1, 128),
     |s| parse_line(s, 1, 128)
 );
 text!(
     /// What a room is about: free text, up to 1,024 characters; empty clears it.
     Topic,
+    Shape::line(0, 1024),
     |s| parse_line(s, 0, 1024)
 );
 text!(
     /// What a device calls itself at login: free text, 1–64 characters, one line.
     DeviceName,
+    Shape::line(1, 64),
     |s| parse_line(s, 1, 64)
 );
 text!(
     /// An e-mail address, as far as it matters here: something, `@`, something; at most 254 bytes.
     Email,
+    Shape::line(3, 254),
     parse_email
 );
 text!(
     /// A client's own name for a request, to make repeating it safe: 1–64 printable ASCII characters.
     Txn,
+    Shape::TXN,
     parse_txn
 );
 text!(
     /// What one reacts with: one emoji, or the name of one as `:name:`.
     Emoji,
+    Shape::line(1, 40),
     super::emoji::parse
 );
 text!(
     /// What a file is called: the last part of a path, one line, at most 255 bytes. Whatever was typed becomes
     /// one; it is shown, and never a path anywhere.
     FileName,
+    Shape::line(1, FILE_NAME),
     |s| Ok(file_name(s))
 );
 text!(
     /// The text of a message: not blank, no control characters but newline and tab. Its length limit is a
     /// setting (`limits.message`), checked where the setting is known.
     Body,
+    Shape {
+        min: 1,
+        max: None,
+        pattern: None,
+    },
     parse_body
 );
 

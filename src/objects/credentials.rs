@@ -2,6 +2,8 @@
 
 use std::{fmt, path::Path};
 
+use crate::config::{Readers, read_named};
+
 /// Who one is, to a store.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Credentials {
@@ -20,12 +22,12 @@ impl Credentials {
     /// Reads one profile of a file.
     pub(super) fn read(file: &Path, profile: &str) -> Result<Self, String> {
         let shown = file.display();
-        let text = std::fs::read_to_string(file);
-        let found = match text {
-            Ok(text) => parse(&text, profile),
-            Err(e) => Err(e.to_string()),
-        };
-        found.map_err(|why| format!("cannot take credentials from {shown}: {why}"))
+        let text = read_named(file, Readers::Few);
+        let found = text.and_then(|text| match std::str::from_utf8(&text) {
+            Ok(text) => parse(text, profile),
+            Err(_) => Err("it is no text".into()),
+        });
+        found.map_err(|why| format!("credentials in {shown}: {why}"))
     }
 }
 
@@ -103,6 +105,9 @@ aws_access_key_id = AKIA3
         }
         let gone = Credentials::read(Path::new("/nowhere/at/all"), "default");
         let why = gone.expect_err("it is not there");
-        assert!(why.contains("/nowhere/at/all: No such file"), "{why}");
+        assert!(
+            why.contains("/nowhere/at/all: cannot be read: No such file"),
+            "{why}"
+        );
     }
 }

@@ -63,6 +63,8 @@ async fn what_is_large_goes_in_parts_and_is_one_object() {
     let file = dir.path().join("credentials");
     let text = "[default]\naws_access_key_id = a\naws_secret_access_key = b\n";
     std::fs::write(&file, text).expect("a file");
+    let mine = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&file, mine).expect("its mode");
     let reach = Reach {
         endpoint: Some(format!("http://127.0.0.1:{port}")),
         region: None,

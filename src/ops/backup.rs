@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock::Millis,
+    hold::held_blocking,
     log::refuse,
     model::{Authority, Permission, Refusal},
     rights,
@@ -291,7 +292,7 @@ impl Ops {
                 // One that does not read fast enough is told less.
                 let _full = says.try_send(BackupStep::Copied { done, of });
             }
-            hold::while_asked();
+            held_blocking("TEST_HOLD_BACKUP");
             if says.is_closed() {
                 ControlFlow::Break(())
             } else {
@@ -371,36 +372,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| store::Error::Unavailable(format!("it did not finish: {e}")))?
-}
-
-/// A hook for the tests that look at what is so while a backup is under way. Only in debug builds.
-#[cfg(debug_assertions)]
-mod hold {
-    use std::{path::Path, thread, time::Duration};
-
-    use tokio::{
-        runtime::{Handle, RuntimeFlavor},
-        task::block_in_place,
-    };
-
-    /// `TEST_HOLD_BACKUP=FILE`: as long as FILE is there, it does not go on.
-    pub(super) fn while_asked() {
-        let Ok(file) = std::env::var("TEST_HOLD_BACKUP") else {
-            return;
-        };
-        let wait = || {
-            while Path::new(&file).exists() {
-                thread::sleep(Duration::from_millis(10));
-            }
-        };
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => block_in_place(wait),
-            _ => wait(),
-        }
-    }
-}
-
-#[cfg(not(debug_assertions))]
-mod hold {
-    pub(super) fn while_asked() {}
 }

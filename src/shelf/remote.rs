@@ -16,7 +16,7 @@ use super::{Error, directory, shard};
 use crate::{
     id::FileId,
     model::File,
-    objects::{Bucket, Fault, Upload},
+    objects::{Bucket, Fault, Kind, Upload},
 };
 
 /// What the object is called that says whose files they are.
@@ -108,7 +108,13 @@ impl Remote {
             return Ok(Bytes::new());
         }
         let upto = upto.min(from + PIECE);
-        let found = self.bucket.get_range(&name(id), from..upto).await;
+        let found = match self.bucket.get_range(&name(id), from..upto).await {
+            // It is shorter than it was: there is nothing from there on.
+            Err(fault) if fault.kind == Kind::Other && self.ends_before(id, from).await => {
+                Ok(Some(Bytes::new()))
+            }
+            found => found,
+        };
         let found = self.done("read from", found)?;
         let found = found.ok_or(Error::Missing(id))?;
         if found.len() as u64 > upto - from {
@@ -120,6 +126,11 @@ impl Remote {
             });
         }
         Ok(found)
+    }
+
+    async fn ends_before(&self, id: FileId, from: u64) -> bool {
+        let size = self.bucket.size(&name(id)).await;
+        size.is_ok_and(|size| size.is_some_and(|size| size <= from))
     }
 
     pub(super) async fn size(&self, id: FileId) -> Result<Option<u64>, Error> {

@@ -18,22 +18,48 @@ impl Server {
 
     /// Takes what is archived out for good. What is due is looked for at the start, so it is started again.
     pub(crate) async fn purge(&mut self) {
-        let body = json!({"before": "1ms", "grace": 0});
-        let admin = self.admin();
-        let begun = admin.request("POST", "/v1/archive/prune", body).await;
-        admin.ended(&begun.body).await;
+        self.admin().prune().await;
         self.restart().await;
-        let purged = |segments: &[Value]| segments.iter().all(|s| s["purged_at"].is_number());
+        self.purged().await;
+    }
+
+    /// What is to be purged has been, and the run that did it is over.
+    pub(crate) async fn purged(&self) {
+        let due = |s: &Value| s["purge_at"].is_number() && !s["purged_at"].is_number();
         within("the purge", async {
-            while !purged(&self.admin().segments().await) {
+            while self.admin().segments().await.iter().any(due) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        self.admin().idle().await;
+    }
+}
+
+impl Admin {
+    /// No run is under way.
+    pub(crate) async fn idle(&self) {
+        within("runs to end", async {
+            loop {
+                let runs = self.get("/v1/archive/runs").await;
+                let mut runs = runs["items"].as_array().expect("items").iter();
+                if runs.all(|run| run["state"] != "running") {
+                    return;
+                }
                 tokio::task::yield_now().await;
             }
         })
         .await;
     }
-}
 
-impl Admin {
+    /// Marks what is archived, and not held, to be purged at once.
+    pub(crate) async fn prune(&self) {
+        let body = json!({"before": "1ms", "grace": 0});
+        let begun = self.request("POST", "/v1/archive/prune", body).await;
+        let run = self.ended(&begun.body).await;
+        assert_eq!(run["state"], "done", "{run:#}");
+    }
+
     /// Archives what there is, in all rooms: how it ended.
     pub(crate) async fn archive(&self) -> Value {
         let run = self.begin_run(&[]).await;

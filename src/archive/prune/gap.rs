@@ -32,32 +32,26 @@ impl Gap {
             room: self.room,
             from: self.after,
             upto: self.end,
-            since: None,
+            user: None,
         }
     }
 }
 
 impl Archive {
-    /// The gap that there is once a segment is purged, with what was purged around it. `before` is the gap that was
-    /// made last: it need not be looked for again.
-    pub(super) async fn gap_around(
+    /// The gap that begins with a segment once that is purged. `next` is the one that was made last: it need not be
+    /// looked for again.
+    ///
+    /// What was purged before the segment is a gap of its own: whoever had come to it was moved to its end, but for whom
+    /// the end of a process kept from it.
+    pub(super) async fn gap_from(
         &self,
         segment: &Segment,
-        before: Option<Gap>,
+        next: Option<Gap>,
     ) -> Result<Gap, Refusal> {
         let mut gap = Gap::of(segment);
-        if let Some(known) = before.filter(|b| b.room == gap.room && b.end.seq == gap.after) {
-            gap.after = known.after;
-        } else {
-            while gap.after > 0 {
-                let before = self.store.segment_before(gap.room, gap.after + 1).await;
-                match before.map_err(|e| refuse(&e))? {
-                    Some(before) if before.purged_at.is_some() && before.last == gap.after => {
-                        gap.after = before.first - 1;
-                    }
-                    _ => break,
-                }
-            }
+        if let Some(known) = next.filter(|n| n.room == gap.room && n.after == gap.end.seq) {
+            gap.end = known.end;
+            return Ok(gap);
         }
         loop {
             let next = self.store.segment_from(gap.room, gap.end.seq + 1).await;

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::super::Chat;
+use super::super::{Chat, reading::Past};
 use crate::{
     id::RoomId,
     model::{
-        Authority, History, Payload, Reason, Refusal, Room, RoomName, RoomRole, RoomRules, Title,
-        Topic, entry::Cleared,
+        Authority, Facts, History, Payload, Reason, Refusal, Room, RoomName, RoomRole, RoomRules,
+        Title, Topic, Who, entry::Cleared,
     },
     rights::{self, InRoom},
     store::Write,
@@ -114,6 +114,16 @@ impl Chat {
             return Err(Refusal::field("slow_mode", why));
         }
         let hides = changes.history == Some(History::SinceJoin);
+        let past = if hides && !dry_run {
+            let configures = |who: &Who<'_>, facts: &Facts| {
+                rights::may_in_room(who, facts, InRoom::Configure).map(drop)
+            };
+            self.check_in(by, id, configures).await?;
+            self.past_of(id).await?
+        } else {
+            Past::default()
+        };
+        let moves = past.moves.clone();
         let touches = by.touching(&[id.into()]);
         let by = by.clone();
         let log = &self.log;
@@ -163,12 +173,17 @@ impl Chat {
                 detail,
                 &texts,
             );
+            if after.history != before.history {
+                for on in &moves {
+                    draft.write(Write::MoveOn(*on));
+                }
+            }
             draft.write(Write::UpdateRoom(after));
             Ok(())
         });
         done.await?;
         if hides && !dry_run {
-            self.leave_what_is_hidden(id).await?;
+            self.leave_the_past(id, past);
         }
         Ok(())
     }

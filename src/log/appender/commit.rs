@@ -8,10 +8,10 @@ use std::{
 
 use super::{Append, Appender, is_watched};
 use crate::{
-    id::LogId,
+    id::{LogId, RoomId},
     log::{Done, Error, memory::closes, refuse},
-    model::{Entry, Payload, Refusal},
-    store::{self, Change, Outcome},
+    model::{Entry, Payload, Read, Refusal},
+    store::{self, Change, Outcome, Write},
 };
 
 /// How often a change is renumbered before its sender is told to try again.
@@ -36,8 +36,8 @@ impl Appender {
         let mut told = Vec::new();
         for ((mut append, change), outcome) in appends.into_iter().zip(changes).zip(outcomes) {
             if outcome == Outcome::Committed {
-                self.apply(&change);
-                told.push((append, change));
+                let moved = self.apply(&change);
+                told.push((append, change, moved));
                 continue;
             }
             let logs: Vec<_> = change.entries.iter().map(|e| e.log).collect();
@@ -64,9 +64,9 @@ impl Appender {
             };
             append.answer(answer);
         }
-        self.note(&told.iter().flat_map(|(_, change)| &change.entries));
-        for (append, change) in told {
-            self.tell(append, change).await;
+        self.note(&told.iter().flat_map(|(_, change, _)| &change.entries));
+        for (append, change, moved) in told {
+            self.tell(append, change, moved).await;
         }
         again.append(&mut self.ready);
         self.ready = again;
@@ -96,13 +96,11 @@ impl Appender {
     fn give_up(&mut self, error: &store::Error, appends: Vec<Append>, changes: &[Change]) {
         let refusal = refuse(error);
         if !matches!(error, store::Error::Full | store::Error::Away(_)) {
-            let logs: HashSet<_> = changes
-                .iter()
-                .flat_map(|c| &c.entries)
-                .map(|e| e.log)
-                .collect();
-            let closed = changes.iter().flat_map(|c| &c.writes).filter_map(closes);
-            for log in logs.into_iter().chain(closed) {
+            let writes = || changes.iter().flat_map(|c| &c.writes);
+            let logs = changes.iter().flat_map(|c| &c.entries).map(|e| e.log);
+            let logs = logs.chain(writes().flat_map(read_in).map(LogId::Room));
+            let logs: HashSet<_> = logs.chain(writes().filter_map(closes)).collect();
+            for log in logs {
                 self.memory.forget(log);
                 for follower in &self.followers {
                     follower.note_perhaps(log);
@@ -117,13 +115,23 @@ impl Appender {
         }
     }
 
-    fn apply(&self, change: &Change) {
-        for write in &change.writes {
-            self.memory.apply(write.clone());
-        }
+    /// Takes a change into memory; answers who has read on by it.
+    fn apply(&self, change: &Change) -> Vec<Read> {
+        let writes = change.writes.iter().cloned();
+        let moved = writes.flat_map(|write| self.memory.apply(write)).collect();
         for entry in &change.entries {
             self.memory.advance(entry);
         }
+        moved
+    }
+}
+
+/// The rooms in which a write moves what somebody has read.
+fn read_in(write: &Write) -> Vec<RoomId> {
+    match write {
+        Write::Read(reads) => reads.iter().map(|read| read.room).collect(),
+        Write::MoveOn(on) => vec![on.room],
+        _ => Vec::new(),
     }
 }
 

@@ -3,11 +3,7 @@
 use serde::Serialize;
 
 use super::Appender;
-use crate::{
-    hub::Frame,
-    id::RoomId,
-    model::{MoveOn, Read},
-};
+use crate::{hub::Frame, id::RoomId, model::Read};
 
 /// What is told: it is state and no entry, so it has no `seq`.
 #[derive(Serialize)]
@@ -21,25 +17,6 @@ struct Event {
 }
 
 impl Appender {
-    /// Tells those who were moved on where they are; some of them may have come there by themselves.
-    pub(super) fn tell_moved(&self, on: &MoveOn) {
-        let Some(room) = self.memory.room(on.room) else {
-            return;
-        };
-        let there: Vec<_> = {
-            let facts = room.facts();
-            let there = facts.members.values().filter(|m| m.read == on.upto);
-            there
-                .map(|member| Read {
-                    room: on.room,
-                    user: member.user,
-                    upto: on.upto,
-                })
-                .collect()
-        };
-        self.tell_reads(&there);
-    }
-
     /// Tells each of them where they are, on every connection that listens to their own log.
     pub(super) fn tell_reads(&self, reads: &[Read]) {
         for read in reads {

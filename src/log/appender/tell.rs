@@ -10,7 +10,7 @@ use crate::{
         Done,
         event::{bury, bury_edit, encode},
     },
-    model::{Entry, Payload, Permission, Person, SanctionKind, Status, Username},
+    model::{Entry, Payload, Permission, Person, Read, SanctionKind, Status, Username},
     store::{Change, Write},
 };
 
@@ -36,8 +36,8 @@ impl Appender {
         }
     }
 
-    /// Answers the sender, then tells everyone else.
-    pub(super) async fn tell(&mut self, append: Append, change: Change) {
+    /// Answers the sender, then tells everyone else; `moved` are those who have read on by it.
+    pub(super) async fn tell(&mut self, append: Append, change: Change, moved: Vec<Read>) {
         let Change { entries, writes } = change;
         // One look at the clock, for how long it took and for how long the rest will take.
         let now = self.stats.watch.stamp();
@@ -79,13 +79,12 @@ impl Appender {
             }
         }
         for write in writes {
-            match &write {
-                Write::Read(reads) => self.tell_reads(reads),
-                Write::MoveOn(on) => self.tell_moved(on),
-                _ => {}
+            if let Write::Read(reads) = &write {
+                self.tell_reads(reads);
             }
             self.cut_off(&write);
         }
+        self.tell_reads(&moved);
     }
 
     /// Takes the text of a message that an entry deletes out of what the hub remembers. Before anybody is

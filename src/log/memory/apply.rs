@@ -10,10 +10,11 @@ use crate::{
 };
 
 impl Memory {
-    /// A write was committed.
+    /// A write was committed. Answers whom it moved on in what they have read, and where to.
     #[expect(clippy::too_many_lines, reason = "an arm for each write there is")]
-    pub(in crate::log) fn apply(&self, write: Write) {
+    pub(in crate::log) fn apply(&self, write: Write) -> Vec<Read> {
         match write {
+            Write::MoveOn(on) => return self.move_on(on),
             Write::InsertUser(user) => self.insert_user(
                 UserState {
                     user,
@@ -48,7 +49,6 @@ impl Memory {
                 }
             }
             Write::Read(reads) => self.read(reads),
-            Write::MoveOn(on) => self.move_on(on),
             Write::InsertSession(session) => {
                 if let Some(live) = self.user(session.user) {
                     live.facts.write().1.push((&session).into());
@@ -118,6 +118,7 @@ impl Memory {
             | Write::PutKey(_)
             | Write::SetEpoch(_) => {}
         }
+        Vec::new()
     }
 
     fn put_member(&self, member: Member) {
@@ -129,13 +130,27 @@ impl Memory {
         }
     }
 
-    fn move_on(&self, on: MoveOn) {
-        if let Some(live) = self.room(on.room) {
-            let mut facts = live.facts.write();
-            for member in facts.members.values_mut().filter(|m| on.moves(m)) {
-                member.read = on.upto;
+    fn move_on(&self, on: MoveOn) -> Vec<Read> {
+        let MoveOn {
+            room, upto, user, ..
+        } = on;
+        let Some(live) = self.room(room) else {
+            return Vec::new();
+        };
+        let mut facts = live.facts.write();
+        let mut moved = Vec::new();
+        let mut step = |member: &mut Member| {
+            if on.moves(member) {
+                member.read = upto;
+                let user = member.user;
+                moved.push(Read { room, user, upto });
             }
+        };
+        match user {
+            Some(user) => facts.members.get_mut(&user).into_iter().for_each(step),
+            None => facts.members.values_mut().for_each(&mut step),
         }
+        moved
     }
 
     fn read(&self, reads: Vec<Read>) {
@@ -220,7 +235,8 @@ pub(in crate::log) fn closes(write: &Write) -> Option<LogId> {
         | Write::DeleteAddressBan(_)
         | Write::PutHold(_)
         | Write::DeleteHold(_) => Some(LogId::Control),
-        // Nobody decides about others by it; one's own is moved one at a time, and by the other only on.
+        // Nobody decides about others by it; one's own is moved one at a time. Whoever decided where to by what was
+        // being purged looks again (`chat::reading`).
         Write::Read(_)
         | Write::MoveOn(_)
         | Write::InsertSession(_)

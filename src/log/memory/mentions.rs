@@ -86,6 +86,14 @@ impl Lately {
         let later = self.changes.iter().filter(|(of, _)| *of > seq);
         Some(later.cloned().collect())
     }
+
+    /// Whether something was purged after an entry; also when not all of what came after it is remembered.
+    pub(super) fn purged_after(&self, seq: u64) -> bool {
+        let purged = |(of, change): &(u64, MentionChange)| {
+            *of > seq && matches!(change, MentionChange::Purged(..))
+        };
+        seq < self.since || self.changes.iter().any(purged)
+    }
 }
 
 #[cfg(test)]
@@ -126,10 +134,12 @@ mod tests {
         ];
         assert_eq!(all, expected);
         assert_eq!(lately.after(8).unwrap(), expected[1..]);
+        assert!(lately.purged_after(6) && lately.purged_after(7) && !lately.purged_after(8));
         for seq in 11..11 + REMEMBERED as u64 {
             lately.note(&entry(seq, Payload::Restore { target: 5 }));
         }
         assert_eq!(lately.after(9), None);
+        assert!(lately.purged_after(9) && !lately.purged_after(10));
         assert_eq!(lately.after(10).unwrap().len(), REMEMBERED);
     }
 }

@@ -63,7 +63,7 @@ enum Step {
         room: u8,
         from: u8,
         upto: u8,
-        since: Option<u8>,
+        user: Option<u8>,
     },
     Session {
         new: bool,
@@ -144,7 +144,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(out, room, user)| Step::Member { out, room, user }),
         1 => (few(), few(), few()).prop_map(|(room, user, seq)| Step::Read { room, user, seq }),
         1 => (few(), few(), few(), maybe())
-            .prop_map(|(room, from, upto, since)| Step::MoveOn { room, from, upto, since }),
+            .prop_map(|(room, from, upto, user)| Step::MoveOn { room, from, upto, user }),
         2 => (any::<bool>(), few(), few(), 1..4u8)
             .prop_map(|(new, id, user, version)| Step::Session { new, id, user, version }),
         1 => (few(), maybe()).prop_map(|(user, except)| Step::EndSessions { user, except }),
@@ -257,7 +257,7 @@ fn write_of(step: &Step, number: u64) -> Option<Write> {
             room,
             from,
             upto,
-            since,
+            user,
         } => Write::MoveOn(MoveOn {
             room: room_id(room),
             from: from.into(),
@@ -265,7 +265,7 @@ fn write_of(step: &Step, number: u64) -> Option<Write> {
                 seq: upto.into(),
                 n: upto.into(),
             },
-            since: since.map(u64::from),
+            user: user.map(user_id),
         }),
         Step::Session {
             new,

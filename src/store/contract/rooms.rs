@@ -270,21 +270,22 @@ pub(in crate::store) async fn keeps_how_far_members_have_read(place: &impl Place
     )
     .await;
     put(&*store, [Write::Read(Vec::new())]).await;
-    // Those are moved on who are in the stretch, and nobody back.
-    let on = |from, seq, since| {
+    // Those are moved on who are in the stretch, or the one of them who is meant, and nobody back.
+    let on = |from, seq, user| {
         Write::MoveOn(MoveOn {
             room: room.id,
             from,
             upto: marker(seq),
-            since,
+            user,
         })
     };
-    let came = new(ana).since;
     for (change, anas, bens) in [
         (on(6, 7, None), 5, 7),
         (on(2, 5, None), 5, 7),
-        (on(0, 6, Some(came + 1)), 5, 7),
-        (on(5, 6, Some(came)), 6, 7),
+        (on(0, 6, Some(cat)), 5, 7),
+        (on(0, 6, Some(ben)), 5, 7),
+        (on(6, 9, Some(ana)), 5, 7),
+        (on(5, 6, Some(ana)), 6, 7),
         (on(6, 8, None), 8, 8),
         (on(0, 3, None), 8, 8),
     ] {

@@ -74,8 +74,8 @@ pub(super) async fn move_on(
 ) -> Result<(), Halt> {
     let (from, upto) = (int(on.from), int(on.upto.seq));
     let mut of = doc! { "room": room_uuid(on.room), "read_seq": { "$gte": from, "$lt": upto } };
-    if let Some(since) = on.since {
-        of.insert("since", int(since));
+    if let Some(user) = on.user {
+        of.insert("user", user_uuid(user));
     }
     let change = doc! { "$set": { "read_seq": upto, "read_n": int(on.upto.n) } };
     let done = db.members.update_many(of, change);

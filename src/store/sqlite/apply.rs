@@ -10,7 +10,7 @@ use std::collections::{HashMap, hash_map};
 use rusqlite::{Connection, params};
 
 #[cfg(test)]
-pub(super) use self::write::END_SESSIONS;
+pub(super) use self::write::{END_SESSIONS, MOVE_ON, MOVE_ONE_ON, READ};
 use self::write::{is_constraint, make};
 use super::{
     place,

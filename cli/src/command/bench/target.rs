@@ -91,19 +91,19 @@ impl Where {
         if named.is_none_or(|address| address.ip().is_loopback()) {
             let found = local(asking).await;
             let ours = match (found, named) {
-                (Ok((client, status, listen)), named) => named
-                    .is_none_or(|named| named.port() == listen.port())
-                    .then_some((client, status, listen)),
+                (Ok(here), named) => named
+                    .is_none_or(|named| named.port() == here.listen.port())
+                    .then_some(here),
                 (Err(why), None) => return Err(why),
                 // Whatever listens there does not run with these settings.
                 (Err(_), Some(_)) => None,
             };
-            if let Some((client, status, listen)) = ours {
-                admin = Some(client);
-                process = process.or(Some(Process(status.pid)));
+            if let Some(here) = ours {
                 if url.is_none() {
-                    url = Some(parse(&format!("http://{}", reachable(listen)))?);
+                    url = Some(here.url()?);
                 }
+                admin = Some(here.client);
+                process = process.or(Some(Process(here.status.pid)));
             }
         }
         let url = url.ok_or(Failure::NotRunning)?;
@@ -209,8 +209,31 @@ impl Target {
     }
 }
 
-/// The server that runs with these settings: a way to it, how it is, and where it listens.
-async fn local(asking: &Asking<'_>) -> Result<(Client, Status, SocketAddr), Failure> {
+/// The server that runs with these settings.
+struct Local {
+    /// A way to it.
+    client: Client,
+    /// How it is.
+    status: Status,
+    /// Where it listens.
+    listen: SocketAddr,
+}
+
+impl Local {
+    fn url(&self) -> Result<Url, Failure> {
+        let at = reachable(self.listen);
+        if self.status.certificate.is_some() {
+            return Err(Failure::Usage(format!(
+                "the server at {at} speaks TLS: name it as its certificate does, https://chat.example.org:{}, with \
+                 --ca FILE for an authority of your own",
+                at.port()
+            )));
+        }
+        parse(&format!("http://{at}"))
+    }
+}
+
+async fn local(asking: &Asking<'_>) -> Result<Local, Failure> {
     let config = settings::load(&asking.sources)?.config;
     let found = chatd::server::find(&config).await?;
     found.ok_or(Failure::NotRunning)?;
@@ -218,7 +241,11 @@ async fn local(asking: &Asking<'_>) -> Result<(Client, Status, SocketAddr), Fail
     let status: Status = client.get("/v1/status").await?;
     let listen = status.listen.as_deref().and_then(|text| text.parse().ok());
     let listen = listen.ok_or(Failure::NotRunning)?;
-    Ok((client, status, listen))
+    Ok(Local {
+        client,
+        status,
+        listen,
+    })
 }
 
 /// Where a server that listens there is reached from its own machine.

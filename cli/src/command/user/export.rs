@@ -73,16 +73,11 @@ impl Export {
             // Asked for before anything is made: a name that is wrong leaves nothing behind.
             let _known: Value = client.get(&path(&self.user, "")).await?;
             prepare(&self.dir)?;
-            let (mut files, mut own) = (Vec::new(), Files::default());
-            for part in PARTS {
-                files.push(self.write(client, part, &mut own).await?);
+            let written = self.write_all(client).await;
+            if written.is_err() {
+                clear(&self.dir);
             }
-            Ok(Written {
-                dir: self.dir.clone(),
-                files,
-                bytes: own.bytes,
-                lost: own.lost,
-            })
+            written
         });
         let written = written.explain(|| format!("export user `{}`", self.user), who())?;
         asking.console.answer(&written, |_| {
@@ -117,6 +112,19 @@ impl Export {
                        wrong with them",
             }),
         }
+    }
+
+    async fn write_all(&self, client: &Client) -> Result<Written, Failure> {
+        let (mut files, mut own) = (Vec::new(), Files::default());
+        for part in PARTS {
+            files.push(self.write(client, part, &mut own).await?);
+        }
+        Ok(Written {
+            dir: self.dir.clone(),
+            files,
+            bytes: own.bytes,
+            lost: own.lost,
+        })
     }
 
     async fn write(
@@ -177,6 +185,15 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         });
     }
     Ok(())
+}
+
+/// Takes out what was written: a part of it is not what was asked for, and would be in the way of the next try.
+fn clear(dir: &Path) {
+    for part in PARTS {
+        // Not there, as it had not come to that.
+        let _not_there = std::fs::remove_file(dir.join(format!("{part}.jsonl")));
+    }
+    let _not_there = std::fs::remove_dir_all(dir.join(FILES));
 }
 
 fn create(path: &Path) -> std::io::Result<File> {

@@ -128,6 +128,7 @@ async fn no_query_scans_a_collection() {
         raw::loads_what_another_store_had,
         rooms::keeps_public_names_unique,
         rooms::lists_members_by_name,
+        rooms::keeps_how_far_members_have_read,
     );
     let place = Watched(base, seen.clone());
     let mongo = place.0.mongo().await;

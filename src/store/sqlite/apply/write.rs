@@ -44,6 +44,13 @@ pub(in super::super) const END_SESSIONS: &str =
     "UPDATE session SET ended_at = ?3, version = version + 1
      WHERE user = ?1 AND ended_at IS NULL AND id IS NOT ?2";
 
+pub(in super::super) const READ: &str =
+    "UPDATE member SET read_seq = ?3, read_n = ?4 WHERE room = ?1 AND user = ?2";
+pub(in super::super) const MOVE_ON: &str = "UPDATE member SET read_seq = ?3, read_n = ?4
+     WHERE room = ?1 AND read_seq >= ?2 AND read_seq < ?3";
+pub(in super::super) const MOVE_ONE_ON: &str = "UPDATE member SET read_seq = ?3, read_n = ?4
+     WHERE room = ?1 AND user = ?5 AND read_seq >= ?2 AND read_seq < ?3";
+
 const NAME_TAKEN: &str = "SELECT 1 FROM user WHERE name = ?1 AND id <> ?2";
 const EMAIL_TAKEN: &str = "SELECT 1 FROM user WHERE email = ?1 AND email_login = 1 AND id <> ?2";
 const ROOM_TAKEN: &str =
@@ -269,9 +276,7 @@ fn put_member(conn: &Connection, member: &Member) -> Result<(), Halt> {
 }
 
 fn read(conn: &Connection, reads: &[Read]) -> Result<(), Halt> {
-    let mut update = conn.prepare_cached(
-        "UPDATE member SET read_seq = ?3, read_n = ?4 WHERE room = ?1 AND user = ?2",
-    )?;
+    let mut update = conn.prepare_cached(READ)?;
     for Read { room, user, upto } in reads {
         update.execute(params![
             room.as_bytes(),
@@ -284,17 +289,20 @@ fn read(conn: &Connection, reads: &[Read]) -> Result<(), Halt> {
 }
 
 fn move_on(conn: &Connection, on: &MoveOn) -> Result<(), Halt> {
-    conn.prepare_cached(
-        "UPDATE member SET read_seq = ?3, read_n = ?4
-         WHERE room = ?1 AND read_seq >= ?2 AND read_seq < ?3 AND since = ifnull(?5, since)",
-    )?
-    .execute(params![
-        on.room.as_bytes(),
-        int(on.from),
-        int(on.upto.seq),
-        int(on.upto.n),
-        on.since.map(int),
-    ])?;
+    let (from, upto, n) = (int(on.from), int(on.upto.seq), int(on.upto.n));
+    let room = on.room.as_bytes();
+    match on.user {
+        Some(user) => conn.prepare_cached(MOVE_ONE_ON)?.execute(params![
+            room,
+            from,
+            upto,
+            n,
+            user.as_bytes()
+        ])?,
+        None => conn
+            .prepare_cached(MOVE_ON)?
+            .execute(params![room, from, upto, n])?,
+    };
     Ok(())
 }
 

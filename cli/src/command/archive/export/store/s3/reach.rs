@@ -90,8 +90,8 @@ fn failure(unfit: &Unfit) -> Failure {
         Unfit::Open(_) => Failure::Usage(format!("{unfit}, or add --allow-http")),
         Unfit::Credentials(_) => listed(
             Exit::Usage,
-            "it has a line [default], or the name given with --profile, and below it \
-             aws_access_key_id = \u{2026} and aws_secret_access_key = \u{2026}",
+            "it is a file that others may not read, with a line [default], or the name given with --profile, and below \
+             it aws_access_key_id = \u{2026} and aws_secret_access_key = \u{2026}",
         ),
         Unfit::Client(_) => listed(
             Exit::Other,
