@@ -1,5 +1,5 @@
 //! Guards the structure of the library: imports point down only, modules on one floor do not know each other,
-//! and each outside package is named only in its room (`ARCHITECTURE.md`, "The house").
+//! and each outside package is named only in its room (`ARCHITECTURE.md`, "The floors").
 
 use std::{
     fs,

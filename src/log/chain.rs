@@ -144,12 +144,12 @@ mod tests {
     fn the_hash_is_what_the_documentation_says() {
         // Made with sha256sum, of the lines in docs/audit.md.
         let act = serde_json::json!({
-            "actor": {"door": "server"}, "act": "key.create", "target": "k1", "hash": "x",
+            "actor": {"origin": {"door": "server"}}, "act": "key.create", "target": "k1", "hash": "x",
             "personal": {"salt": "00", "fields": {}},
         });
         assert_eq!(
             hash_of("", 1, Millis(1_795_000_000_000), &act),
-            "1d100758886bf3b6d0a07f7375558b5544b8f6fd5fc3fe7e11963eaf8e3264d7"
+            "a67f051eea80ee5eb4dba40db611fe41312fc9a66d09dabb082cd95b0508ac41"
         );
     }
 
