@@ -2,10 +2,14 @@
 //!
 //! A thread of its own copies what was committed into the database while commits go on. Under constant
 //! load it never gets to the very end, and only from there can the log begin anew; so past a size it asks
-//! the writer to copy the little that is left, between two batches.
+//! the writer to copy the little that is left, between two batches. What the thread has copied it syncs itself:
+//! SQLite does that only at the very end, and then the writer would wait for all of it.
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    io,
+    mem::ManuallyDrop,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -26,6 +30,12 @@ pub(super) const COPY_PAGES: u64 = 4_096;
 /// From this many (64 MiB) the writer helps to begin the log anew. After a crash all of it is read once, which takes a tenth
 /// of a second.
 const RESTART_PAGES: u64 = 16_384;
+
+/// So many pages may be left for the writer to copy then (1 MiB): what is committed waits for it.
+const LEFT_PAGES: u64 = 256;
+
+/// How often the thread copies what came meanwhile before it asks the writer. Each time it is a fraction of the time before.
+const ROUNDS: usize = 4;
 
 /// From this many bytes something is wrong: a read that does not end, or a disk that is too slow.
 const WARN_BYTES: u64 = 256 << 20;
@@ -144,7 +154,7 @@ impl Drop for Checkpointer {
 }
 
 fn run(
-    path: &std::path::Path,
+    path: &Path,
     wakes: &Receiver<()>,
     restart: &AtomicBool,
     empty: &AtomicBool,
@@ -152,6 +162,7 @@ fn run(
 ) {
     let mut conn = None;
     let mut warned = false;
+    let database = Database::open(path);
     while wait(wakes, empty.load(Ordering::Relaxed)) {
         if !snapshots.are_held() && empty.swap(false, Ordering::Relaxed) {
             let emptied = match &conn {
@@ -177,11 +188,18 @@ fn run(
             Some(conn) => look(conn),
             None => schema::connect(path, Purpose::Checkpoint).and_then(|c| look(conn.insert(c))),
         };
+        let looked = match (looked, &conn) {
+            (Ok(wal), Some(conn)) if wal.pages >= RESTART_PAGES && !snapshots.are_held() => {
+                let brought = bring_near(conn, wal);
+                // What is not synced here the writer syncs; it takes longer then.
+                let _longer = database.as_ref().map(Database::sync);
+                restart.store(true, Ordering::Relaxed);
+                brought
+            }
+            (looked, _) => looked,
+        };
         match looked {
             Ok(wal) => {
-                if wal.pages >= RESTART_PAGES && !snapshots.are_held() {
-                    restart.store(true, Ordering::Relaxed);
-                }
                 let bytes = wal.pages * PAGE_BYTES;
                 // Beside a backup it has to grow.
                 if bytes > WARN_BYTES && !warned && !snapshots.are_held() {
@@ -221,6 +239,31 @@ fn look(conn: &Connection) -> rusqlite::Result<Wal> {
         return Ok(wal);
     }
     checkpoint(conn, "PASSIVE")
+}
+
+/// Copies until little is left, or as often as that makes sense.
+fn bring_near(conn: &Connection, mut wal: Wal) -> rusqlite::Result<Wal> {
+    for _ in 0..ROUNDS {
+        if wal.pages.saturating_sub(wal.copied) <= LEFT_PAGES {
+            break;
+        }
+        wal = checkpoint(conn, "PASSIVE")?;
+    }
+    Ok(wal)
+}
+
+/// The database file beside SQLite's own handles, to sync it. It is never closed: the system takes the locks on a file
+/// from a process that closes any of its handles, SQLite's with it.
+struct Database(ManuallyDrop<File>);
+
+impl Database {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self(ManuallyDrop::new(File::open(path)?)))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
 }
 
 /// Runs a checkpoint. One that readers or the writer kept from finishing is no error.

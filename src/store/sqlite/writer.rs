@@ -34,8 +34,8 @@ pub(super) const QUEUE: usize = 64;
 /// write-ahead log.
 const PAGES_A_STATEMENT: u64 = 2;
 
-/// How many free pages are given back at a time (4 MiB): what is committed waits for it.
-const RECLAIMED: u64 = 1_024;
+/// How many free pages are given back at a time (256 KiB): what is committed waits for it.
+const RECLAIMED: u64 = 64;
 
 /// What the writer is asked to do, and where its answer goes.
 pub(super) enum Job {
