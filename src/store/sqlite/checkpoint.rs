@@ -34,7 +34,7 @@ const RESTART_PAGES: u64 = 16_384;
 /// So many pages may be left for the writer to copy then (1 MiB): what is committed waits for it.
 const LEFT_PAGES: u64 = 256;
 
-/// How often the thread copies what came meanwhile before it asks the writer. Each time it is a fraction of the time before.
+/// How often the thread syncs and copies what came meanwhile, at most, before it asks the writer: each time it is less.
 const ROUNDS: usize = 4;
 
 /// From this many bytes something is wrong: a read that does not end, or a disk that is too slow.
@@ -53,6 +53,13 @@ pub(super) struct Wal {
     pub(super) pages: u64,
     /// How many of them are in the database.
     pub(super) copied: u64,
+}
+
+impl Wal {
+    /// How many are still to be copied.
+    const fn left(self) -> u64 {
+        self.pages.saturating_sub(self.copied)
+    }
 }
 
 /// How many backups hold a snapshot. Until they are through the log cannot begin anew, and trying would only keep
@@ -190,9 +197,7 @@ fn run(
         };
         let looked = match (looked, &conn) {
             (Ok(wal), Some(conn)) if wal.pages >= RESTART_PAGES && !snapshots.are_held() => {
-                let brought = bring_near(conn, wal);
-                // What is not synced here the writer syncs; it takes longer then.
-                let _longer = database.as_ref().map(Database::sync);
+                let brought = bring_near(conn, &database);
                 restart.store(true, Ordering::Relaxed);
                 brought
             }
@@ -235,21 +240,24 @@ fn empty_log(conn: &Connection) -> rusqlite::Result<bool> {
 /// Copies when there is enough to copy.
 fn look(conn: &Connection) -> rusqlite::Result<Wal> {
     let wal = checkpoint(conn, "NOOP")?;
-    if wal.pages - wal.copied.min(wal.pages) < COPY_PAGES {
+    if wal.left() < COPY_PAGES {
         return Ok(wal);
     }
     checkpoint(conn, "PASSIVE")
 }
 
-/// Copies until little is left, or as often as that makes sense.
-fn bring_near(conn: &Connection, mut wal: Wal) -> rusqlite::Result<Wal> {
+/// Syncs what was copied and copies what came meanwhile, until little is left or it makes no sense any more.
+fn bring_near(conn: &Connection, database: &io::Result<Database>) -> rusqlite::Result<Wal> {
     for _ in 0..ROUNDS {
-        if wal.pages.saturating_sub(wal.copied) <= LEFT_PAGES {
-            break;
+        // What is not synced here the writer syncs; it takes longer then.
+        let _longer = database.as_ref().map(Database::sync);
+        let wal = checkpoint(conn, "NOOP")?;
+        if wal.left() <= LEFT_PAGES {
+            return Ok(wal);
         }
-        wal = checkpoint(conn, "PASSIVE")?;
+        checkpoint(conn, "PASSIVE")?;
     }
-    Ok(wal)
+    checkpoint(conn, "NOOP")
 }
 
 /// The database file beside SQLite's own handles, to sync it. It is never closed: the system takes the locks on a file
