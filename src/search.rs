@@ -14,6 +14,7 @@ mod file;
 mod find;
 mod index;
 mod inspect;
+mod merge;
 mod query;
 mod score;
 mod snippet;

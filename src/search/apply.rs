@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{tag, tag::Tag, words};
+use super::{merge::Merging, tag, tag::Tag, words};
 use crate::{clock::Millis, id::RoomId};
 
 /// How many bits of a message's place are for those of one millisecond: a commit has a thousand of one at most
@@ -71,10 +71,20 @@ impl Batch {
     }
 
     /// Writes it down. Ranges and rooms that are gone go before, in slices of their own: taking them out twice does
-    /// no harm.
-    pub(super) fn write(&self, conn: &mut Connection) -> rusqlite::Result<()> {
+    /// no harm. False where `over` said to end in between: then it is to be handed in again.
+    pub(super) fn write(
+        &self,
+        conn: &mut Connection,
+        merging: &mut Merging,
+        over: &dyn Fn() -> bool,
+    ) -> rusqlite::Result<bool> {
+        if !merging.before(conn, self.taken_out(conn)?, over)? {
+            return Ok(false);
+        }
         for room in &self.gone {
-            remove_range(conn, *room, 0, i64::MAX)?;
+            if !remove_range(conn, *room, 0, i64::MAX, over)? {
+                return Ok(false);
+            }
             conn.execute("DELETE FROM room WHERE id = ?1", [room.as_bytes()])?;
         }
         let mut rest: &[(RoomId, Change)] = &self.changes;
@@ -84,13 +94,41 @@ impl Batch {
             .position(|(_, c)| matches!(c, Change::RemoveRange(..)))
         {
             write_all(conn, &rest[..at], &HashMap::new())?;
-            if let (room, Change::RemoveRange(first, last)) = &rest[at] {
-                remove_range(conn, *room, int(*first), int(*last))?;
+            if let (room, Change::RemoveRange(first, last)) = &rest[at]
+                && !remove_range(conn, *room, int(*first), int(*last), over)?
+            {
+                return Ok(false);
             }
             rest = &rest[at + 1..];
         }
-        write_all(conn, rest, &self.upto)
+        write_all(conn, rest, &self.upto)?;
+        Ok(true)
     }
+
+    /// How many messages are taken out of the index by it, some to be put in again.
+    fn taken_out(&self, conn: &Connection) -> rusqlite::Result<u64> {
+        let mut all = 0;
+        for room in &self.gone {
+            all += count(conn, *room, 0, i64::MAX)?;
+        }
+        for (room, change) in &self.changes {
+            all += match change {
+                Change::Put(_) => 0,
+                Change::Text(..) | Change::Tag(..) | Change::Remove(_) => 1,
+                Change::RemoveRange(first, last) => count(conn, *room, int(*first), int(*last))?,
+            };
+        }
+        Ok(all)
+    }
+}
+
+/// How many messages of a range there are.
+fn count(conn: &Connection, room: RoomId, first: i64, last: i64) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM doc
+               WHERE room = (SELECT num FROM room WHERE id = ?1) AND seq BETWEEN ?2 AND ?3";
+    let mut sought = conn.prepare_cached(sql)?;
+    let all: i64 = sought.query_row(params![room.as_bytes(), first, last], |row| row.get(0))?;
+    Ok(u64::try_from(all).unwrap_or(0))
 }
 
 fn write_all(
@@ -279,14 +317,15 @@ fn number(tx: &Transaction<'_>, room: RoomId) -> rusqlite::Result<i64> {
     sought.query_row([room.as_bytes()], |row| row.get(0))
 }
 
-/// Takes out a range of a room, slice by slice.
+/// Takes out a range of a room, slice by slice. False where `over` said to end in between.
 fn remove_range(
     conn: &mut Connection,
     room: RoomId,
     first: i64,
     last: i64,
-) -> rusqlite::Result<()> {
-    loop {
+    over: &dyn Fn() -> bool,
+) -> rusqlite::Result<bool> {
+    while !over() {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let rows: Vec<Row> = {
             let sql = "SELECT id, words, tags FROM doc
@@ -304,9 +343,10 @@ fn remove_range(
         }
         tx.commit()?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
 /// A number as SQLite has them.

@@ -26,6 +26,7 @@ use super::{
     file,
     find::{Found, Wanted},
     inspect::Inspection,
+    merge::Merging,
 };
 use crate::id::{Epoch, RoomId};
 
@@ -69,6 +70,8 @@ struct Shared {
     open: AtomicBool,
     /// Somebody found it damaged.
     damaged: AtomicBool,
+    /// It is being closed: what takes long is left for the next time.
+    closing: AtomicBool,
     idle: Mutex<Vec<(u64, Connection)>>,
 }
 
@@ -180,8 +183,9 @@ impl Index {
         found.map_err(|e| Error::Unavailable(format!("a search did not finish: {e}")))?
     }
 
-    /// Finishes what was handed in and closes it.
+    /// Finishes what was handed in and closes it; what takes long ends in between.
     pub async fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
         let all = time::timeout(WAIT, self.turns.acquire_many(READERS)).await;
         self.turns.close();
         drop(all);
@@ -215,6 +219,7 @@ impl Index {
             epoch: self.epoch,
             shared: Arc::clone(&self.shared),
             open: None,
+            merging: Merging::default(),
         };
         let thread = thread::Builder::new()
             .name("search".into())
@@ -290,6 +295,7 @@ struct Writer {
     shared: Arc<Shared>,
     /// The file, and which one it is.
     open: Option<(Connection, u64)>,
+    merging: Merging,
 }
 
 impl Writer {
@@ -344,8 +350,10 @@ impl Writer {
         let Some((conn, _)) = &mut self.open else {
             return Err(Error::Unavailable("it is not open".into()));
         };
-        match batch.write(conn) {
-            Ok(()) => {
+        let over = || self.shared.closing.load(Ordering::Relaxed);
+        match batch.write(conn, &mut self.merging, &over) {
+            Ok(false) => Err(closed()),
+            Ok(true) => {
                 let mut upto = self.shared.upto.lock();
                 for room in &batch.gone {
                     upto.remove(room);

@@ -332,3 +332,64 @@ async fn many_rooms_are_looked_at_and_no_others() {
     nowhere.query = None;
     assert!(house.look(nowhere).await.0.is_empty(), "nothing is asked");
 }
+
+#[tokio::test]
+async fn what_is_left_is_found_once_much_was_taken_out() {
+    let mut house = House::new().await;
+    let others = RoomId::new(Millis(3));
+    let word = |seq: u64| format!("common wa{} only{seq}x", seq % 7);
+    // Many segments, of all sizes.
+    for first in (1..=2_000).step_by(100) {
+        let here = (first..first + 100).map(|seq| (house.room, house.doc(seq, &word(seq))));
+        let there = (first..first + 100).map(|seq| (others, house.doc(seq, &word(seq))));
+        let upto = first + 99;
+        let batch = Batch {
+            changes: here.chain(there).collect(),
+            upto: HashMap::from([(house.room, upto), (others, upto)]),
+            gone: Vec::new(),
+        };
+        house.index.apply(batch).await.unwrap();
+    }
+    assert!(segments(&house) > 1);
+    let batch = Batch {
+        changes: vec![(house.room, Change::RemoveRange(501, 1_500))],
+        upto: HashMap::from([(house.room, 2_001)]),
+        gone: vec![others],
+    };
+    house.index.apply(batch).await.unwrap();
+    assert_eq!(segments(&house), 1, "it was merged first");
+    for seq in (1..=2_000).step_by(97) {
+        let expected = if (501..=1_500).contains(&seq) {
+            vec![]
+        } else {
+            vec![seq]
+        };
+        assert_eq!(house.found(&format!("only{seq}x")).await, expected);
+    }
+    // Whoever closes it in the middle of that loses nothing.
+    let all = (2_002..=6_000).map(|seq| house.doc(seq, &word(seq)));
+    house.apply(6_000, all.collect()).await;
+    let batch = Batch {
+        changes: vec![(house.room, Change::RemoveRange(1, 5_000))],
+        upto: HashMap::from([(house.room, 6_001)]),
+        gone: Vec::new(),
+    };
+    let (applied, ()) = tokio::join!(house.index.apply(batch.clone()), house.index.close());
+    assert!(!house.reopen().await);
+    assert!(applied.is_err(), "it takes longer than that");
+    assert_eq!(house.index.upto(house.room), 6_000);
+    house.index.apply(batch).await.unwrap();
+    assert_eq!(house.index.upto(house.room), 6_001);
+    assert!(house.found("only4999x").await.is_empty());
+    assert_eq!(house.found("only5001x").await, [5_001]);
+    let looked = house.index.inspect().await.unwrap().unwrap();
+    assert!(looked.faults().await.unwrap().is_empty());
+    assert_eq!(looked.messages().await.unwrap(), 1_000);
+}
+
+/// How many segments FTS5 has.
+fn segments(house: &House) -> i64 {
+    let conn = rusqlite::Connection::open(house.index.path()).unwrap();
+    let sql = "SELECT count(DISTINCT segid) FROM found_idx";
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}

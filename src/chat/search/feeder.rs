@@ -48,7 +48,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_millis(200);
 /// How long it waits after something went wrong: twice as long each time, up to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// How soon emptying the write-ahead log is tried again.
+/// How soon emptying the write-ahead log is tried again, and how long it may wait for a time with nothing to do.
 const EMPTY: Duration = Duration::from_secs(1);
 /// How long a command that changed the store by itself takes to bring the index up to date.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -269,7 +269,7 @@ impl Feeder {
 
     /// Works off what there is, again and again.
     async fn feed(&self) {
-        let (mut looked, mut pause) = (Instant::now(), PAUSE.0);
+        let (mut looked, mut emptied, mut pause) = (Instant::now(), Instant::now(), PAUSE.0);
         loop {
             let began = Instant::now();
             if began.duration_since(looked) >= LOOK {
@@ -277,15 +277,21 @@ impl Feeder {
                 looked = began;
             }
             match self.step().await {
-                Ok(true) => {
+                Ok(more) => {
                     pause = PAUSE.0;
-                    sleep(began.elapsed().min(REST)).await;
-                }
-                Ok(false) => {
-                    pause = PAUSE.0;
-                    let left = LOOK.saturating_sub(looked.elapsed());
-                    let empty = self.empty().await;
-                    let next = if empty { left } else { left.min(EMPTY) };
+                    let rest = began.elapsed().min(REST);
+                    let mut next = LOOK.saturating_sub(looked.elapsed());
+                    // Not only when there is nothing to do: there may always be something new.
+                    if !more || emptied.elapsed() >= EMPTY {
+                        if !self.empty().await {
+                            next = next.min(EMPTY);
+                        }
+                        emptied = Instant::now();
+                    }
+                    if more {
+                        sleep(rest).await;
+                        continue;
+                    }
                     tokio::select! {
                         () = self.moved.told() => sleep(GATHER).await,
                         () = sleep(next) => {}
