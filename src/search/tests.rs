@@ -393,3 +393,17 @@ fn segments(house: &House) -> i64 {
     let sql = "SELECT count(DISTINCT segid) FROM found_idx";
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
+
+#[tokio::test]
+async fn it_takes_what_no_other_wants() {
+    let _house = House::new().await;
+    let idle = fs::read_dir("/proc/self/task").unwrap().filter(|task| {
+        // Others end meanwhile.
+        let stat = fs::read_to_string(task.as_ref().unwrap().path().join("stat"));
+        let stat = stat.unwrap_or_default();
+        // After the name, what `proc(5)` has as fields 3 to 41: the last is the policy, and 5 is `SCHED_IDLE`.
+        stat.contains("(search)")
+            && stat.rsplit(") ").next().unwrap().split(' ').nth(38) == Some("5")
+    });
+    assert!(idle.count() > 0);
+}

@@ -153,7 +153,7 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connect
         Purpose::Write(max) => {
             // The tails of many rooms stay in memory. What is deleted is overwritten: erased texts are gone
             // from the file, not only from the tables.
-            conn.execute_batch("PRAGMA cache_size = -32768; PRAGMA secure_delete = ON")?;
+            conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA secure_delete = ON")?;
             if let Some(max) = max {
                 let pages = (max / PAGE_BYTES).clamp(1, u64::from(u32::MAX) - 1);
                 conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
