@@ -233,6 +233,7 @@ def main():
         life.ending.set()
         for thread in threads:
             thread.join()
+        print("reading the square from its beginning, for some minutes after an hour", flush=True)
         there = read_all(server, room)
         lost = set(life.acknowledged.values()) - set(there)
         wrong = [*life.faults, *(["messages are out of order or repeated"] if there != sorted(set(there)) else [])]
