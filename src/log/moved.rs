@@ -142,9 +142,15 @@ impl Moved {
 
     /// How many entries are new, given up to where each room was followed.
     pub fn behind(&self, upto: impl Fn(RoomId) -> u64) -> u64 {
+        // Whoever commits does not wait for the one who knows that.
         let rooms = self.rooms.lock();
-        let of = |(room, step): (&RoomId, &Step)| step.head.saturating_sub(upto(*room));
-        rooms.iter().map(of).sum()
+        let heads: Vec<_> = rooms
+            .iter()
+            .map(|(room, step)| (*room, step.head))
+            .collect();
+        drop(rooms);
+        let of = |(room, head): (RoomId, u64)| head.saturating_sub(upto(room));
+        heads.into_iter().map(of).sum()
     }
 }
 

@@ -78,10 +78,11 @@ impl Batch {
         merging: &mut Merging,
         over: &dyn Fn() -> bool,
     ) -> rusqlite::Result<bool> {
-        if !merging.before(conn, self.taken_out(conn)?, over)? {
-            return Ok(false);
-        }
+        merging.before(conn, self.taken_out(conn)?, over)?;
         for room in &self.gone {
+            // Ahead of whatever its log is, until it is gone: where this ends in between, nobody reads on in it.
+            let ahead = "UPDATE room SET upto = ?2 WHERE id = ?1";
+            conn.execute(ahead, params![room.as_bytes(), i64::MAX])?;
             if !remove_range(conn, *room, 0, i64::MAX, over)? {
                 return Ok(false);
             }

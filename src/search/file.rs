@@ -140,6 +140,12 @@ pub(super) fn bytes(path: &Path) -> u64 {
     ["", "-wal"].into_iter().map(of).sum()
 }
 
+/// How large the write-ahead log of a connection's file is.
+pub(super) fn log_bytes(conn: &Connection) -> u64 {
+    let log = conn.path().map(|path| beside(Path::new(path), "-wal"));
+    log.map_or(0, |log| fs::metadata(log).map_or(0, |m| m.len()))
+}
+
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);

@@ -1,4 +1,4 @@
-//! The index, for whoever feeds and asks it. One thread writes, at low priority; a few connections read.
+//! The index, for whoever feeds and asks it. One thread writes, in a server behind all others; a few connections read.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
+    set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
 };
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -86,6 +86,8 @@ enum Job {
     BeginAnew(oneshot::Sender<Result<(), Error>>),
     /// Answers whether all of the write-ahead log is in the file.
     Empty(oneshot::Sender<Result<bool, Error>>),
+    /// Answers whether from now on everything else goes first.
+    GiveWay(oneshot::Sender<bool>),
 }
 
 impl Index {
@@ -128,9 +130,15 @@ impl Index {
         self.ask(Job::BeginAnew).await?
     }
 
-    /// Takes away the write-ahead log, in which there may be what is taken out. False when somebody reads it.
+    /// Takes away the write-ahead log, in which there may be what is taken out. False when somebody reads it, or it is not
+    /// open.
     pub async fn empty(&self) -> Result<bool, Error> {
         self.ask(Job::Empty).await?
+    }
+
+    /// From now on writing takes what nothing else on the machine wants. False where that is not allowed.
+    pub async fn give_way(&self) -> Result<bool, Error> {
+        self.ask(Job::GiveWay).await
     }
 
     /// Looks at the file as it lies there; none where there is none that is ours.
@@ -304,7 +312,6 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        yield_to_all();
         while let Some(job) = queue.blocking_recv() {
             match job {
                 Job::Open(reply) => drop(reply.send(self.open())),
@@ -314,6 +321,7 @@ impl Writer {
                 }
                 Job::BeginAnew(reply) => drop(reply.send(self.begin_anew())),
                 Job::Empty(reply) => drop(reply.send(self.empty())),
+                Job::GiveWay(reply) => drop(reply.send(give_way())),
             }
         }
     }
@@ -382,7 +390,7 @@ impl Writer {
 
     fn empty(&mut self) -> Result<bool, Error> {
         let Some((conn, _)) = &self.open else {
-            return Ok(true);
+            return Ok(false);
         };
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: rusqlite::Result<i64> = conn.query_row(sql, [], |row| row.get(0));
@@ -407,15 +415,15 @@ impl Writer {
     }
 }
 
-/// What chats goes before what is found later: this thread takes what no other wants. On Linux niceness and policy are
-/// a thread's own. Niceness alone says how much of a busy processor it gets, not when: whoever wakes up may still wait
-/// for some milliseconds until it has had its slice, which an idle thread does not keep (`docs/benchmarks.md`). Not being
-/// allowed to is no reason not to work.
-fn yield_to_all() {
+/// Has this thread take what no other wants. On Linux niceness and policy are a thread's own. Niceness alone says how
+/// much of a busy processor it gets, not when: whoever wakes up may have to wait until it has had its slice, some
+/// milliseconds, which an idle thread does not keep (`docs/benchmarks.md`).
+fn give_way() -> bool {
     let _ = rustix::process::nice(19);
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let this = thread_native_id();
-    let _ = set_thread_priority_and_policy(this, ThreadPriority::Min, idle);
+    // Where the policy was set and the niceness that it sets as well was not, all is well.
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    thread_schedule_policy().is_ok_and(|policy| policy == idle)
 }
 
 /// Which file this is.

@@ -269,25 +269,31 @@ impl Feeder {
 
     /// Works off what there is, again and again.
     async fn feed(&self) {
-        let (mut looked, mut emptied, mut pause) = (Instant::now(), Instant::now(), PAUSE.0);
+        // Not being allowed to is no reason not to work; where it cannot be asked, the first step says why.
+        let _ = self.index.give_way().await;
+        let (mut looked, mut pause) = (Instant::now(), PAUSE.0);
+        let mut empty_at = Instant::now();
         loop {
             let began = Instant::now();
             if began.duration_since(looked) >= LOOK {
                 self.turn.lock().await.looked = false;
                 looked = began;
             }
-            match self.step().await {
+            let done = self.step().await;
+            let rest = began.elapsed().min(REST);
+            let mut next = LOOK.saturating_sub(looked.elapsed());
+            // Not only when there is nothing to do: there may always be something new, or something in the way.
+            if matches!(done, Ok(false)) || Instant::now() >= empty_at {
+                let trying = Instant::now();
+                if !self.empty().await {
+                    next = next.min(EMPTY);
+                }
+                // It may have waited for somebody who reads.
+                empty_at = Instant::now() + EMPTY.max(trying.elapsed() * 10);
+            }
+            match done {
                 Ok(more) => {
                     pause = PAUSE.0;
-                    let rest = began.elapsed().min(REST);
-                    let mut next = LOOK.saturating_sub(looked.elapsed());
-                    // Not only when there is nothing to do: there may always be something new.
-                    if !more || emptied.elapsed() >= EMPTY {
-                        if !self.empty().await {
-                            next = next.min(EMPTY);
-                        }
-                        emptied = Instant::now();
-                    }
                     if more {
                         sleep(rest).await;
                         continue;
