@@ -20,8 +20,9 @@ const VERSION: u32 = 2;
 const BUSY: Duration = Duration::from_secs(5);
 /// How often a search asks whether it may go on, in steps of the database.
 const STEPS: i32 = 10_000;
-/// How much of the file the one who writes keeps in memory, in KiB; enough for the ends of all words of a batch.
-const CACHE: u32 = 16 * 1024;
+/// How much of the file the one who writes keeps in memory, in KiB. Four times as much makes no difference, with 600,000
+/// messages (`docs/benchmarks.md`).
+const CACHE: u32 = 4 * 1024;
 
 /// Opens the file to write; makes it anew when it is not one to go on with.
 pub(super) fn open(path: &Path, epoch: Epoch) -> Result<Connection, Error> {
