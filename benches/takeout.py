@@ -17,13 +17,16 @@ from sockets import Server, frame
 ROOMS, STILL = 10, 2
 
 
+def thread(server, name):
+    """The number of one of its threads."""
+    tasks = f"/proc/{server.process.pid}/task"
+    return next(task for task in os.listdir(tasks) if open(f"{tasks}/{task}/comm").read().strip() == name)
+
+
 def indexing(server):
     """How much of the processor the thread that indexes has had, in seconds."""
-    tasks = f"/proc/{server.process.pid}/task"
-    for task in os.listdir(tasks):
-        fields = open(f"{tasks}/{task}/stat").read().rsplit(")", 1)
-        if fields[0].endswith("(search"):
-            return sum(map(int, fields[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+    stat = open(f"/proc/{server.process.pid}/task/{thread(server, 'search')}/stat").read()
+    return sum(map(int, stat.rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def delete(server, room):
