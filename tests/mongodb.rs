@@ -281,3 +281,33 @@ async fn two_servers_on_one_database_find_what_was_said_through_the_other() {
         assert_eq!(checked.json()["index"]["problems"], 0, "{checked}");
     }
 }
+
+#[tokio::test]
+async fn what_a_killed_server_had_begun_is_in_nobodys_way() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let proxy = Proxy::to(database.port()).await;
+    let mut server = Server::builder()
+        .set("store.url", &proxy.url())
+        .start()
+        .await;
+    let ana = server.user("ana").await;
+    let room = ana.room("general", Kind::Public).await;
+    ana.connect().await.send(&room, "before").await;
+    // It has written an entry of the room, and did not get to say that it stays.
+    let begun = proxy.next("commitTransaction", Fault::Delay);
+    let change = async {
+        let topic = serde_json::json!({"topic": "never"});
+        ana.request("PATCH", &room.path(""), topic).await
+    };
+    tokio::select! {
+        () = begun.struck() => {}
+        reply = change => panic!("answered before it was committed: {reply:#?}"),
+    }
+    server.kill9().await;
+    server.boot().await;
+    ana.connect().await.send(&room, "after").await;
+    let told = ana.get(&room.path("")).await.ok();
+    assert!(told["topic"].is_null(), "{told:#}");
+}

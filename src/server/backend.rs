@@ -21,6 +21,8 @@ use crate::{
 /// The file that stands for the embedded store in the data directory; the lock lies beside it, whatever
 /// the store is.
 const FILE: &str = "chatd.db";
+/// The file beside it that has the session of a MongoDB in which is written.
+const SESSION: &str = "mongodb.session";
 
 /// Where the settings say the store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl Location {
             Self::Mongo(url, beside) => {
                 let lock = Lock::take(&beside)?;
                 let mongo = Mongo::open(url.expose(), config.store.wait.get(), clock).await?;
+                mongo.note_in(&beside.with_file_name(SESSION)).await?;
                 return Ok(Backend::Mongo(Arc::new(mongo), lock));
             }
         };

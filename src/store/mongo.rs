@@ -7,6 +7,7 @@
 
 mod archive;
 mod backup;
+mod begun;
 mod bulk;
 mod commit;
 mod connect;
@@ -57,6 +58,7 @@ pub fn schema_version() -> u32 {
 }
 
 use self::{
+    begun::Begun,
     connect::reach,
     fault::store_error,
     heads::Heads,
@@ -91,7 +93,7 @@ pub struct Mongo {
     location: String,
     heads: Heads,
     /// Batches are made durable one after the other: only so is it known which `seq` is next.
-    committing: Mutex<()>,
+    committing: Mutex<Begun>,
     watcher: Watcher,
     closed: AtomicBool,
 }
@@ -136,6 +138,13 @@ impl Mongo {
         })
     }
 
+    /// Notes in this file which session writes, and ends what a process before, which had it, did not finish.
+    /// Otherwise that is in the way for a minute.
+    pub async fn note_in(&self, file: &Path) -> Result<(), Error> {
+        let mut begun = self.committing.lock().await;
+        begun.note_in(file, &self.db.client).await
+    }
+
     /// Brings the database to the newest schema, and does nothing else to it.
     pub async fn upgrade(url: &str, wait: Duration, clock: &Clock) -> Result<(), Error> {
         let reached = reach(url, wait).await?;
@@ -169,8 +178,10 @@ impl fmt::Debug for Mongo {
 #[async_trait]
 impl Store for Mongo {
     async fn commit(&self, batch: Arc<Vec<Change>>) -> Result<Vec<Outcome>, Error> {
-        let _one_at_a_time = self.committing.lock().await;
-        commit::commit(self.db()?, &self.heads, &batch).await
+        let mut begun = self.committing.lock().await;
+        let db = self.db()?;
+        begun.end(&db.client).await;
+        commit::commit(db, &self.heads, &mut begun, &batch).await
     }
 
     async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error> {

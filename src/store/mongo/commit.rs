@@ -15,6 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::Uuid;
 
 use super::{
+    begun::Begun,
     documents::EntryDoc,
     fault::{first_duplicate, is_majority_late, is_nobody_there, store_error, within},
     heads::Heads,
@@ -38,11 +39,13 @@ const READS: usize = 16;
 pub(super) async fn commit(
     db: &Collections,
     heads: &Heads,
+    begun: &mut Begun,
     batch: &[Change],
 ) -> Result<Vec<Outcome>, Error> {
     let mut round = Round {
         db,
         heads,
+        begun,
         batch,
         next: HashMap::new(),
         stopped: HashSet::new(),
@@ -71,6 +74,7 @@ fn logs_of(batch: &[Change]) -> HashSet<LogId> {
 struct Round<'a> {
     db: &'a Collections,
     heads: &'a Heads,
+    begun: &'a mut Begun,
     batch: &'a [Change],
     /// The `seq` that each log's next entry of the batch must have.
     next: HashMap<LogId, u64>,
@@ -182,7 +186,7 @@ impl Round<'_> {
                 Reason::Done => Outcome::Committed,
                 Reason::Gone => Outcome::Conflict,
             },
-            None => transact::run(self.db, change).await?,
+            None => transact::run(self.db, self.begun, change).await?,
         };
         if outcome == Outcome::Committed {
             self.count(change);

@@ -10,6 +10,7 @@ use mongodb::{
 };
 
 use super::{
+    begun::Begun,
     bulk,
     connect::MAJORITY,
     documents::EntryDoc,
@@ -66,12 +67,17 @@ enum Ending {
 }
 
 /// Makes one change, whole or not at all.
-pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Error> {
+pub(super) async fn run(
+    db: &Collections,
+    begun: &mut Begun,
+    change: &Change,
+) -> Result<Outcome, Error> {
     let docs = change.entries.iter().map(EntryDoc::new);
     let docs = docs.collect::<Result<Vec<_>, _>>()?;
     let mut session = within(db.client.start_session())
         .await
         .map_err(store_error)?;
+    begun.note(&session);
     let mut last = String::new();
     for attempt in 0..TRIES {
         begin(&mut session).await.map_err(store_error)?;
@@ -79,16 +85,27 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
             Ok(()) => match finish(&mut session).await {
                 Ending::Committed => return Ok(Outcome::Committed),
                 Ending::Undone(fault) => Halt::Broken(fault),
-                Ending::Unknown(fault) if is_majority_late(&fault) => {
-                    return Err(store_error(fault));
+                Ending::Unknown(fault) => {
+                    begun.left_open(session, &fault);
+                    if is_majority_late(&fault) {
+                        return Err(store_error(fault));
+                    }
+                    return look(db, &docs, fault).await;
                 }
-                Ending::Unknown(fault) => return look(db, &docs, fault).await,
             },
-            Err(Halt::Broken(fault)) if is_nobody_there(&fault) => return Err(store_error(fault)),
+            Err(Halt::Broken(fault)) if is_nobody_there(&fault) => {
+                begun.left_open(session, &fault);
+                return Err(store_error(fault));
+            }
             Err(halt) => {
-                // It ends by itself if this does not get through.
-                let _ends = within(session.abort_transaction()).await;
-                halt
+                // The driver keeps it to itself if the server does not answer; not if it takes too long.
+                match within(session.abort_transaction()).await {
+                    Err(fault) if is_patience_gone(&fault) => {
+                        begun.left_open(session, &fault);
+                        return Err(store_error(fault));
+                    }
+                    _ => halt,
+                }
             }
         };
         match halt {
@@ -103,8 +120,12 @@ pub(super) async fn run(db: &Collections, change: &Change) -> Result<Outcome, Er
                 }
             }
             Halt::Again => last = "a key was taken meanwhile".into(),
+            // In the same session, so the server undoes what it may still have of this try.
             Halt::Broken(fault) if is_transient(&fault) => last = why(&fault),
-            Halt::Broken(fault) => return Err(store_error(fault)),
+            Halt::Broken(fault) => {
+                begun.left_open(session, &fault);
+                return Err(store_error(fault));
+            }
         }
         tokio::time::sleep(PAUSE * attempt).await;
     }

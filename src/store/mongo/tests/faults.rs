@@ -70,14 +70,19 @@ async fn assert_holds(store: &Mongo, rooms: &[RoomId], batches: &[&[Change]]) {
 
 /// Everything goes in, and the rooms go on from there.
 async fn commits_all(wired: &Wired, count: usize) {
-    let rooms = rooms(count);
-    let first = say(&rooms, 1);
+    commits_in(wired, &rooms(count)).await;
+}
+
+/// The same, into these rooms, in which nothing was said before.
+async fn commits_in(wired: &Wired, rooms: &[RoomId]) {
+    let count = rooms.len();
+    let first = say(rooms, 1);
     let outcomes = wired.store.commit(first.clone().into()).await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Committed; count]);
-    let second = say(&rooms, 2);
+    let second = say(rooms, 2);
     let outcomes = wired.store.commit(second.clone().into()).await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Committed; count]);
-    assert_holds(&wired.base.mongo().await, &rooms, &[&first, &second]).await;
+    assert_holds(&wired.base.mongo().await, rooms, &[&first, &second]).await;
 }
 
 #[tokio::test]
@@ -345,6 +350,19 @@ async fn a_commit_of_which_nothing_is_known_is_unavailable_and_found_by_its_txn(
     let outcomes = wired.store.commit(vec![change()].into()).await.unwrap();
     let original = first.entries[0].clone();
     assert_eq!(outcomes, [Outcome::Duplicate(Box::new(original))]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_hangs_is_ended_before_the_next_write() {
+    let Some(wired) = wired().await else { return };
+    let rooms = rooms(2);
+    let never = entries([message(rooms[0], 1, "a"), message(rooms[1], 1, "b")]);
+    // It does not arrive until the end of the test.
+    let hangs = wired.proxy.next("commitTransaction", Fault::Delay);
+    let told = wired.store.commit(vec![never].into()).await;
+    assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
+    assert!(hangs.has_struck());
+    commits_in(&wired, &rooms).await;
 }
 
 #[tokio::test]
