@@ -108,8 +108,8 @@ impl Location {
             Self::Sqlite(path) => path,
             Self::Mongo(url, beside) => {
                 let lock = Lock::take(&beside)?;
-                let mongo = Mongo::open(url.expose(), config.store.wait.get(), clock).await?;
-                mongo.note_in(&beside.with_file_name(SESSION)).await?;
+                let (wait, note) = (config.store.wait.get(), beside.with_file_name(SESSION));
+                let mongo = Mongo::open_noting(url.expose(), wait, clock, &note).await?;
                 return Ok(Backend::Mongo(Arc::new(mongo), lock));
             }
         };

@@ -325,7 +325,7 @@ async fn find(location: &Location) -> Result<(Found, Option<String>), Error> {
 
 /// A store that is open for this alone.
 enum Opened {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Mongo(Box<Mongo>),
 }
 
@@ -346,19 +346,19 @@ impl Opened {
             clock: clock.clone(),
         };
         let opened = tokio::task::spawn_blocking(move || Sqlite::open_for(options, what)).await;
-        Ok(Self::Sqlite(opened.map_err(not_run)??))
+        Ok(Self::Sqlite(Box::new(opened.map_err(not_run)??)))
     }
 
     fn store(&self) -> &dyn Store {
         match self {
-            Self::Sqlite(store) => store,
+            Self::Sqlite(store) => &**store,
             Self::Mongo(store) => &**store,
         }
     }
 
     fn load(&self) -> &dyn Load {
         match self {
-            Self::Sqlite(store) => store,
+            Self::Sqlite(store) => &**store,
             Self::Mongo(store) => &**store,
         }
     }

@@ -112,6 +112,27 @@ impl Mongo {
         clock: &Clock,
         what: Use,
     ) -> Result<Self, Error> {
+        Self::open_with(url, wait, clock, what, Begun::default()).await
+    }
+
+    /// The same, to serve. Which session writes is noted in this file; what a process before, which had the file, did
+    /// not finish is ended. Otherwise that would be in the way for a minute.
+    pub async fn open_noting(
+        url: &str,
+        wait: Duration,
+        clock: &Clock,
+        file: &Path,
+    ) -> Result<Self, Error> {
+        Self::open_with(url, wait, clock, Use::Serve, Begun::noting(file)).await
+    }
+
+    async fn open_with(
+        url: &str,
+        wait: Duration,
+        clock: &Clock,
+        what: Use,
+        mut begun: Begun,
+    ) -> Result<Self, Error> {
         let reached = reach(url, wait).await?;
         let presence = reached.presence;
         let db = Collections::new(reached.client, reached.database, presence.clone());
@@ -120,6 +141,7 @@ impl Mongo {
         {
             return Err(copy::unfinished(&reached.location, &mark));
         }
+        begun.end(&db.client).await;
         let identity = schema::prepare(&db, clock).await?;
         let database = db.database.clone();
         let watcher = Watcher::start(presence, clock.clone(), SELECT, move || {
@@ -132,17 +154,10 @@ impl Mongo {
             version: reached.version,
             location: reached.location,
             heads: Heads::default(),
-            committing: Mutex::default(),
+            committing: Mutex::new(begun),
             watcher,
             closed: AtomicBool::new(false),
         })
-    }
-
-    /// Notes in this file which session writes, and ends what a process before, which had it, did not finish.
-    /// Otherwise that is in the way for a minute.
-    pub async fn note_in(&self, file: &Path) -> Result<(), Error> {
-        let mut begun = self.committing.lock().await;
-        begun.note_in(file, &self.db.client).await
     }
 
     /// Brings the database to the newest schema, and does nothing else to it.

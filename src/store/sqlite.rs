@@ -7,6 +7,7 @@
 mod apply;
 mod archive;
 mod backup;
+mod bell;
 mod checkpoint;
 mod files;
 mod logs;
@@ -41,6 +42,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
+    bell::Bell,
     checkpoint::Snapshots,
     readers::Readers,
     schema::Identity,
@@ -91,6 +93,7 @@ pub struct Sqlite {
     readers: Readers,
     snapshots: Snapshots,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    bell: Bell,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<Lock>>,
 }
@@ -118,9 +121,11 @@ impl Sqlite {
         };
         let space = Space::new(dir, min_free, max_size, clock);
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
+        let (bell, rope) =
+            bell::bell().map_err(|e| Error::Unavailable(format!("no eventfd can be made: {e}")))?;
         let snapshots = Snapshots::default();
         let writer = Writer::new(path.clone(), max_size, space, snapshots.clone())?
-            .start(queue)
+            .start(queue, rope)
             .map_err(|e| Error::Unavailable(format!("cannot start a thread: {e}")))?;
         Ok(Self {
             readers: Readers::new(path.clone(), readers),
@@ -128,6 +133,7 @@ impl Sqlite {
             identity,
             snapshots,
             jobs: Mutex::new(Some(jobs)),
+            bell,
             writer: Mutex::new(Some(writer)),
             lock: Mutex::new(Some(lock)),
         })
@@ -190,7 +196,7 @@ impl Store for Sqlite {
             .send(Job::Commit { batch, answer })
             .await
             .map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.bell.answer(answered).await.ok_or_else(gone)?
     }
 
     async fn load_room(&self, id: RoomId) -> Result<Option<RoomState>, Error> {
@@ -794,7 +800,7 @@ impl Store for Sqlite {
             .send(Job::Reclaim(answer))
             .await
             .map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.bell.answer(answered).await.ok_or_else(gone)?
     }
 
     async fn back_up(

@@ -2,70 +2,85 @@
 //!
 //! A MongoDB keeps a transaction for a minute (`transactionLifetimeLimitSeconds`) when whoever began it is gone,
 //! and other writes of what it has written wait for it: the room whose next entry it is takes no message until
-//! then. So the id of the session that writes lies in a file in the data directory, and who opens the store from
+//! then. So the id of the session that writes lies in a file in the data directory, and who serves the store from
 //! there next has the server end what was begun in it. The same is done where a transaction's end did not get
 //! through.
 //!
 //! The file is not synced: it is for a process that was killed. After a power cut, or from another data
-//! directory, the minute has to pass.
+//! directory, the minute has to pass. So it has where the file cannot be used, and that keeps nobody from serving.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
     path::Path,
+    time::Duration,
 };
 
 use mongodb::{
     Client, ClientSession,
-    bson::{Bson, Uuid, doc},
-    error::{Error as Fault, ErrorKind},
+    bson::{Bson, Document, Uuid, doc},
+    error::ErrorKind,
 };
+use rustix::fs::OFlags;
+use tokio::time::{Instant, timeout};
 
-use super::fault::{why, within};
-use crate::store::Error;
+use super::fault::why;
 
-/// How long the id of a session is, as text.
-const LENGTH: u64 = 36;
+/// How long the server keeps what nobody ends.
+const KEPT: Duration = Duration::from_mins(1);
+/// How long ending it may take. Whoever writes waits for that, so it is less than for a request that has to be.
+const ENDING: Duration = Duration::from_secs(3);
+/// How much of the file is read, in bytes: far more ids of 36 letters than are ever open.
+const READ: u64 = 4096;
 
-/// The session in which a transaction writes. One at a time does.
+/// The session in which a transaction writes, one at a time, and those whose transaction may not have ended.
 #[derive(Default)]
 pub(super) struct Begun {
-    /// Where its id is for whoever comes after us, if anywhere.
+    /// Where their ids are for whoever comes after us, if anywhere.
     file: Option<File>,
-    /// The id that is there.
-    noted: Option<Uuid>,
-    /// One whose transaction may not have ended. While it is kept, nobody else is given it.
-    open: Option<ClientSession>,
+    /// What is written there.
+    noted: String,
+    open: Vec<Open>,
+}
+
+/// A session whose transaction may not have ended.
+struct Open {
+    id: Uuid,
+    /// While it is kept, nobody else is given it. None for one of a process before.
+    _session: Option<ClientSession>,
+    /// From when on the server has ended it by itself.
+    until: Instant,
+}
+
+impl Open {
+    fn new(id: Uuid, session: Option<ClientSession>) -> Self {
+        Self {
+            id,
+            _session: session,
+            until: Instant::now() + KEPT,
+        }
+    }
 }
 
 impl Begun {
-    /// Notes from now on in this file which session writes. What a process before had begun is ended.
-    pub(super) async fn note_in(&mut self, path: &Path, client: &Client) -> Result<(), Error> {
-        let failed = |e: io::Error| Error::Open {
-            path: path.display().to_string(),
-            why: e.to_string(),
+    /// Notes in this file which session writes. What a process before had begun, which had the file, is to be
+    /// ended first.
+    pub(super) fn noting(path: &Path) -> Self {
+        let (file, noted) = match read(path) {
+            Ok((file, noted)) => (Some(file), noted),
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "it is not noted which session of the database writes");
+                (None, String::new())
+            }
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        let mut id = Vec::new();
-        (&file).take(LENGTH).read_to_end(&mut id).map_err(failed)?;
-        self.file = Some(file);
-        self.noted = std::str::from_utf8(&id)
-            .ok()
-            .and_then(|id| Uuid::parse_str(id).ok());
-        if let Some(before) = self.noted
-            && let Err(fault) = end(client, before).await
-        {
-            cannot(&fault);
+        let before = noted.lines().filter_map(|id| Uuid::parse_str(id).ok());
+        Self {
+            open: before.map(|id| Open::new(id, None)).collect(),
+            file,
+            noted,
         }
-        Ok(())
     }
 
     /// This session begins to write.
@@ -73,41 +88,85 @@ impl Begun {
         let (Some(file), Some(id)) = (&self.file, id_of(session)) else {
             return;
         };
-        if self.noted == Some(id) {
+        let ids = std::iter::once(id).chain(self.open.iter().map(|open| open.id));
+        let ids: String = ids.map(|id| id.to_string() + "\n").collect();
+        if self.noted == ids {
             return;
         }
-        match file.write_all_at(id.to_string().as_bytes(), 0) {
-            Ok(()) => self.noted = Some(id),
+        // Written over, then cut: at any moment what is in it are ids of ours.
+        let written = file
+            .write_all_at(ids.as_bytes(), 0)
+            .and_then(|()| file.set_len(ids.len() as u64));
+        match written {
+            Ok(()) => self.noted = ids,
             Err(error) => {
-                tracing::warn!(%error, "it cannot be noted which session of the database writes");
+                tracing::warn!(%error, "it is not noted any more which session of the database writes");
                 self.file = None;
             }
         }
     }
 
-    /// It is not known that this session's transaction has ended, after this.
-    pub(super) fn left_open(&mut self, session: ClientSession, fault: &Fault) {
-        // What the server itself has refused it has undone.
-        if !is_servers_word(fault) {
-            self.open = Some(session);
+    /// It is not known that this session's transaction has ended.
+    pub(super) fn left_open(&mut self, session: ClientSession) {
+        if let Some(id) = id_of(&session) {
+            self.open.push(Open::new(id, Some(session)));
         }
     }
 
     /// Ends what may not have ended.
     pub(super) async fn end(&mut self, client: &Client) {
-        let Some(id) = self.open.as_ref().and_then(id_of) else {
+        let now = Instant::now();
+        self.open.retain(|open| open.until > now);
+        // Of an empty list the server makes all sessions of the user.
+        if self.open.is_empty() {
             return;
-        };
-        match end(client, id).await {
-            Ok(()) => self.open = None,
-            Err(fault) if is_servers_word(&fault) => {
-                cannot(&fault);
-                self.open = None;
+        }
+        let ids: Vec<Document> = self
+            .open
+            .iter()
+            .map(|open| doc! { "id": open.id })
+            .collect();
+        let admin = client.database("admin");
+        match timeout(ENDING, admin.run_command(doc! { "killSessions": ids })).await {
+            Ok(Ok(_)) => self.open.clear(),
+            Ok(Err(fault)) if matches!(&*fault.kind, ErrorKind::Command(_)) => {
+                let why = why(&fault);
+                tracing::warn!(
+                    %why,
+                    "an unfinished transaction may be in the way for a minute: the database does not end it"
+                );
+                self.open.clear();
             }
-            // Nothing is written either, while nobody answers.
-            Err(_) => {}
+            // With the next write again.
+            Ok(Err(_)) | Err(_) => {}
         }
     }
+}
+
+/// The file, for us alone, made if it is missing, and what is in it.
+fn read(path: &Path) -> io::Result<(File, String)> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed());
+    let file = match options.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let file = options.create_new(true).open(path)?;
+            // What root makes in somebody's directory is theirs.
+            let dir = fs::metadata(path.parent().unwrap_or(path))?;
+            if rustix::process::geteuid().is_root() && dir.uid() != 0 {
+                fchown(&file, Some(dir.uid()), Some(dir.gid()))?;
+            }
+            file
+        }
+        found => found?,
+    };
+    let mut ids = Vec::new();
+    (&file).take(READ).read_to_end(&mut ids)?;
+    Ok((file, String::from_utf8_lossy(&ids).into_owned()))
 }
 
 fn id_of(session: &ClientSession) -> Option<Uuid> {
@@ -115,23 +174,4 @@ fn id_of(session: &ClientSession) -> Option<Uuid> {
         Some(Bson::Binary(id)) => id.to_uuid().ok(),
         _ => None,
     }
-}
-
-fn is_servers_word(fault: &Fault) -> bool {
-    matches!(
-        &*fault.kind,
-        ErrorKind::Command(_) | ErrorKind::Write(_) | ErrorKind::InsertMany(_)
-    )
-}
-
-async fn end(client: &Client, session: Uuid) -> Result<(), Fault> {
-    let killed = doc! { "killSessions": [{ "id": session }] };
-    within(client.database("admin").run_command(killed))
-        .await
-        .map(drop)
-}
-
-fn cannot(fault: &Fault) {
-    let why = why(fault);
-    tracing::warn!(%why, "an unfinished transaction may be in the way for a minute: it cannot be ended");
 }

@@ -85,28 +85,30 @@ pub(super) async fn run(
             Ok(()) => match finish(&mut session).await {
                 Ending::Committed => return Ok(Outcome::Committed),
                 Ending::Undone(fault) => Halt::Broken(fault),
+                Ending::Unknown(fault) if is_majority_late(&fault) => {
+                    return Err(store_error(fault));
+                }
                 Ending::Unknown(fault) => {
-                    begun.left_open(session, &fault);
-                    if is_majority_late(&fault) {
-                        return Err(store_error(fault));
-                    }
+                    begun.left_open(session);
                     return look(db, &docs, fault).await;
                 }
             },
             Err(Halt::Broken(fault)) if is_nobody_there(&fault) => {
-                begun.left_open(session, &fault);
+                begun.left_open(session);
                 return Err(store_error(fault));
             }
-            Err(halt) => {
-                // The driver keeps it to itself if the server does not answer; not if it takes too long.
-                match within(session.abort_transaction()).await {
-                    Err(fault) if is_patience_gone(&fault) => {
-                        begun.left_open(session, &fault);
-                        return Err(store_error(fault));
-                    }
-                    _ => halt,
+            Err(halt) => match within(session.abort_transaction()).await {
+                // The driver keeps it to itself if nobody answers; not if it takes too long.
+                Err(late) if is_patience_gone(&late) => {
+                    begun.left_open(session);
+                    return match halt {
+                        Halt::Not(outcome) => Ok(outcome),
+                        Halt::Broken(fault) => Err(store_error(fault)),
+                        Halt::Taken | Halt::Again => Err(store_error(late)),
+                    };
                 }
-            }
+                _ => halt,
+            },
         };
         match halt {
             Halt::Not(outcome) => return Ok(outcome),
@@ -123,12 +125,13 @@ pub(super) async fn run(
             // In the same session, so the server undoes what it may still have of this try.
             Halt::Broken(fault) if is_transient(&fault) => last = why(&fault),
             Halt::Broken(fault) => {
-                begun.left_open(session, &fault);
+                begun.left_open(session);
                 return Err(store_error(fault));
             }
         }
         tokio::time::sleep(PAUSE * attempt).await;
     }
+    begun.left_open(session);
     Err(Error::Unavailable(format!(
         "a transaction was undone {TRIES} times: {last}"
     )))

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     apply::{self, Tails},
+    bell::Rope,
     checkpoint::{COPY_PAGES, Checkpointer, Snapshots, checkpoint},
     rows::{number, store_error},
     schema::{self, PAGE_BYTES, Purpose},
@@ -83,22 +84,24 @@ impl Writer {
     }
 
     /// Starts the thread. It ends when the last sender is gone and the queue is empty.
-    pub(super) fn start(self, jobs: mpsc::Receiver<Job>) -> io::Result<JoinHandle<()>> {
+    pub(super) fn start(self, jobs: mpsc::Receiver<Job>, rope: Rope) -> io::Result<JoinHandle<()>> {
         thread::Builder::new()
             .name("store-write".into())
-            .spawn(move || self.run(jobs))
+            .spawn(move || self.run(jobs, &rope))
     }
 
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>, rope: &Rope) {
         while let Some(job) = jobs.blocking_recv() {
             // Who asked may be gone; what is committed stays so.
             match job {
                 Job::Commit { batch, answer } => {
                     let _ = answer.send(self.commit(&batch));
+                    rope.ring();
                     self.tend_wal(&batch);
                 }
                 Job::Reclaim(answer) => {
                     let _ = answer.send(self.reclaim());
+                    rope.ring();
                     self.pages += RECLAIMED;
                     self.tend_wal(&[]);
                 }

@@ -362,7 +362,10 @@ async fn a_transaction_that_hangs_is_ended_before_the_next_write() {
     let told = wired.store.commit(vec![never].into()).await;
     assert!(matches!(told, Err(Error::Unavailable(_))), "{told:?}");
     assert!(hangs.has_struck());
+    // That the answer is lost is no reason to take it for done.
+    let ended = times(&wired.proxy, 2, "killSessions", &Fault::LoseAnswer);
     commits_in(&wired, &rooms).await;
+    all_struck(&ended);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use super::{
     proxy::{Fault, Proxy},
     *,
 };
+use crate::store::contract::{entries, message};
 
 /// Starts through a wire, in a task of its own.
 fn start(
@@ -190,4 +191,32 @@ async fn a_store_of_a_newer_chatd_is_refused() {
         matches!(refused, Err(Error::Newer { found: 1_000, .. })),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_used_keeps_nobody_from_serving() {
+    let Some(base) = Base::new() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let note = dir.path().join("mongodb.session");
+    let (url, clock) = (base.url(), Clock::fixed(NOW));
+    let open = || Mongo::open_noting(&url, WAIT, &clock, &note);
+    for damaged in [b"".as_slice(), b"no id", b"\xff\xfe\n\n", &[b'a'; 9000]] {
+        std::fs::write(&note, damaged).unwrap();
+        writes(&open().await.unwrap()).await;
+        // One id, and nothing of what was there.
+        let noted = std::fs::read_to_string(&note).unwrap();
+        assert!(uuid::Uuid::parse_str(noted.trim_end()).is_ok(), "{noted:?}");
+    }
+    std::fs::remove_file(&note).unwrap();
+    std::fs::create_dir(&note).unwrap();
+    writes(&open().await.unwrap()).await;
+    assert!(note.is_dir());
+}
+
+/// Makes a change that takes a transaction.
+async fn writes(store: &Mongo) {
+    let rooms = [RoomId::new(NOW), RoomId::new(NOW)];
+    let change = entries(rooms.map(|room| message(room, 1, "a")));
+    let outcomes = store.commit(vec![change].into()).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Committed]);
 }
