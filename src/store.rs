@@ -21,6 +21,7 @@ mod error;
 pub mod lock;
 pub mod mongo;
 mod overlay;
+mod owner;
 mod payload;
 mod plain;
 pub mod raw;

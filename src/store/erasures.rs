@@ -7,9 +7,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, owner};
 use crate::{
     clock::Millis,
     id::{EntryId, FileId, RoomId, UserId},
@@ -209,10 +209,7 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(&all)?;
     file.sync_data()?;
     if new && let Some(dir) = path.parent() {
-        let owner = fs::metadata(dir)?;
-        if rustix::process::geteuid().is_root() && owner.uid() != 0 {
-            chown(path, Some(owner.uid()), Some(owner.gid()))?;
-        }
+        owner::give(path, dir)?;
         File::open(dir)?.sync_all()?;
     }
     Ok(())
@@ -220,6 +217,8 @@ fn append(path: &Path, text: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::MetadataExt as _};
+
     use super::*;
 
     #[tokio::test]

@@ -122,7 +122,7 @@ impl Sqlite {
         let space = Space::new(dir, min_free, max_size, clock);
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let (bell, rope) =
-            bell::bell().map_err(|e| Error::Unavailable(format!("no eventfd can be made: {e}")))?;
+            bell::bell().map_err(|e| Error::Unavailable(format!("cannot make a pipe: {e}")))?;
         let snapshots = Snapshots::default();
         let writer = Writer::new(path.clone(), max_size, space, snapshots.clone())?
             .start(queue, rope)

@@ -10,9 +10,9 @@
 //! directory, the minute has to pass. So it has where the file cannot be used, and that keeps nobody from serving.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
     time::Duration,
 };
@@ -26,6 +26,7 @@ use rustix::fs::OFlags;
 use tokio::time::{Instant, timeout};
 
 use super::fault::why;
+use crate::store::owner;
 
 /// How long the server keeps what nobody ends.
 const KEPT: Duration = Duration::from_mins(1);
@@ -155,11 +156,7 @@ fn read(path: &Path) -> io::Result<(File, String)> {
     let file = match options.open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let file = options.create_new(true).open(path)?;
-            // What root makes in somebody's directory is theirs.
-            let dir = fs::metadata(path.parent().unwrap_or(path))?;
-            if rustix::process::geteuid().is_root() && dir.uid() != 0 {
-                fchown(&file, Some(dir.uid()), Some(dir.gid()))?;
-            }
+            owner::give(path, path.parent().unwrap_or(path))?;
             file
         }
         found => found?,

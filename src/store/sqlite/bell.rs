@@ -24,7 +24,7 @@ pub(super) struct Bell {
     heard: OnceLock<Option<Mutex<Receiver>>>,
 }
 
-/// The side of the writer. Rings for the last time when it is dropped.
+/// The side of the writer. With it the pipe ends, which whoever waits hears, too.
 pub(super) struct Rope(OwnedFd);
 
 /// Both sides.
@@ -42,12 +42,6 @@ impl Rope {
     pub(super) fn ring(&self) {
         // A pipe that is full rings already.
         let _full = rustix::io::write(&self.0, &[1]);
-    }
-}
-
-impl Drop for Rope {
-    fn drop(&mut self) {
-        self.ring();
     }
 }
 
