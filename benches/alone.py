@@ -4,10 +4,11 @@
     benches/alone.py target/release/chatd 1000
 
 Starts a server of its own on loopback, as `sockets.py` does. In turn, fifty at a time: two frames of a write-ahead log, as a
-message takes, added to a file beside the store and synced; the same written over what is there; a ping over the WebSocket; and
-a message with nothing else in flight until it is acknowledged, which means that it is on the disk. First while the store's log
-grows, then once it is written over (`store.sqlite`, from 64 MiB on, or from 16 when there is little to do). Prints the
-medians, and how many bare syncs of the same kind a message waits for beyond the ping.
+message takes, added to a file beside the store and synced; the same written over what is there; each of the two with a ping
+before it, which is not counted, as a disk that has rested so long takes longer; a ping over the WebSocket; and a message with
+nothing else in flight until it is acknowledged, which means that it is on the disk. First while the store's log grows, then once
+it is written over (`store.sqlite`, from 64 MiB on, or from 16 when there is little to do). Prints the medians, and how many bare
+syncs of the same kind a message waits for beyond the ping.
 """
 
 import os, socket, statistics, sys, time
@@ -52,19 +53,21 @@ class Talker:
 
 
 def compare(kinds, count, like):
-    """Each in turn, `count` times; how it compares with the bare sync that is like it."""
+    """Each in turn, `count` times, with what goes before it; how it compares with the bare syncs that are like it."""
     took = {kind: [] for kind in kinds}
     for _ in range(count // PIECE):
-        for kind, do in kinds.items():
+        for kind, (before, do) in kinds.items():
             for _ in range(PIECE):
+                before()
                 began = time.perf_counter()
                 do()
                 took[kind].append((time.perf_counter() - began) * 1e3)
     for kind, times in took.items():
-        print(f"  {kind:<28} p50 {statistics.median(times):6.3f} ms, p99 {statistics.quantiles(times, n=100)[98]:6.3f} ms")
+        print(f"  {kind:<42} p50 {statistics.median(times):6.3f} ms, p99 {statistics.quantiles(times, n=100)[98]:6.3f} ms")
     middle = {kind: statistics.median(times) for kind, times in took.items()}
     beyond = middle["a message"] - middle["a ping"]
-    print(f"  a message waits {beyond:.3f} ms beyond a ping: {beyond / middle[like]:.2f} times as long as {like}", flush=True)
+    one, rested = beyond / middle[like], beyond / middle[f"{like}, after a ping"]
+    print(f"  a message waits {beyond:.3f} ms beyond a ping: {one:.2f} times as long as {like}, {rested:.2f} after a ping", flush=True)
 
 
 def main():
@@ -75,11 +78,15 @@ def main():
         talker = Talker(server)
         at = lambda name: os.path.join(server.data.name, name)
         grows, over = Disk(at("grows"), False), Disk(at("over"), True)
+        ping = lambda: talker.ask(op="ping")
+        nothing = lambda: None
         kinds = {
-            "added to a file and synced": grows.sync,
-            "written over and synced": over.sync,
-            "a ping": lambda: talker.ask(op="ping"),
-            "a message": lambda: talker.ask(op="send", room=rooms[0], body=BODY),
+            "added to a file and synced": (nothing, grows.sync),
+            "added to a file and synced, after a ping": (ping, grows.sync),
+            "written over and synced": (nothing, over.sync),
+            "written over and synced, after a ping": (ping, over.sync),
+            "a ping": (nothing, ping),
+            "a message": (nothing, lambda: talker.ask(op="send", room=rooms[0], body=BODY)),
         }
         # A log that a process left is emptied a second after the start.
         time.sleep(2)

@@ -59,6 +59,20 @@ struct Queue {
 }
 
 impl Queue {
+    fn take(&mut self, into: &mut VecDeque<Frame>, most: usize) {
+        let count = most.min(self.frames.len());
+        for Queued { frame, passing, .. } in self.frames.drain(..count) {
+            self.passing -= usize::from(passing);
+            self.taken += frame.len();
+            self.since = self.since.or(frame.published_at());
+            into.push_back(frame);
+        }
+        if self.frames.is_empty() {
+            // An idle connection keeps no buffer.
+            self.frames = VecDeque::new();
+        }
+    }
+
     /// Takes out what `which` says.
     fn drop_if(&mut self, which: impl Fn(&Queued) -> bool) {
         let (mut freed, mut passing) = (0, 0);
@@ -194,19 +208,31 @@ impl Outbox {
 
     /// Moves up to `most` frames into `into`. They count as waiting until [`Outbox::written`].
     pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) {
-        let mut guard = self.queue.lock();
-        let queue = &mut *guard;
-        let count = most.min(queue.frames.len());
-        for Queued { frame, passing, .. } in queue.frames.drain(..count) {
-            queue.passing -= usize::from(passing);
-            queue.taken += frame.len();
-            queue.since = queue.since.or(frame.published_at());
-            into.push_back(frame);
+        self.queue.lock().take(into, most);
+    }
+
+    /// Waits until there is something to write, in `into` or put there as [`Outbox::take`] does, or until the
+    /// connection is to be closed: then the answer is how.
+    pub fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        into: &mut VecDeque<Frame>,
+        most: usize,
+    ) -> Poll<Option<Close>> {
+        let mut queue = self.queue.lock();
+        if queue.close.is_some() {
+            return Poll::Ready(queue.close);
         }
-        if queue.frames.is_empty() {
-            // An idle connection keeps no buffer.
-            queue.frames = VecDeque::new();
+        if into.is_empty() {
+            queue.take(into, most);
         }
+        if into.is_empty() {
+            // Whatever comes, comes after this lock, and wakes. An idle connection keeps no buffer.
+            *into = VecDeque::new();
+            self.waker.register(cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(None)
     }
 
     /// How the connection is to be closed, if it is.
@@ -266,17 +292,6 @@ impl Outbox {
         }
     }
 
-    /// Waits until there is something to take.
-    pub fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
-        self.waker.register(cx.waker());
-        let queue = self.queue.lock();
-        if queue.frames.is_empty() && queue.close.is_none() {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    }
-
     /// Whether the next request may be read: less than half of the limit waits, and no close.
     pub fn has_room(&self) -> bool {
         let queue = self.queue.lock();
@@ -296,8 +311,23 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
     use super::*;
     use crate::{clock::Millis, id::RoomId};
+
+    /// How often it was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn frame(text: &str) -> Frame {
         Frame::text(&[text.as_bytes()])
@@ -353,6 +383,32 @@ mod tests {
         );
         outbox.written(100);
         assert!(outbox.has_room());
+    }
+
+    #[test]
+    fn whoever_drains_is_woken_and_told_of_a_close_before_anything_else() {
+        let (outbox, log) = (Outbox::new(1000, Arc::default()), LogId::Control);
+        let mut taken = VecDeque::new();
+        let woken = Arc::new(Woken::default());
+        let waker = Arc::clone(&woken).into();
+        let cx = &Context::from_waker(&waker);
+        assert!(outbox.poll_take(cx, &mut taken, 10).is_pending());
+        outbox.publish(log, &frame("one"));
+        outbox.publish(log, &frame("two"));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "only the first has to");
+        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
+        assert_eq!(taken.len(), 1);
+        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
+        assert_eq!(taken.len(), 1, "what is taken is written first");
+        taken.clear();
+        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
+        let close = Close::now(CloseCode::SessionRevoked);
+        outbox.close(close);
+        assert_eq!(
+            outbox.poll_take(cx, &mut taken, 1),
+            Poll::Ready(Some(close))
+        );
+        assert_eq!(taken.len(), 1, "it is for whoever closes to drop it");
     }
 
     #[test]

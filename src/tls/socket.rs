@@ -81,6 +81,14 @@ impl Socket {
 
     /// Writes what fits, and says how much; an error when one has to wait. Then the same has to be tried again:
     /// some of it may be encrypted already.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.try_write(bytes),
+            Self::Tls(_) => self.try_write_vectored(&[IoSlice::new(bytes)]),
+        }
+    }
+
+    /// The same with several pieces, one after the other.
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.try_write_vectored(slices),

@@ -138,7 +138,7 @@ impl Session {
             let strange = self.known.is_none();
             let reads = self.reads();
             tokio::select! {
-                written = writer.flush(&socket, &self.outbox) => match written {
+                written = writer.flush(&socket, &self.outbox, !reads) => match written {
                     Ok(None) => {}
                     Ok(Some(close)) => break Some(close),
                     Err(_) => break None,

@@ -122,8 +122,8 @@ pub(super) struct Writer {
     pending: VecDeque<Frame>,
     /// How much of the first pending frame is written.
     offset: usize,
-    /// When something could last be written, or nothing was left to write.
-    progress: Instant,
+    /// Since when the socket has taken nothing of what is to be written.
+    stuck: Option<Instant>,
     /// How often something was written, for looking at one write in [`SAMPLE`].
     writes: u8,
 }
@@ -134,30 +134,38 @@ impl Writer {
         Self {
             pending: VecDeque::new(),
             offset: 0,
-            progress: Instant::now(),
+            stuck: None,
             writes: seed,
         }
     }
 
-    /// Waits for something to write and writes it; answers how the connection is to be closed once it is.
-    /// Dropping this before it is done loses nothing.
+    /// Writes what comes, until the connection is to be closed, and answers how; or, with `once`, until what was
+    /// taken is written. Dropping this before it is done loses nothing.
     pub(super) async fn flush(
         &mut self,
         socket: &Socket,
         outbox: &Outbox,
+        once: bool,
     ) -> io::Result<Option<Close>> {
-        if self.pending.is_empty() {
-            poll_fn(|cx| outbox.poll_ready(cx)).await;
-            outbox.take(&mut self.pending, FRAMES);
-            self.progress = Instant::now();
+        loop {
+            let close = poll_fn(|cx| outbox.poll_take(cx, &mut self.pending, FRAMES)).await;
+            if close.is_some() {
+                return Ok(close);
+            }
+            if !self.try_write(socket, outbox)? {
+                // A close does not wait for a socket that takes nothing.
+                tokio::select! {
+                    biased;
+                    () = poll_fn(|cx| outbox.poll_close(cx)) => {}
+                    ready = socket.writable() => ready?,
+                }
+            }
+            // A socket that takes all there is does not keep the thread.
+            consume_budget().await;
+            if once && self.pending.is_empty() {
+                return Ok(None);
+            }
         }
-        // A close does not wait for a socket that takes nothing.
-        tokio::select! {
-            biased;
-            () = poll_fn(|cx| outbox.poll_close(cx)) => {}
-            written = self.write(socket, outbox) => written?,
-        }
-        Ok(outbox.closing())
     }
 
     /// What a close against the person leaves to be written: the rest of a frame that is half written.
@@ -183,30 +191,44 @@ impl Writer {
         Ok(())
     }
 
-    /// One system call; false when the socket takes nothing now. Apart, so that its kilobyte of slices is on
-    /// the stack for the moment of the call, and not in every connection's task.
+    /// One system call; false when the socket takes nothing now.
     fn try_write(&mut self, socket: &Socket, outbox: &Outbox) -> io::Result<bool> {
+        let tried = match self.pending.front() {
+            // The commonest, and for the kernel the cheaper call.
+            Some(only) if self.pending.len() == 1 => socket.try_write(&only.bytes()[self.offset..]),
+            _ => self.try_write_many(socket),
+        };
+        match tried {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                self.advance(written, outbox);
+                Ok(true)
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.stuck.get_or_insert_with(Instant::now);
+                Ok(false)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Apart, so that its kilobyte of slices is on the stack for the moment of the call, and not in every
+    /// connection's task.
+    #[inline(never)]
+    fn try_write_many(&self, socket: &Socket) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); FRAMES];
         let count = self.pending.len().min(FRAMES);
         for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
             let skip = if i == 0 { self.offset } else { 0 };
             *slice = IoSlice::new(&frame.bytes()[skip..]);
         }
-        match socket.try_write_vectored(&slices[..count]) {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                self.advance(written, outbox);
-                Ok(true)
-            }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
-            Err(e) => Err(e),
-        }
+        socket.try_write_vectored(&slices[..count])
     }
 
     fn advance(&mut self, written: usize, outbox: &Outbox) {
         outbox.written(written);
-        self.progress = Instant::now();
+        self.stuck = None;
         self.offset += written;
         self.writes = self.writes.wrapping_add(1);
         let mut published = None;
@@ -220,16 +242,12 @@ impl Writer {
             self.pending.pop_front();
         }
         let at = published.filter(|_| self.writes.is_multiple_of(SAMPLE));
-        outbox.sent(sent, at.map(|at| (at, self.progress.into_std())));
+        outbox.sent(sent, at.map(|at| (at, std::time::Instant::now())));
     }
 
-    /// How long what is to be written has been stuck.
+    /// For how long the socket has taken nothing of what is to be written.
     pub(super) fn stuck(&self) -> Duration {
-        if self.pending.is_empty() {
-            Duration::ZERO
-        } else {
-            self.progress.elapsed()
-        }
+        self.stuck.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Writes what is still due: until `done` says that no more answers come and all are written.
