@@ -44,7 +44,8 @@ const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 1 << 20;
 /// How long news gather before they are taken up: a batch costs, however little is in it.
 const GATHER: Duration = Duration::from_millis(100);
-/// How long a rest between two batches is, at most; it is as long as the batch took.
+/// How long a rest between two batches is, at most; it is as long as the batch took, and [`GATHER`] where less than
+/// a batch waits.
 const REST: Duration = Duration::from_millis(200);
 /// How long it waits after something went wrong: twice as long each time, up to the second.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -295,7 +296,9 @@ impl Feeder {
                 Ok(more) => {
                     pause = PAUSE.0;
                     if more {
-                        sleep(rest).await;
+                        // Where messages keep coming there is always more, and a batch for a few of them costs most.
+                        let few = self.behind() < BATCH as u64;
+                        sleep(if few { rest.max(GATHER) } else { rest }).await;
                         continue;
                     }
                     tokio::select! {
