@@ -186,8 +186,6 @@ impl Writer {
                 socket.writable().await?;
             }
         }
-        // An idle connection keeps no buffer.
-        self.pending = VecDeque::new();
         Ok(())
     }
 
