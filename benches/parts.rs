@@ -7,14 +7,11 @@
 //! Criterion compares each figure with that of the run before: for a change, run it with and without, on a machine that
 //! does nothing else.
 
-use std::{
-    collections::VecDeque, convert::Infallible, hint::black_box, net::Ipv4Addr, sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, hint::black_box, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use chatd::{
     clock::{Clock, Millis},
-    hub::{Connection, Frame, Hub, Outbox, Position},
+    hub::{Connection, Frame, Hub, Outbox, Position, Taken},
     id::{ConnId, EntryId, LogId, RoomId, SessionId, UserId},
     model::{Body, Entry, History, Payload, Permissions, Room, RoomKind, RoomRules, Txn},
     segment::{self, Line},
@@ -47,7 +44,7 @@ fn tell(criterion: &mut Criterion) {
         let hub = Hub::new(Arc::clone(&stats));
         let log = LogId::Room(RoomId::new(now));
         let everyone: Vec<_> = (0..people).map(|_| listener(&hub, log, &stats)).collect();
-        let (mut seq, mut taken) = (0, VecDeque::new());
+        let (mut seq, mut taken) = (0, Taken::default());
         group.throughput(Throughput::Elements(people));
         group.bench_function(BenchmarkId::from_parameter(people), |b| {
             b.iter(|| {
@@ -60,7 +57,7 @@ fn tell(criterion: &mut Criterion) {
                 assert!(told.is_ok(), "in order");
                 for connection in &everyone {
                     connection.outbox.take(&mut taken, 64);
-                    let bytes = taken.drain(..).map(|frame| black_box(frame).len()).sum();
+                    let bytes = taken.frames.drain(..).map(|frame| black_box(frame).len()).sum();
                     connection.outbox.written(bytes);
                 }
             });

@@ -27,7 +27,7 @@ pub use self::{
     channel::{Attached, Gap, Position},
     close::{Close, CloseCode},
     frame::Frame,
-    outbox::{Outbox, Waiting},
+    outbox::{Outbox, Taken, Waiting, Wire},
     watch::Traffic,
 };
 use crate::{

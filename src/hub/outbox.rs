@@ -1,9 +1,12 @@
-//! What one connection has yet to be told: bounded, shared frames, drained by the connection's one task.
+//! What one connection has yet to be told: bounded, shared frames, drained by the connection's task, or, where one
+//! event comes while nothing waits, by whoever tells a room ([`direct`]). At any moment one of them writes at most.
 //!
 //! Full means: what waits has passed the limit when one more event comes. Then the events are dropped and
 //! the connection is closed as a slow consumer; it resumes by `seq` and misses nothing. An answer to a
 //! request is always taken, since a session reads no further request while its outbox is half full. What is of
 //! the moment (typing, presence) is taken only as long as less than half of it waits, and goes first.
+
+mod direct;
 
 use std::{
     collections::VecDeque,
@@ -15,6 +18,8 @@ use std::{
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
+use self::direct::Direct;
+pub use self::direct::Wire;
 use super::{
     close::{Close, CloseCode},
     frame::Frame,
@@ -35,6 +40,26 @@ pub struct Waiting {
     pub lag: Duration,
 }
 
+/// What was taken out of an outbox and has yet to be written.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The frames, in order.
+    pub frames: VecDeque<Frame>,
+    /// How much of the first is written.
+    pub offset: usize,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Published {
+    /// There was no room.
+    Refused,
+    /// It waits, and the connection's task knows or will look.
+    Waits,
+    /// It waits alone, and nobody was woken: it is for [`Outbox::write_due`].
+    Due,
+}
+
 #[derive(Debug)]
 struct Queued {
     /// The log an event belongs to; none for answers.
@@ -51,6 +76,8 @@ struct Queue {
     bytes: usize,
     /// Those that were taken.
     taken: usize,
+    /// What of them is written without the connection's task.
+    direct: Direct,
     /// Since when the oldest event of those waits.
     since: Option<Stamp>,
     /// How many of `frames` may be lost.
@@ -59,13 +86,19 @@ struct Queue {
 }
 
 impl Queue {
-    fn take(&mut self, into: &mut VecDeque<Frame>, most: usize) {
+    fn take(&mut self, into: &mut Taken, most: usize) {
+        self.direct.due = false;
+        if let Some(begun) = self.direct.begun.take() {
+            let (frame, written) = *begun;
+            into.frames.push_back(frame);
+            into.offset = written;
+        }
         let count = most.min(self.frames.len());
         for Queued { frame, passing, .. } in self.frames.drain(..count) {
             self.passing -= usize::from(passing);
             self.taken += frame.len();
             self.since = self.since.or(frame.published_at());
-            into.push_back(frame);
+            into.frames.push_back(frame);
         }
         if self.frames.is_empty() {
             // An idle connection keeps no buffer.
@@ -114,6 +147,7 @@ impl Outbox {
     pub fn push(&self, frame: Frame) {
         let mut queue = self.queue.lock();
         if queue.close.is_none_or(|close| close.finish) {
+            queue.direct.due = false;
             queue.bytes += frame.len();
             queue.frames.push_back(Queued {
                 log: None,
@@ -125,14 +159,14 @@ impl Outbox {
         }
     }
 
-    /// Adds an event. False when there was no room: then the connection is on its way out.
-    pub fn publish(&self, log: LogId, frame: &Frame) -> bool {
-        self.offer(Some(log), frame)
+    /// Adds an event. One that waits alone may be due to be written by [`Outbox::write_due`].
+    pub(super) fn publish(&self, log: LogId, frame: &Frame) -> Published {
+        self.add(Some(log), frame, true)
     }
 
-    /// The same for something that is of no log.
+    /// Adds what is of no log. False when there was no room: then the connection is on its way out.
     pub fn announce(&self, frame: &Frame) -> bool {
-        self.offer(None, frame)
+        self.add(None, frame, false) != Published::Refused
     }
 
     /// Adds something of the moment, which is lost where much waits. False when it was.
@@ -141,6 +175,7 @@ impl Outbox {
         if queue.close.is_some() || queue.bytes * 2 >= self.limit {
             return false;
         }
+        queue.direct.due = false;
         queue.bytes += frame.len();
         queue.passing += 1;
         queue.frames.push_back(Queued {
@@ -153,32 +188,38 @@ impl Outbox {
         true
     }
 
-    fn offer(&self, log: Option<LogId>, frame: &Frame) -> bool {
+    fn add(&self, log: Option<LogId>, frame: &Frame, direct: bool) -> Published {
         let mut queue = self.queue.lock();
         if queue.close.is_some() {
-            return false;
+            return Published::Refused;
         }
         if queue.bytes > self.limit && queue.passing > 0 {
             queue.drop_if(|queued| queued.passing);
         }
-        let room = queue.bytes <= self.limit;
-        if room {
-            queue.bytes += frame.len();
-            queue.frames.push_back(Queued {
-                log,
-                frame: frame.clone(),
-                passing: false,
-            });
-        } else {
+        if queue.bytes > self.limit {
             Self::end(&mut queue, Close::now(CloseCode::SlowConsumer));
-        }
-        let first = queue.frames.len() <= 1;
-        drop(queue);
-        // Whoever drains looks again until nothing is left, so only the first frame has to wake it.
-        if first {
+            drop(queue);
             self.waker.wake();
+            return Published::Refused;
         }
-        room
+        queue.bytes += frame.len();
+        queue.frames.push_back(Queued {
+            log,
+            frame: frame.clone(),
+            passing: false,
+        });
+        // Whoever writes looks again until nothing is left, so only the first has to be seen to.
+        let direct = direct && queue.direct.is_plugged();
+        if queue.frames.len() > 1 || (direct && queue.taken > 0) {
+            return Published::Waits;
+        }
+        queue.direct.due = direct;
+        if direct {
+            return Published::Due;
+        }
+        drop(queue);
+        self.waker.wake();
+        Published::Waits
     }
 
     /// Drops what waits from one log.
@@ -207,7 +248,7 @@ impl Outbox {
     }
 
     /// Moves up to `most` frames into `into`. They count as waiting until [`Outbox::written`].
-    pub fn take(&self, into: &mut VecDeque<Frame>, most: usize) {
+    pub fn take(&self, into: &mut Taken, most: usize) {
         self.queue.lock().take(into, most);
     }
 
@@ -216,19 +257,24 @@ impl Outbox {
     pub fn poll_take(
         &self,
         cx: &Context<'_>,
-        into: &mut VecDeque<Frame>,
+        into: &mut Taken,
         most: usize,
     ) -> Poll<Option<Close>> {
         let mut queue = self.queue.lock();
+        if queue.direct.writing {
+            // Not for long: that waits for nothing. It wakes, if it leaves anything to do.
+            self.waker.register(cx.waker());
+            return Poll::Pending;
+        }
         if queue.close.is_some() {
             return Poll::Ready(queue.close);
         }
-        if into.is_empty() {
+        if into.frames.is_empty() {
             queue.take(into, most);
         }
-        if into.is_empty() {
+        if into.frames.is_empty() {
             // Whatever comes, comes after this lock, and wakes. An idle connection keeps no buffer.
-            *into = VecDeque::new();
+            into.frames = VecDeque::new();
             self.waker.register(cx.waker());
             return Poll::Pending;
         }
@@ -310,142 +356,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        task::Wake,
-    };
-
-    use super::*;
-    use crate::{clock::Millis, id::RoomId};
-
-    /// How often it was woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn frame(text: &str) -> Frame {
-        Frame::text(&[text.as_bytes()])
-    }
-
-    #[test]
-    fn a_full_outbox_drops_events_and_closes_as_slow() {
-        let (outbox, log) = (Outbox::new(100, Arc::default()), LogId::Control);
-        let big = frame(&"x".repeat(98));
-        assert!(outbox.publish(log, &big), "exactly full is not over full");
-        assert!(outbox.publish(log, &big), "one frame may pass the limit");
-        assert!(!outbox.publish(log, &big));
-        let mut taken = VecDeque::new();
-        let close = Close::now(CloseCode::SlowConsumer);
-        outbox.take(&mut taken, 10);
-        assert_eq!(outbox.closing(), Some(close));
-        assert!(taken.is_empty(), "no later event after a gap");
-        assert!(!outbox.publish(log, &frame("y")));
-    }
-
-    #[test]
-    fn what_is_of_the_moment_goes_first() {
-        let (outbox, log) = (Outbox::new(100, Arc::default()), LogId::Control);
-        let (some, most) = (frame(&"x".repeat(28)), frame(&"y".repeat(58)));
-        assert!(outbox.whisper(Some(log), &some) && outbox.whisper(Some(log), &some));
-        assert!(!outbox.whisper(Some(log), &some), "more than half waits");
-        assert!(outbox.publish(log, &most), "under the limit");
-        assert_eq!(outbox.bytes(), 120);
-        assert!(outbox.publish(log, &some), "what was whispered made room");
-        assert_eq!(outbox.bytes(), 90);
-        let mut taken = VecDeque::new();
-        outbox.take(&mut taken, 10);
-        let first: Vec<_> = taken.iter().map(|f| f.payload()[0]).collect();
-        assert_eq!(first, *b"yx");
-        outbox.written(90);
-        assert!(outbox.whisper(None, &some), "there is room again");
-        outbox.purge(log);
-        assert_eq!(outbox.bytes(), 30);
-        outbox.take(&mut taken, 10);
-        outbox.written(30);
-        assert!(outbox.closing().is_none() && outbox.bytes() == 0);
-    }
-
-    #[test]
-    fn what_is_taken_counts_until_it_is_written() {
-        let outbox = Outbox::new(100, Arc::default());
-        outbox.push(frame(&"x".repeat(98)));
-        let mut taken = VecDeque::new();
-        outbox.take(&mut taken, 10);
-        assert_eq!(
-            (taken.len(), outbox.bytes(), outbox.has_room()),
-            (1, 100, false)
-        );
-        outbox.written(100);
-        assert!(outbox.has_room());
-    }
-
-    #[test]
-    fn whoever_drains_is_woken_and_told_of_a_close_before_anything_else() {
-        let (outbox, log) = (Outbox::new(1000, Arc::default()), LogId::Control);
-        let mut taken = VecDeque::new();
-        let woken = Arc::new(Woken::default());
-        let waker = Arc::clone(&woken).into();
-        let cx = &Context::from_waker(&waker);
-        assert!(outbox.poll_take(cx, &mut taken, 10).is_pending());
-        outbox.publish(log, &frame("one"));
-        outbox.publish(log, &frame("two"));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "only the first has to");
-        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
-        assert_eq!(taken.len(), 1);
-        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
-        assert_eq!(taken.len(), 1, "what is taken is written first");
-        taken.clear();
-        assert_eq!(outbox.poll_take(cx, &mut taken, 1), Poll::Ready(None));
-        let close = Close::now(CloseCode::SessionRevoked);
-        outbox.close(close);
-        assert_eq!(
-            outbox.poll_take(cx, &mut taken, 1),
-            Poll::Ready(Some(close))
-        );
-        assert_eq!(taken.len(), 1, "it is for whoever closes to drop it");
-    }
-
-    #[test]
-    fn purging_one_log_leaves_the_others() {
-        let outbox = Outbox::new(1000, Arc::default());
-        let (gone, stays) = (RoomId::new(Millis(1)).into(), RoomId::new(Millis(1)).into());
-        outbox.publish(gone, &frame("gone"));
-        outbox.publish(stays, &frame("stays"));
-        outbox.push(frame("answer"));
-        outbox.purge(gone);
-        let mut taken = VecDeque::new();
-        outbox.take(&mut taken, 10);
-        let texts: Vec<_> = taken.iter().map(Frame::payload).collect();
-        assert_eq!(texts, ["stays", "answer"]);
-        assert_eq!(outbox.bytes(), taken.iter().map(Frame::len).sum::<usize>());
-    }
-
-    #[test]
-    fn a_shutdown_is_told_after_what_waits_and_a_revocation_instead_of_it() {
-        for (code, left) in [(CloseCode::ShuttingDown, 1), (CloseCode::SessionRevoked, 0)] {
-            let outbox = Outbox::new(1000, Arc::default());
-            outbox.push(frame("x"));
-            outbox.close(Close::now(code));
-            let mut taken = VecDeque::new();
-            outbox.take(&mut taken, 10);
-            assert!(outbox.closing().is_some_and(|c| c.code == code));
-            assert_eq!(taken.len(), left);
-        }
-    }
-
-    #[test]
-    fn a_verdict_takes_the_place_of_a_close_that_would_have_them_back() {
-        let outbox = Outbox::new(1000, Arc::default());
-        outbox.close(Close::now(CloseCode::SlowConsumer));
-        outbox.close(Close::now(CloseCode::SessionRevoked));
-        outbox.close(Close::now(CloseCode::ShuttingDown));
-        let code = outbox.closing().map(|c| c.code);
-        assert_eq!(code, Some(CloseCode::SessionRevoked));
-    }
-}
+mod tests;

@@ -194,11 +194,11 @@ impl House {
 async fn told(connection: &Connection, count: usize) -> Vec<String> {
     let mut frames = std::collections::VecDeque::new();
     while frames.len() < count {
-        let mut more = std::collections::VecDeque::new();
+        let mut more = crate::hub::Taken::default();
         let close =
             std::future::poll_fn(|cx| connection.outbox.poll_take(cx, &mut more, usize::MAX)).await;
         assert_eq!(close, None);
-        frames.append(&mut more);
+        frames.append(&mut more.frames);
     }
     let body = |f: crate::hub::Frame| {
         let event: serde_json::Value = serde_json::from_slice(&f.payload()).unwrap();

@@ -1,4 +1,4 @@
-//! One WebSocket from hello to goodbye. One task: it reads, writes, keeps time, and works on one request
+//! One WebSocket from hello to goodbye. One task: it reads, writes (but for single events, see [`Outbox`]), keeps time, and works on one request
 //! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
 
 mod changes;
@@ -126,10 +126,16 @@ impl Session {
 
     /// Runs until either side ends it.
     pub(super) async fn run(mut self: Box<Self>, socket: Socket) {
+        let socket = Arc::new(socket);
+        let seed = self.conn.as_bytes()[15];
+        if matches!(*socket, Socket::Plain(_)) {
+            // What is encrypted is written by one task only: what did not fit has to be tried again as it was.
+            self.outbox.plug(Arc::clone(&socket) as _, seed);
+        }
         let frame = self.app.config.get().ws.frame.as_u64();
         let frame = usize::try_from(frame).unwrap_or(usize::MAX);
         let mut reader = Reader::new(std::mem::take(&mut self.early), frame);
-        let mut writer = Writer::new(self.conn.as_bytes()[15]);
+        let mut writer = Writer::new(seed);
         let mut timer = Box::pin(sleep_until(self.heard + self.hello_within()));
         let stopping = self.app.stopping.clone();
         let close = loop {
@@ -170,6 +176,7 @@ impl Session {
 
     /// Tells what is still due and says goodbye, as far as the close lets it.
     async fn leave(mut self: Box<Self>, close: Option<Close>, mut writer: Writer, socket: &Socket) {
+        writer.take_over(&self.outbox).await;
         if let Some(close) = close.filter(|c| c.finish) {
             let most: Duration = self.app.config.get().server.drain.into();
             let finishing = async {
@@ -379,6 +386,7 @@ impl Session {
 impl Drop for Session {
     /// However it ends: nobody is told anything on a connection that is not there.
     fn drop(&mut self) {
+        self.outbox.unplug();
         self.part();
     }
 }

@@ -5,7 +5,6 @@
 //! frames; many of them leave in one system call.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     io::{self, IoSlice, Read, Write},
     time::Duration,
@@ -22,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    hub::{Close, Frame, Outbox},
+    hub::{Close, Frame, Outbox, Taken, Wire},
     tls::Socket,
 };
 
@@ -116,12 +115,16 @@ impl Write for Half<'_> {
     }
 }
 
+impl Wire for Socket {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Self::try_write(self, bytes)
+    }
+}
+
 /// What goes out.
 #[derive(Debug)]
 pub(super) struct Writer {
-    pending: VecDeque<Frame>,
-    /// How much of the first pending frame is written.
-    offset: usize,
+    pending: Taken,
     /// Since when the socket has taken nothing of what is to be written.
     stuck: Option<Instant>,
     /// How often something was written, for looking at one write in [`SAMPLE`].
@@ -132,8 +135,7 @@ impl Writer {
     /// A writer; `seed` says which of its writes are looked at, so that it is not the same ones everywhere.
     pub(super) fn new(seed: u8) -> Self {
         Self {
-            pending: VecDeque::new(),
-            offset: 0,
+            pending: Taken::default(),
             stuck: None,
             writes: seed,
         }
@@ -162,26 +164,31 @@ impl Writer {
             }
             // A socket that takes all there is does not keep the thread.
             consume_budget().await;
-            if once && self.pending.is_empty() {
+            if once && self.pending.frames.is_empty() {
                 return Ok(None);
             }
         }
     }
 
+    /// From here on nothing is written but by this.
+    pub(super) async fn take_over(&mut self, outbox: &Outbox) {
+        poll_fn(|cx| outbox.poll_unplug(cx, &mut self.pending)).await;
+    }
+
     /// What a close against the person leaves to be written: the rest of a frame that is half written.
     pub(super) fn drop_unwritten(&mut self, socket: &Socket, outbox: &Outbox) {
         self.advance(socket.commit(), outbox);
-        let keep = usize::from(self.offset > 0);
-        let dropped: usize = self
-            .pending
-            .drain(keep.min(self.pending.len())..)
+        let Taken { frames, offset } = &mut self.pending;
+        let keep = usize::from(*offset > 0);
+        let dropped: usize = frames
+            .drain(keep.min(frames.len())..)
             .map(|f| f.len())
             .sum();
         outbox.written(dropped);
     }
 
     async fn write(&mut self, socket: &Socket, outbox: &Outbox) -> io::Result<()> {
-        while !self.pending.is_empty() {
+        while !self.pending.frames.is_empty() {
             if !self.try_write(socket, outbox)? {
                 socket.writable().await?;
             }
@@ -191,9 +198,10 @@ impl Writer {
 
     /// One system call; false when the socket takes nothing now.
     fn try_write(&mut self, socket: &Socket, outbox: &Outbox) -> io::Result<bool> {
-        let tried = match self.pending.front() {
+        let Taken { frames, offset } = &self.pending;
+        let tried = match frames.front() {
             // The commonest, and for the kernel the cheaper call.
-            Some(only) if self.pending.len() == 1 => socket.try_write(&only.bytes()[self.offset..]),
+            Some(only) if frames.len() == 1 => socket.try_write(&only.bytes()[*offset..]),
             _ => self.try_write_many(socket),
         };
         match tried {
@@ -216,9 +224,10 @@ impl Writer {
     #[inline(never)]
     fn try_write_many(&self, socket: &Socket) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); FRAMES];
-        let count = self.pending.len().min(FRAMES);
-        for (i, (slice, frame)) in slices.iter_mut().zip(&self.pending).enumerate() {
-            let skip = if i == 0 { self.offset } else { 0 };
+        let Taken { frames, offset } = &self.pending;
+        let count = frames.len().min(FRAMES);
+        for (i, (slice, frame)) in slices.iter_mut().zip(frames).enumerate() {
+            let skip = if i == 0 { *offset } else { 0 };
             *slice = IoSlice::new(&frame.bytes()[skip..]);
         }
         socket.try_write_vectored(&slices[..count])
@@ -227,17 +236,18 @@ impl Writer {
     fn advance(&mut self, written: usize, outbox: &Outbox) {
         outbox.written(written);
         self.stuck = None;
-        self.offset += written;
         self.writes = self.writes.wrapping_add(1);
+        let Taken { frames, offset } = &mut self.pending;
+        *offset += written;
         let mut published = None;
         let mut sent = 0;
-        while let Some(first) = self.pending.front()
-            && first.len() <= self.offset
+        while let Some(first) = frames.front()
+            && first.len() <= *offset
         {
-            self.offset -= first.len();
+            *offset -= first.len();
             published = published.or(first.published_at());
             sent += 1;
-            self.pending.pop_front();
+            frames.pop_front();
         }
         let at = published.filter(|_| self.writes.is_multiple_of(SAMPLE));
         outbox.sent(sent, at.map(|at| (at, std::time::Instant::now())));
@@ -258,7 +268,7 @@ impl Writer {
         loop {
             let finished = done();
             outbox.take(&mut self.pending, FRAMES);
-            if finished && self.pending.is_empty() {
+            if finished && self.pending.frames.is_empty() {
                 return Ok(());
             }
             self.write(socket, outbox).await?;
@@ -268,7 +278,7 @@ impl Writer {
 
     /// Says goodbye: the last frames, then waits for the other side to close, so that they arrive.
     pub(super) async fn finish(mut self, last: [Frame; 2], socket: &Socket, outbox: &Outbox) {
-        self.pending.extend(last);
+        self.pending.frames.extend(last);
         let _gave_up = timeout(LINGER, async {
             if self.write(socket, outbox).await.is_err() {
                 return;
