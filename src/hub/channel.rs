@@ -177,7 +177,8 @@ impl Channel {
         Ok(took)
     }
 
-    /// Gives every listener a frame that is not of the log; answers how many took it. Those of a socket need tokio.
+    /// Gives every listener a frame that is not of the log; answers how many took it. Panics outside of tokio where a
+    /// listener is plugged.
     pub(super) fn tell(&self, log: LogId, frame: &Frame) -> u64 {
         let (mut took, mut turn) = (0, Vec::new());
         for subscriber in &self.subscribers {

@@ -1,5 +1,5 @@
-//! What one connection has yet to be told: bounded, shared frames, drained by the connection's task, or, where one
-//! event comes while nothing waits, by whoever tells a room ([`direct`]). At any moment one of them writes at most.
+//! What one connection has yet to be told: bounded, shared frames, drained by the connection's task. One event of a room
+//! that comes while nothing waits may be written without that task (`direct`); at any moment one of the two writes at most.
 //!
 //! Full means: what waits has passed the limit when one more event comes. Then the events are dropped and
 //! the connection is closed as a slow consumer; it resumes by `seq` and misses nothing. An answer to a
@@ -54,7 +54,7 @@ pub struct Taken {
 pub(super) enum Published {
     /// There was no room.
     Refused,
-    /// It waits, and the connection's task knows or will look.
+    /// It waits; whoever has what is before it writes it too, or wakes the connection's task.
     Waits,
     /// It waits alone, and nobody was woken: it is for [`Outbox::write_due`].
     Due,

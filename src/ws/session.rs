@@ -1,4 +1,4 @@
-//! One WebSocket from hello to goodbye. One task: it reads, writes (but for single events, see [`Outbox`]), keeps time, and works on one request
+//! One WebSocket from hello to goodbye. One task: it reads, writes (but for what the hub writes by itself), keeps time, and works on one request
 //! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
 
 mod changes;

@@ -7,6 +7,7 @@
 use std::{
     future::poll_fn,
     io::{self, IoSlice, Read, Write},
+    task::Poll,
     time::Duration,
 };
 
@@ -142,7 +143,7 @@ impl Writer {
     }
 
     /// Writes what comes, until the connection is to be closed, and answers how; or, with `once`, until what was
-    /// taken is written. Dropping this before it is done loses nothing.
+    /// taken is written, or there may be a reason to read again. Dropping this before it is done loses nothing.
     pub(super) async fn flush(
         &mut self,
         socket: &Socket,
@@ -150,8 +151,20 @@ impl Writer {
         once: bool,
     ) -> io::Result<Option<Close>> {
         loop {
-            let close = poll_fn(|cx| outbox.poll_take(cx, &mut self.pending, FRAMES)).await;
-            if close.is_some() {
+            let mut waited = false;
+            let close = poll_fn(|cx| {
+                let taken = outbox.poll_take(cx, &mut self.pending, FRAMES);
+                // Woken, and nothing is there: somebody else has written it, or a send has been answered. Whoever did not
+                // read may do so again.
+                let again = once && std::mem::replace(&mut waited, true);
+                if again && taken.is_pending() {
+                    Poll::Ready(None)
+                } else {
+                    taken
+                }
+            })
+            .await;
+            if close.is_some() || self.pending.frames.is_empty() {
                 return Ok(close);
             }
             if !self.try_write(socket, outbox)? {

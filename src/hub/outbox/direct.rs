@@ -48,7 +48,7 @@ impl Direct {
 }
 
 impl Outbox {
-    /// From now on an event that comes alone is for [`Outbox::write_due`]. `seed` says which of these writes are looked
+    /// From now on an event that comes alone is written without the task. `seed` says which of these writes are looked
     /// at, so that it is not the same ones everywhere.
     pub fn plug(&self, wire: Arc<dyn Wire>, seed: u8) {
         let direct = &mut self.queue.lock().direct;
@@ -79,8 +79,8 @@ impl Outbox {
         if !std::mem::take(&mut queue.direct.due) {
             return;
         }
-        debug_assert!(queue.taken == 0, "whoever takes, takes what is due");
-        let alone = queue.frames.len() == 1 && queue.bytes <= LONGEST && queue.close.is_none();
+        let alone = queue.frames.len() == 1 && queue.taken == 0 && queue.close.is_none();
+        let alone = alone && queue.bytes <= LONGEST;
         let wire = queue.direct.wire.clone().filter(|_| alone);
         let Some((wire, Queued { frame, .. })) =
             wire.and_then(|w| Some((w, queue.frames.pop_front()?)))

@@ -205,22 +205,37 @@ fn an_event_alone_is_written_at_once_and_wakes_nobody() {
 
 #[test]
 fn what_does_not_fit_is_left_to_the_task_before_what_comes_after_it() {
-    for fits in [Some(0), Some(3), None] {
+    for (fits, more) in [Some(0), Some(3), None]
+        .into_iter()
+        .flat_map(|f| [(f, false), (f, true)])
+    {
+        let log = LogId::Control;
         let outbox = plugged(move |outbox, _| {
-            outbox.push(frame("after"));
+            if more {
+                outbox.publish(log, &frame("after"));
+            }
             fits.ok_or_else(|| io::ErrorKind::WouldBlock.into())
         });
-        let (woken, log) = (Arc::new(Woken::default()), LogId::Control);
+        let woken = Arc::new(Woken::default());
         let waker = Arc::clone(&woken).into();
         let (cx, mut taken) = (&Context::from_waker(&waker), Taken::default());
         assert!(outbox.poll_take(cx, &mut taken, 10).is_pending());
         outbox.publish(log, &frame("first"));
         outbox.write_due();
-        assert_ne!(woken.0.load(Ordering::Relaxed), 0);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         outbox.write_due();
-        assert_eq!(outbox.bytes(), 14 - fits.unwrap_or(0), "{fits:?}");
+        let frames = if more {
+            vec!["first", "after"]
+        } else {
+            vec!["first"]
+        };
+        assert_eq!(
+            outbox.bytes(),
+            frames.len() * 7 - fits.unwrap_or(0),
+            "{fits:?}"
+        );
         assert_eq!(outbox.poll_take(cx, &mut taken, 10), Poll::Ready(None));
-        assert_eq!(texts(&taken), ["first", "after"]);
+        assert_eq!(texts(&taken), frames);
         assert_eq!(taken.offset, fits.unwrap_or(0));
     }
 }
@@ -277,57 +292,91 @@ fn what_the_task_is_woken_for_is_written_by_nobody_else() {
     assert_eq!(outbox.poll_take(cx, &mut taken, 10), Poll::Ready(None));
     assert_eq!(texts(&taken), ["second"]);
 
-    for answer in [true, false] {
+    let others: [fn(&Outbox); 3] = [
+        |outbox| outbox.push(frame("other")),
+        |outbox| assert!(outbox.whisper(None, &frame("other"))),
+        |outbox| assert!(outbox.announce(&frame("other"))),
+    ];
+    for other in others {
         let outbox = plugged(|_, _| unreachable!("it is the task's"));
         let mut taken = Taken::default();
         assert_eq!(outbox.publish(log, &frame("event")), Published::Due);
         outbox.purge(log);
-        if answer {
-            outbox.push(frame("answer"));
-        } else {
-            assert!(outbox.whisper(None, &frame("answer")));
-        }
+        other(&outbox);
         outbox.write_due();
         outbox.take(&mut taken, 10);
-        assert_eq!(texts(&taken), ["answer"]);
+        assert_eq!(texts(&taken), ["other"]);
     }
+
+    let outbox = plugged(|_, _| unreachable!("it is the task's"));
+    let mut taken = Taken::default();
+    assert_eq!(outbox.publish(log, &frame("one")), Published::Due);
+    assert_eq!(outbox.poll_take(cx, &mut taken, 10), Poll::Ready(None));
+    assert_eq!(outbox.publish(log, &frame("two")), Published::Waits);
+    outbox.write_due();
+    assert_eq!(texts(&taken), ["one"], "half of it may be written");
+    taken.frames.clear();
+    outbox.written(7);
+    outbox.write_due();
+    outbox.take(&mut taken, 10);
+    assert_eq!(texts(&taken), ["two"]);
 }
 
 #[test]
 fn a_close_waits_until_nobody_else_writes() {
-    let verdict = Close::now(CloseCode::SessionRevoked);
+    let (verdict, log) = (Close::now(CloseCode::SessionRevoked), LogId::Control);
     for fits in [0, 3, 7] {
-        let (woken, log) = (Arc::new(Woken::default()), LogId::Control);
+        let woken = Arc::new(Woken::default());
         let waker: Waker = Arc::clone(&woken).into();
-        let of_task = waker.clone();
+        let (of_task, of_all) = (waker.clone(), Arc::clone(&woken));
         let outbox = plugged(move |outbox, _| {
             outbox.close(verdict);
             let cx = &Context::from_waker(&of_task);
-            let (again, ends) = (
-                outbox.poll_take(cx, &mut Taken::default(), 10),
-                outbox.poll_unplug(cx, &mut Taken::default()),
-            );
-            assert!(again.is_pending() && ends.is_pending());
-            outbox.write_due();
+            assert!(outbox.poll_take(cx, &mut Taken::default(), 10).is_pending());
+            of_all.0.store(0, Ordering::Relaxed);
             Ok(fits)
         });
         let (cx, mut taken) = (&Context::from_waker(&waker), Taken::default());
         outbox.publish(log, &frame("first"));
         outbox.write_due();
-        assert_ne!(woken.0.load(Ordering::Relaxed), 0);
-        assert_eq!(
-            outbox.poll_take(cx, &mut taken, 10),
-            Poll::Ready(Some(verdict))
-        );
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "once it is written");
+        let close = outbox.poll_take(cx, &mut taken, 10);
+        assert_eq!(close, Poll::Ready(Some(verdict)));
         assert!(outbox.poll_unplug(cx, &mut taken).is_ready());
         let rest = if fits == 7 { vec![] } else { vec!["first"] };
         assert_eq!(
             texts(&taken),
             rest,
-            "to be finished, or dropped, by whoever closes"
+            "for whoever closes, to be finished or dropped"
         );
         assert_eq!(taken.offset, fits % 7);
         assert_eq!(outbox.publish(log, &frame("late")), Published::Refused);
+    }
+    let outbox = plugged(|_, _| unreachable!("a close leaves nothing that is due"));
+    outbox.publish(log, &frame("first"));
+    outbox.close(Close::now(CloseCode::ShuttingDown));
+    outbox.write_due();
+    assert_eq!(outbox.bytes(), 7, "it is told by the task");
+}
+
+#[test]
+fn a_task_that_leaves_waits_until_nobody_else_writes() {
+    for fits in [0, 3, 7] {
+        let woken = Arc::new(Woken::default());
+        let waker: Waker = Arc::clone(&woken).into();
+        let of_task = waker.clone();
+        let outbox = plugged(move |outbox, _| {
+            let cx = &Context::from_waker(&of_task);
+            assert!(outbox.poll_unplug(cx, &mut Taken::default()).is_pending());
+            Ok(fits)
+        });
+        let (cx, mut taken) = (&Context::from_waker(&waker), Taken::default());
+        outbox.publish(LogId::Control, &frame("first"));
+        outbox.write_due();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(outbox.poll_unplug(cx, &mut taken).is_ready());
+        let rest = if fits == 7 { vec![] } else { vec!["first"] };
+        assert_eq!(texts(&taken), rest);
     }
 }
 
@@ -342,4 +391,12 @@ fn nothing_is_written_past_a_task_that_has_taken_over() {
     outbox.write_due();
     outbox.take(&mut taken, 10);
     assert_eq!(texts(&taken), ["one"]);
+    taken.frames.clear();
+    outbox.written(outbox.bytes());
+    assert!(outbox.poll_frame(cx, || false).is_pending());
+    assert_eq!(outbox.publish(log, &frame("two")), Published::Waits);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1, "by the task, as before");
+    outbox.write_due();
+    outbox.take(&mut taken, 10);
+    assert_eq!(texts(&taken), ["two"]);
 }
