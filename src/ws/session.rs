@@ -1,5 +1,6 @@
-//! One WebSocket from hello to goodbye. One task: it reads, writes (but for what the hub writes by itself), keeps time, and works on one request
-//! that needs the store at a time; sends do not wait, their acknowledgements come from the log.
+//! One WebSocket from hello to goodbye. One task: it reads, writes (but for what the hub writes by itself), keeps
+//! time, and works on one request that needs the store at a time; sends do not wait, their acknowledgements come from
+//! the log.
 
 mod changes;
 mod ops;
